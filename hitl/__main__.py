@@ -1,0 +1,7 @@
+"""`python -m hitl`."""
+
+import sys
+
+from hitl.cli import main
+
+sys.exit(main())

@@ -1,0 +1,102 @@
+"""Where the parts of a session are put together: the only place that knows all three worlds'
+doors. Nothing heavy is imported before the engine's thread imports it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hitl.checkpoints import Checkpoints
+from hitl.config.session import SessionConfig
+from hitl.engine import Engine, EngineThread
+from hitl.journal import Journal
+from hitl.lock import RunLock
+from hitl.models import resolve
+from hitl.operator import Operator, Progress
+from hitl.prompts import draw, load_prompts, shipped_prompts
+from hitl.rundir import RunDir
+from hitl.session import Session
+
+_RECORDED = ("torch", "transformers", "tokenizers", "safetensors")
+
+
+def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
+    """A new run, once its policy and prompts are seen to be there.
+
+    Raises UsageError when they are not: then no folder is made.
+    """
+    source = resolve(config.base_policy, root)
+    prompts_of(config)
+    return RunDir.create(root, name, {
+        "options": config.to_json(),
+        "versions": {package: importlib.metadata.version(package) for package in _RECORDED},
+        "base": {"policy": str(source)},
+    })  # fmt: skip
+
+
+def prompts_of(config: SessionConfig) -> tuple[str, ...]:
+    """The texts the run draws from."""
+    path = Path(config.prompts) if config.prompts else shipped_prompts(config.lang)
+    return load_prompts(path)
+
+
+def config_of(run: RunDir) -> SessionConfig:
+    """The options a run was made with."""
+    options: dict[str, Any] = run.config()["options"]
+    return SessionConfig.from_json(options)
+
+
+def make_engine(config: SessionConfig, root: Path, operator: Operator) -> EngineThread:
+    """An engine for the config's base policy, in its own thread; its progress goes to the
+    operator."""
+    source = resolve(config.base_policy, root)
+
+    def make() -> Engine:
+        from hitl.learn.engine import LocalEngine
+
+        return LocalEngine(source, config, lambda *at: operator.notify(Progress(*at)))
+
+    return EngineThread(make)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run with everything in place around it."""
+
+    config: SessionConfig
+    journal: Journal
+    engine: EngineThread
+    session: Session
+
+
+@contextlib.contextmanager
+def opened(run_dir: RunDir, operator: Operator, *, ahead: int) -> Iterator[Opened]:
+    """Holds the run's lock, journal and engine. `ahead` is how many groups are sampled ahead."""
+    config = config_of(run_dir)
+    texts = prompts_of(config)
+    with RunLock(run_dir.path), Journal.open(run_dir.journal_path) as journal:
+        checkpoints = Checkpoints(run_dir.steps, config.keep)
+        engine = make_engine(config, run_dir.path.parent, operator)
+        try:
+            session = Session(
+                config,
+                journal,
+                checkpoints,
+                engine,
+                lambda number: draw(texts, config.seed, number),
+                operator,
+                ahead,
+            )
+            yield Opened(config, journal, engine, session)
+        finally:
+            engine.close()
+
+
+def run(run_dir: RunDir, operator: Operator, *, ahead: int) -> None:
+    """One sitting of the operator at the run."""
+    with opened(run_dir, operator, ahead=ahead) as this:
+        this.session.run()

@@ -1,0 +1,229 @@
+"""Checkpoints of a run: `steps/000012` is there as it was written, or is not used.
+
+A checkpoint is written into a temporary folder, compared with the engine's manifest, synced, given
+its manifest.json last, and only then its name. So a folder with a name and without a good manifest
+was damaged later, and is skipped for the one before it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from hitl.atomic import (
+    TEMPORARY,
+    remove_tree,
+    sweep,
+    sync,
+    sync_tree,
+    write_synced,
+)
+from hitl.errors import HitlError
+from hitl.faultpoints import reach
+from hitl.manifest import FILE_NAME, Manifest
+
+_VERSION = re.compile(r"\d{6,}")
+_Print = tuple[tuple[str, int, int, int], ...]
+"""(path, inode, bytes, change time in ns) of each file: equal means nobody wrote to it."""
+
+
+class CheckpointError(HitlError):
+    """A checkpoint could not be written; those before it are as they were."""
+
+
+class Checkpoints:
+    """The folder `steps` of a run, opened by the process that holds the run's lock."""
+
+    def __init__(self, directory: Path, keep: int = 2, keep_every: int | None = None) -> None:
+        """Keeps the newest `keep` intact checkpoints (at least 2), and beside them each whose
+        version is a multiple of `keep_every`."""
+        self._directory = directory
+        self._keep = max(2, keep)
+        self._keep_every = keep_every
+        self._lock = threading.Lock()
+        self._verified: dict[int, _Print] = {}
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            sweep(directory)
+        except OSError as error:
+            raise CheckpointError(f"{directory} cannot be used: {_reason(error)}") from error
+
+    def path(self, version: int) -> Path:
+        """Where the checkpoint after update `version` is, or would be."""
+        return self._directory / f"{version:06d}"
+
+    def versions(self) -> list[int]:
+        """All that have a name, intact or not, oldest first."""
+        return checkpoint_versions(self._directory)
+
+    def commit(self, version: int, save: Callable[[Path], Manifest]) -> Path:
+        """Makes checkpoint `version` of what `save` writes into the folder it is given; returns
+        its place, where it is on disk. One that is there and intact is left alone.
+
+        Raises CheckpointError when it could not be written; nothing else has changed then.
+        """
+        with self._lock:
+            final = self.path(version)
+            if final.is_dir() and self._problem(version) is None:
+                return final
+            temporary = self._directory / f"{TEMPORARY}{version:06d}-{os.getpid()}"
+            try:
+                self._write(temporary, save)
+                if final.exists():  # a broken one
+                    remove_tree(final)
+                reach("checkpoint:before-rename")
+                os.replace(temporary, final)
+                sync(self._directory)
+            except HitlError:
+                raise
+            except Exception as error:  # safetensors reports a full disk by an error of its own
+                raise CheckpointError(
+                    f"checkpoint {version} could not be written to {self._directory} "
+                    f"({_reason(error)}): make room there; the checkpoints before it are untouched"
+                ) from error
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+            reach("checkpoint:after-rename")
+            self._verified[version] = _fingerprint(final)
+            self._retain()
+            return final
+
+    def newest_intact(
+        self, on_skip: Callable[[Path, str], None], at_most: int | None = None
+    ) -> tuple[int, Path] | None:
+        """The newest checkpoint (of version `at_most` or before) whose every byte is as it was
+        written, or None. `on_skip` hears of each that is passed over, and why."""
+        with self._lock:
+            for version in reversed(self.versions()):
+                if at_most is not None and version > at_most:
+                    continue
+                path = self.path(version)
+                problem = checkpoint_problem(path)
+                if problem is None:
+                    self._verified[version] = _fingerprint(path)
+                    return version, path
+                on_skip(path, problem)
+        return None
+
+    def discard_after(self, version: int) -> None:
+        """Removes checkpoints newer than `version`: of updates that the journal does not have, or
+        that a rollback is about to leave. Call it before `Journal.rollback`."""
+        with self._lock:
+            for newer in self.versions():
+                if newer > version:
+                    self._remove(newer)
+
+    def _write(self, temporary: Path, save: Callable[[Path], Manifest]) -> None:
+        shutil.rmtree(temporary, ignore_errors=True)  # of an earlier process with our number
+        temporary.mkdir()
+        manifest = save(temporary)
+        reach("checkpoint:saved")
+        problem = _mismatch(manifest, temporary)
+        if problem is not None:
+            raise OSError(f"it does not read back as written: {problem}")
+        sync_tree(temporary)
+        reach("checkpoint:before-manifest")
+        write_synced(temporary / FILE_NAME, manifest.to_json().encode())
+        sync(temporary)
+        reach("checkpoint:after-manifest")
+
+    def _retain(self) -> None:
+        """Removes what is older than the `keep` newest intact ones, and nothing else: while there
+        are fewer, the broken ones may be all there is to repair from."""
+        intact = 0
+        for version in reversed(self.versions()):
+            if intact < self._keep:
+                intact += self._problem(version) is None
+            elif not (self._keep_every and version % self._keep_every == 0):
+                self._remove(version)
+
+    def _remove(self, version: int) -> None:
+        self._verified.pop(version, None)
+        try:
+            remove_tree(self.path(version))
+        except OSError as error:
+            raise CheckpointError(
+                f"old checkpoint {self.path(version)} cannot be removed: {_reason(error)}"
+            ) from error
+
+    def _problem(self, version: int) -> str | None:
+        """`checkpoint_problem`, without reading again what has not been written to since."""
+        path = self.path(version)
+        try:
+            found = _fingerprint(path)
+        except OSError as error:
+            return _reason(error)
+        if self._verified.get(version) == found:
+            return None
+        problem = checkpoint_problem(path)
+        if problem is None:
+            self._verified[version] = found
+        return problem
+
+
+def checkpoint_versions(directory: Path) -> list[int]:
+    """Versions of the checkpoints in a `steps` folder, intact or not, oldest first."""
+    if not directory.is_dir():
+        return []
+    return sorted(
+        int(path.name)
+        for path in directory.iterdir()
+        if _VERSION.fullmatch(path.name) and path.name == f"{int(path.name):06d}" and path.is_dir()
+    )
+
+
+def checkpoint_problem(path: Path, *, quick: bool = False) -> str | None:
+    """Why a checkpoint is not what was written, or None. `quick` compares the sizes only."""
+    try:
+        text = (path / FILE_NAME).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return f"{FILE_NAME} is missing"
+    except (OSError, UnicodeDecodeError) as error:
+        return f"{FILE_NAME} cannot be read: {_reason(error)}"
+    try:
+        manifest = Manifest.from_json(text)
+    except (ValueError, OverflowError, RecursionError):
+        return f"{FILE_NAME} is damaged"
+    if not manifest.files:
+        return f"{FILE_NAME} names no files"
+    try:
+        return _wrong_size(manifest, path) if quick else manifest.problem(path)
+    except OSError as error:
+        return f"it cannot be read: {_reason(error)}"
+
+
+def _wrong_size(manifest: Manifest, directory: Path) -> str | None:
+    for name, entry in manifest.files.items():
+        path = directory / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if (size := path.stat().st_size) != entry.size:
+            return f"{name} has {size} bytes instead of {entry.size}"
+    return None
+
+
+def _mismatch(manifest: Manifest, directory: Path) -> str | None:
+    if not manifest.files:
+        return "nothing was saved"
+    written = {p.relative_to(directory).as_posix() for p in directory.rglob("*") if p.is_file()}
+    if unnamed := sorted(written - manifest.files.keys()):
+        return f"{unnamed[0]} is not in the manifest"
+    return manifest.problem(directory)
+
+
+def _fingerprint(directory: Path) -> _Print:
+    found = []
+    for path in sorted(directory.rglob("*")):
+        state = path.stat()
+        found.append((str(path), state.st_ino, state.st_size, state.st_ctime_ns))
+    return tuple(found)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split()) or type(error).__name__

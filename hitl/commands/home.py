@@ -1,0 +1,39 @@
+"""`hitl` alone: the picker of runs, or a new run where there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from hitl.assemble import create_run
+from hitl.commands.operate import has_terminal, operate, plan_of
+from hitl.config.session import SessionConfig
+from hitl.errors import UsageError
+from hitl.language import Language, users_language
+from hitl.rundir import RunDir, fresh_name
+from hitl.runs import list_runs
+
+
+def home(root: Path = Path("checkpoints")) -> int:
+    """Opens the terminal UI."""
+    if not has_terminal():
+        raise UsageError(
+            "this is no terminal: use `hitl train` to read judgements from standard input, "
+            "or `hitl --help`"
+        )
+    runs = list_runs(root)
+    if not runs:
+        return operate(new_run(root, users_language()), plain=False)
+    from hitl.tui.app import NewRun, ResumeRun, SessionPlan, pick_and_run
+
+    def begin(choice: ResumeRun | NewRun) -> SessionPlan:
+        match choice:
+            case ResumeRun(run):
+                return plan_of(RunDir.open(root, run))
+            case NewRun(lang):
+                return plan_of(new_run(root, lang))
+
+    return pick_and_run(runs, begin)
+
+
+def new_run(root: Path, lang: Language) -> RunDir:
+    """A run on the shipped policy of a language, under a fresh name."""
+    return create_run(root, fresh_name(root, lang), SessionConfig(lang=lang))

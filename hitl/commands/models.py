@@ -1,0 +1,38 @@
+"""`hitl pretrain` and `hitl reward train`: the recipes of the shipped models."""
+
+from __future__ import annotations
+
+import sys
+
+from hitl.config.pretrain import PretrainConfig
+from hitl.config.reward import RewardTrainConfig
+
+
+def pretrain(config: PretrainConfig) -> int:
+    """Trains a tiny GPT-2 from scratch and prints its held-out loss."""
+    from hitl.learn.pretrain import pretrain as learn
+
+    result = learn(config, _progress)
+    print(f"{result.out}: {result.parameters:,} parameters, {result.texts:,} texts")
+    if result.heldout is not None:
+        print(
+            f"held out: {result.heldout.per_token:.3f} nats a token, "
+            f"{result.heldout.per_character:.3f} nats a character"
+        )
+    return 0
+
+
+def reward_train(config: RewardTrainConfig) -> int:
+    """Trains a scorer from scratch and prints its held-out accuracy."""
+    from hitl.learn.classifier import train_classifier
+
+    result = train_classifier(config, _progress)
+    print(f"{result.out}: {result.parameters:,} parameters, {result.texts:,} texts")
+    for name, accuracy in result.accuracy.items():
+        print(f"held out, {name}: {accuracy.share:.1%} of {accuracy.count} right")
+    print(f"calibration error {result.calibration_error:.3f}")
+    return 0
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr)

@@ -1,0 +1,81 @@
+"""`hitl simulate`: a scorer judges in a person's place."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from hitl.assemble import Opened, create_run, opened, prompts_of
+from hitl.config.commands import Simulate
+from hitl.language import with_language
+from hitl.models import resolve
+from hitl.records import Prompt
+from hitl.rundir import RunDir, fresh_name
+from hitl.scale import Scale
+from hitl.simulate import Portrait, ScoreTexts, SimulatedOperator, portrait
+
+
+def simulate(command: Simulate) -> int:
+    """Runs the session and prints what it did to the policy."""
+    started = time.monotonic()
+    root = Path(command.root)
+    config = with_language(command.session, command.scorer)
+    sources = [resolve(name, root) for name in (command.scorer, command.gold or command.scorer)]
+    name = command.run or fresh_name(root, f"sim-{config.lang}")
+    if RunDir.exists(root, name):
+        run_dir = RunDir.open(root, name)
+    else:
+        run_dir = create_run(root, name, config)
+
+    from hitl.learn.scorers import Scorer
+
+    judge, gold = (Scorer(source) for source in sources)
+    operator = SimulatedOperator(
+        judge, Scale.parse(config.scale), command.noise, config.seed, command.labels
+    )
+    # The portrait before is taken before the session restores the run: it is the base policy's.
+    with opened(run_dir, operator, ahead=0) as run:
+        before = _portrait(run, command, gold)
+        operator.labels_left = command.labels - run.journal.totals().labels
+        run.session.run()
+        after = _portrait(run, command, gold)
+        figures = _figures(run, before, after, time.monotonic() - started)
+    figures = {"run": name, **figures}
+    if command.json:
+        print(json.dumps(figures))
+    else:
+        for key, value in figures.items():
+            print(f"{key:18} {value:.3f}" if isinstance(value, float) else f"{key:18} {value}")
+    return 0
+
+
+def _portrait(run: Opened, command: Simulate, gold: ScoreTexts) -> Portrait:
+    """The policy as it is, on fixed prompts and seeds that no group of the session has."""
+    texts = prompts_of(run.config)
+    size = run.config.group_size
+    prompts = [Prompt(texts[i % len(texts)], -1 - i) for i in range(command.samples // size)]
+    groups = run.engine.submit(lambda e: e.sample(prompts, size, 0)).result()
+    return portrait(groups, gold, run.engine.submit(lambda e: e.sequence_kl(groups)).result())
+
+
+def _figures(run: Opened, before: Portrait, after: Portrait, seconds: float) -> dict[str, Any]:
+    totals = run.journal.totals()
+    updates = run.journal.updates()
+    return {
+        "labels": totals.labels,
+        "judgements": totals.judgements,
+        "keystrokes": totals.keystrokes,
+        "updates": totals.updates,
+        "reward_first": updates[0].reward if updates else None,
+        "reward_last": updates[-1].reward if updates else None,
+        "gold_before": before.gold,
+        "gold_after": after.gold,
+        "sequence_kl": after.sequence_kl,
+        "distinct2_before": before.distinct2,
+        "distinct2_after": after.distinct2,
+        "length_before": before.length,
+        "length_after": after.length,
+        "seconds": round(seconds, 1),
+    }

@@ -1,0 +1,80 @@
+"""What each command of the command line takes. tyro makes options and help of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import tyro
+
+from hitl.config.session import SessionConfig
+from hitl.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """Teach a policy: opens the terminal UI, or reads judgements line by line."""
+
+    session: tyro.conf.OmitArgPrefixes[SessionConfig] = field(default_factory=SessionConfig)
+    """Options of the run."""
+    run: str | None = None
+    """Name of the new run. Default: the language and a number, such as zh-01."""
+    plain: bool = False
+    """Line mode: scores from standard input, one line a group. By itself where there is no
+    terminal."""
+    root: str = "checkpoints"
+    """Folder that holds the runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on with a run exactly where it stood."""
+
+    run: Annotated[str | None, tyro.conf.Positional] = None
+    """Name of the run. Default: the newest."""
+    plain: bool = False
+    """Line mode: scores from standard input, one line a group."""
+    root: str = "checkpoints"
+    """Folder that holds the runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """List the runs, newest first."""
+
+    json: bool = False
+    """Print one JSON list instead of a table."""
+    root: str = "checkpoints"
+    """Folder that holds the runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulate:
+    """Let a scorer judge in a person's place, through the very same session."""
+
+    session: tyro.conf.OmitArgPrefixes[SessionConfig] = field(default_factory=SessionConfig)
+    """Options of the run."""
+    scorer: Annotated[str, tyro.conf.arg(name="operator")] = "sentiment-en"
+    """Who judges: a text-classification model, by folder, shipped name or hub id."""
+    gold: str | None = None
+    """Scorer of the result. Default: the one that judges."""
+    labels: int = 128
+    """Labels given in all."""
+    noise: float = 0.1
+    """Unsteadiness of the judge: standard deviation on a text's utility, which is 0 to 1."""
+    samples: int = 128
+    """Completions on fixed prompts and seeds that the figures before and after come from."""
+    run: str | None = None
+    """Name of the run; one that exists is continued up to --labels. Default: a new name."""
+    json: bool = False
+    """Print the figures as one JSON object on the last line."""
+    root: str = "checkpoints"
+    """Folder that holds the runs."""
+
+    def __post_init__(self) -> None:
+        if self.labels < 1:
+            raise UsageError(f"--labels {self.labels} is too small: at least 1")
+        if self.samples < self.session.group_size:
+            raise UsageError(f"--samples {self.samples} is too small: at least one group")
+        if not 0 <= self.noise <= 1:
+            raise UsageError(f"--noise {self.noise:g} must lie between 0 and 1")

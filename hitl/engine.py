@@ -1,0 +1,69 @@
+"""The engine: whatever owns the policy. And the thread it lives in.
+
+All torch state belongs to one long-lived thread. The session gives it work in order and gets
+futures back, so sampling, learning and saving can run behind the operator's reading without a
+lock around a tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from hitl.manifest import Manifest
+from hitl.records import Group, LabelledGroup, Prompt, UpdateStats
+
+T = TypeVar("T")
+
+
+class Engine(Protocol):
+    """Samples from the policy and teaches it. Blocking; called from one thread."""
+
+    @property
+    def version(self) -> int:
+        """Updates the policy has had."""
+
+    def sample(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
+        """`group_size` completions for each prompt; each group's generator is keyed by
+        (seed, prompt.number, prompt.attempt), so the company a prompt is sampled in is no
+        matter."""
+
+    def update(self, number: int, batch: Sequence[LabelledGroup]) -> UpdateStats:
+        """PPO update `number` (1 is the first). Asked again for the number it is at, it does
+        nothing and returns the same stats."""
+
+    def sequence_kl(self, groups: Sequence[Group]) -> float:
+        """Mean KL of the groups' completions to the reference, nats a sequence."""
+
+    def save(self, directory: Path) -> Manifest:
+        """Writes policy and trainer state into an existing empty folder."""
+
+    def load(self, directory: Path) -> int:
+        """Takes up what `save` wrote; returns the version."""
+
+    def close(self) -> None:
+        """Frees what the engine holds."""
+
+
+class EngineThread:
+    """Runs an engine in a thread of its own, first come first served.
+
+    The engine is made in that thread, so that its imports (seconds) stall nobody.
+    """
+
+    def __init__(self, make: Callable[[], Engine]) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        self._engine = self._executor.submit(make)
+
+    def submit(self, call: Callable[[Engine], T]) -> Future[T]:
+        """Queues `call(engine)`; its result or error, the engine's own failure to start included,
+        comes with the future."""
+        return self._executor.submit(lambda: call(self._engine.result()))
+
+    def close(self) -> None:
+        """Waits for the work in hand, drops what is queued behind it, closes the engine."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        if self._engine.done() and not self._engine.cancelled() and not self._engine.exception():
+            self._engine.result().close()

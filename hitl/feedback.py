@@ -1,0 +1,213 @@
+"""A typed line -> scores, a ranking, an edit, a skip or a command; or one clear sentence why not.
+
+Pure text. What is typed names *places*, top to bottom as shown; `in_group_order` turns a verdict on
+places into one on the completions of the group.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+from typing import TypeVar
+
+from hitl.errors import UsageError
+from hitl.operator import Quit, Resample, Save, Undo
+from hitl.records import Edit, Mode, Ranking, Scores, Skip, Verdict
+from hitl.scale import Scale
+from hitl.text import safe
+
+Command = Undo | Resample | Save | Quit
+T = TypeVar("T")
+
+
+class FeedbackError(UsageError):
+    """A line that says nothing usable: one sentence, what was wrong and what is expected."""
+
+
+# Full-width ASCII is a fixed distance from ASCII; the rest are the signs an IME or a typographic
+# keyboard makes of comma, minus, dot, comparison and space.
+_HALF = MappingProxyType(
+    {0xFF01 + i: 0x21 + i for i in range(0x5E)}
+    | dict.fromkeys(map(ord, "，、､؛；﹐﹑"), ",")
+    | dict.fromkeys(map(ord, "−–—‐‑‒―﹣－"), "-")
+    | dict.fromkeys(map(ord, "。｡．﹒·"), ".")
+    | dict.fromkeys(map(ord, "＞〉》≻﹥"), ">")
+    | dict.fromkeys(map(ord, "＝﹦"), "=")
+    | dict.fromkeys([0x3000, 0xA0, 0x202F, 0x205F, *range(0x2000, 0x200B)], " ")
+    | dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF], "")
+)
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
+_LEFT_OUT = frozenset({"-", "_", "x", "×"})
+_TIES = frozenset({"=", "=="})
+
+_WORDS: MappingProxyType[str, Skip | Command] = MappingProxyType(
+    dict.fromkeys(("skip", "s", "跳过", "跳過", "略过"), Skip())
+    | dict.fromkeys(("undo", "u", "撤销", "撤銷", "撤消", "回退"), Undo())
+    | dict.fromkeys(("quit", "q", "exit", "退出", "结束", "結束"), Quit())
+    | dict.fromkeys(("resample", "r", "重采样", "重新采样", "重抽", "换一批"), Resample())
+    | dict.fromkeys(("save", "w", "保存", "儲存"), Save())
+)
+# The text of an edit is taken as it was typed, so the word before it is matched on the raw line.
+_EDIT = re.compile(
+    r"\s*(?:e|ｅ|edit|ｅｄｉｔ|编辑|編輯|改写|改寫)(?:[:：]|\s|$)(?P<text>.*)", re.I | re.S
+)
+
+
+def normalise(text: str) -> str:
+    """`text` with full-width forms and the variants of comma, minus, dot and space in ASCII, no
+    invisible characters, and no space at either end."""
+    return text.translate(_HALF).strip()
+
+
+def parse_scores(text: str, count: int, scale: Scale) -> Scores:
+    """`3 4 1 5`, `3,4,1,5` or both mixed; `-`, `_` or `x` alone leaves that completion out.
+
+    Raises FeedbackError for anything but `count` numbers on the scale.
+    """
+    wanted = f"type {_scores_wanted(count, scale)}, or skip"
+    line = normalise(text)
+    if not line:
+        raise FeedbackError(f"nothing was typed: {wanted}")
+    fields = [field.split() for field in line.removesuffix(",").split(",")]
+    if not all(fields):
+        raise FeedbackError(f"there is nothing between two commas: {wanted}")
+    values = [_score(token, scale, wanted) for field in fields for token in field]
+    if len(values) != count:
+        raise FeedbackError(f"{_many(len(values), 'score')} for {_completions(count)}: {wanted}")
+    if all(value is None for value in values):
+        raise FeedbackError(f"every completion is left out: {wanted}")
+    return Scores(tuple(values))
+
+
+def parse_ranking(text: str, count: int) -> Ranking:
+    """Places best to worst: `3 1 4 2`, `3142`, `3>1=4>2`, `3 1=4 2`; `=` ties with the one before.
+
+    The last place may be left out when only one remains. Ranks are 1, 2, 3 … without gaps: after
+    a tie comes the next number. With 10 or more completions the places need separators.
+    Raises FeedbackError.
+    """
+    wanted = f"type {_ranking_wanted(count)}, or skip"
+    line = normalise(text)
+    if not line:
+        raise FeedbackError(f"nothing was typed: {wanted}")
+    if count == 2 and line in _TIES:
+        return Ranking((1, 1))
+    digits = "[0-9]" if count <= 9 else "[0-9]+"
+    ranks: dict[int, int] = {}
+    rank, sign = 0, ""
+    for token in re.findall(rf"{digits}|[>=]|[^\s,]", line):
+        if token in ">=":
+            if sign or not ranks:
+                raise FeedbackError(f'"{token}" must stand between two places: {wanted}')
+            sign = token
+            continue
+        place = int(token) if re.fullmatch("[0-9]+", token) else 0
+        if not 1 <= place <= count:
+            raise FeedbackError(f"{_quoted(token)} is no place from 1 to {count}: {wanted}")
+        if place in ranks:
+            raise FeedbackError(f"{place} stands there twice: {wanted}")
+        rank += sign != "="
+        ranks[place], sign = rank, ""
+    missing = [place for place in range(1, count + 1) if place not in ranks]
+    if sign:
+        raise FeedbackError(f'nothing follows the last "{sign}": {wanted}')
+    if not ranks:
+        raise FeedbackError(f"no place was named: {wanted}")
+    if len(missing) > 1:
+        listed = ", ".join(map(str, missing))
+        raise FeedbackError(f"places {listed} are not ranked: {wanted}")
+    if missing:
+        ranks[missing[0]] = rank + 1
+    return Ranking(tuple(ranks[place] for place in range(1, count + 1)))
+
+
+def parse_line(text: str, mode: Mode, count: int, scale: Scale) -> Verdict | Command:
+    """What one typed line says of `count` completions, in the order of the places.
+
+    Words (English, Chinese, or the first letter) come first: skip, undo, quit, resample, save,
+    `e TEXT` for an edit. Anything else is scores or a ranking, as the mode says.
+    Raises FeedbackError.
+    """
+    word = normalise(text).lower()
+    if word in _WORDS:
+        return _WORDS[word]
+    if match := _EDIT.match(text):
+        return parse_edit(match["text"])
+    if mode is Mode.SCORE:
+        return parse_scores(text, count, scale)
+    return parse_ranking(text, count)
+
+
+def parse_edit(text: str) -> Edit:
+    """The operator's own completion, exactly as written but for the line end."""
+    text = text.rstrip("\r\n")
+    if not text.strip():
+        raise FeedbackError(
+            'the edit has no text: write it behind the word, such as "e a good day"'
+        )
+    if "\ufffd" in text or not safe(text).strip():
+        raise FeedbackError("the edit has characters that cannot be read: write it in UTF-8 again")
+    return Edit(text)
+
+
+def in_group_order(verdict: Verdict, shown: Sequence[int]) -> Verdict:
+    """A verdict on places as one on completions: `shown[place]` is the completion shown there."""
+    match verdict:
+        case Scores(values):
+            return Scores(_unshuffled(values, shown))
+        case Ranking(ranks):
+            return Ranking(_unshuffled(ranks, shown))
+        case _:
+            return verdict
+
+
+def expected(mode: Mode, count: int, scale: Scale) -> str:
+    """What to type, without the words: `4 numbers from 1 to 5, such as "3 4 1 5"`."""
+    return _scores_wanted(count, scale) if mode is Mode.SCORE else _ranking_wanted(count)
+
+
+def _unshuffled(values: Sequence[T], shown: Sequence[int]) -> tuple[T, ...]:
+    by_completion = dict(zip(shown, values, strict=True))
+    return tuple(by_completion[index] for index in range(len(values)))
+
+
+def _score(token: str, scale: Scale, wanted: str) -> float | None:
+    if token.lower() in _LEFT_OUT:
+        return None
+    if not _NUMBER.fullmatch(token):
+        raise FeedbackError(f"{_quoted(token)} is no score: {wanted}")
+    value = float(token) + 0.0  # -0 is 0
+    try:
+        return scale.check(value)
+    except ValueError:
+        raise FeedbackError(f"{_quoted(token)} is not on the scale {scale}: {wanted}") from None
+
+
+def _scores_wanted(count: int, scale: Scale) -> str:
+    middle = (scale.low + scale.high) // 2
+    examples = (middle, scale.high, scale.low)
+    example = " ".join(f"{examples[i % 3]:g}" for i in range(min(count, 9)))
+    return f'{_many(count, "number")} from {scale.low:g} to {scale.high:g}, such as "{example}"'
+
+
+def _ranking_wanted(count: int) -> str:
+    if count == 2:
+        return 'the better one, 1 or 2, or "=" for a tie'
+    separator: Callable[[int], str] = (lambda i: " " if i else "") if count > 9 else (lambda i: "")
+    places = [*range(2, count + 1), 1]
+    example = "".join(f"{separator(i)}{place}" for i, place in enumerate(places))
+    return f'the places best to worst, such as "{example}", with "=" between ties'
+
+
+def _quoted(token: str) -> str:
+    short = safe(token)
+    return f'"{short[:20]}…"' if len(short) > 20 else f'"{short}"'
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _completions(count: int) -> str:
+    return _many(count, "completion")

@@ -1,0 +1,32 @@
+"""Which language a run is in when nobody said."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Literal
+
+from hitl.config.session import SessionConfig
+from hitl.shipped import POLICIES, SCORERS
+
+Language = Literal["zh", "en"]
+
+
+def users_language(environment: Mapping[str, str] = os.environ) -> Language:
+    """Of the locale: Chinese if it says so, else English."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := environment.get(name):
+            return "zh" if value.lower().startswith("zh") else "en"
+    return "en"
+
+
+def with_language(config: SessionConfig, *models: str | None) -> SessionConfig:
+    """`config` with `--lang auto` resolved: the language of the first shipped model among its
+    policy and `models`, else the user's."""
+    if config.lang != "auto":
+        return config
+    for name in (config.policy, *models):
+        if name in POLICIES + SCORERS:
+            return dataclasses.replace(config, lang="zh" if name.endswith("-zh") else "en")
+    return dataclasses.replace(config, lang=users_language())

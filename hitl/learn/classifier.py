@@ -1,0 +1,342 @@
+"""A small BERT that scores how positive a text is: the shipped reward, and one's own.
+
+It learns from whole texts and from fragments of them, because completions are fragments, and from
+soft labels (the share of people who called a text positive), because a reward must be graded.
+First it guesses masked tokens of the same texts for a while: from scratch that is worth more than
+the same time spent on the labels.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    BertForSequenceClassification,
+    BertTokenizer,
+    DataCollatorForLanguageModeling,
+)
+
+from hitl.config.reward import RewardTrainConfig
+from hitl.corpora import CorpusError, Example, load_corpus
+from hitl.learn.scratch import (
+    Report,
+    Row,
+    ScratchTrainer,
+    prepare_work,
+    quiet,
+    run,
+    save_fp16,
+    tokenizer_for,
+    use_bf16,
+)
+from hitl.learn.tokenizers import bert_tokenizer
+
+NEGATIVE, POSITIVE = 0, 1
+#: Mean human rating (−4..4) from which on a text counts as clearly positive or negative.
+CLEAR = 0.5
+FRAGMENT = 40
+#: Held-out texts behind the figures during training; the final figures use all.
+GLIMPSE = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """``right`` of ``count`` texts were called what people called them (undecided ones aside)."""
+
+    right: int
+    count: int
+
+    @property
+    def share(self) -> float:
+        return self.right / self.count if self.count else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierResult:
+    """What was written where, and how good it is on texts it never saw.
+
+    ``accuracy`` has ``all``; one entry a source; ``clear`` (mean rating at least 0.5 from zero,
+    where there are ratings) also by source; and ``fragments``, the middle 40 characters of longer
+    texts. ``calibration_error``: mean distance between the score and the share of positive
+    texts among those scored alike, in ten bins. ``deciles``: the scores' 10 %, 50 % and 90 % points.
+    """
+
+    out: Path
+    parameters: int
+    texts: int
+    accuracy: dict[str, Accuracy]
+    calibration_error: float
+    deciles: tuple[float, float, float]
+
+
+def train_classifier(config: RewardTrainConfig, report: Report | None = None) -> ClassifierResult:
+    """Train as configured, write the model folder, return its figures.
+
+    Learns from one part of the corpus alone (``config.part``). ``report`` gets a line of progress now and then.
+    Continues ``OUT.training`` if a run with the same options was interrupted. Raises CorpusError
+    for data that cannot be used, UsageError for another run's unfinished folder.
+    """
+    examples = load_corpus(config.data, lexicon=config.lexicon)
+    train = [e for e in examples if e.part == config.part and e.label is not None]
+    heldout = [e for e in examples if e.part == "heldout" and e.label is not None]
+    labels = [e.label for e in train if e.label is not None]
+    if not labels or min(labels) >= 0.5 or max(labels) <= 0.5:
+        raise CorpusError(
+            f"{config.data} needs texts with a label below 0.5 (negative) and texts with one above "
+            f"(positive), but its {len(labels)} labelled training texts are of one kind: add the other"
+        )
+    torch.manual_seed(config.seed)
+    with quiet():
+        work = prepare_work(config.out, config)
+        texts = [e.text for e in train]
+        tokenizer = tokenizer_for(
+            work, lambda: bert_tokenizer(texts, config.vocab, config.max_tokens)
+        )
+        model = BertForSequenceClassification(_model_config(config, tokenizer))
+        if config.mlm_steps:
+            _guess_masked(model, tokenizer, train, config, work / "mlm", report)
+        _learn_labels(model, tokenizer, train, heldout, config, work / "classifier", report)
+        result = evaluate(model, tokenizer, heldout)
+        save_fp16(model, tokenizer, config.out)
+        shutil.rmtree(work)
+    return replace(result, out=config.out, texts=len(train))
+
+
+def score(
+    model: BertForSequenceClassification, tokenizer: BertTokenizer, texts: Sequence[str]
+) -> Tensor:
+    """Probability of positive (N,), float32 on the CPU, for N texts; dropout off."""
+    training = model.training
+    model.eval()
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    scores = torch.empty(len(texts))
+    device = model.device
+    with torch.no_grad():
+        for start in range(0, len(order), 64):
+            rows = order[start : start + 64]
+            batch = _tokenise([texts[i] for i in rows], tokenizer).to(device)
+            with torch.autocast(device.type, torch.bfloat16, enabled=use_bf16("auto", "cpu")):
+                logits = model(**batch).logits
+            scores[rows] = logits.float().softmax(-1)[:, POSITIVE].cpu()
+    model.train(training)
+    return scores
+
+
+def evaluate(
+    model: BertForSequenceClassification, tokenizer: BertTokenizer, examples: Sequence[Example]
+) -> ClassifierResult:
+    """Figures of a classifier on labelled examples (``out`` and ``texts`` left empty)."""
+    examples = [e for e in examples if _leaning(e) != 0]
+    scores = score(model, tokenizer, [e.text for e in examples])
+    long = [e for e in examples if len(e.text) > FRAGMENT]
+    pieces = score(model, tokenizer, [middle(e.text, FRAGMENT) for e in long])
+
+    accuracy = {"all": _accuracy(examples, scores)}
+    clear = torch.tensor([e.rating is not None and abs(e.rating) >= CLEAR for e in examples])
+    if bool(clear.any()):
+        accuracy["clear"] = _accuracy(examples, scores, clear)
+    for source in sorted({e.source for e in examples}):
+        here = torch.tensor([e.source == source for e in examples])
+        accuracy[source] = _accuracy(examples, scores, here)
+        if bool((here & clear).any()):
+            accuracy[f"{source} clear"] = _accuracy(examples, scores, here & clear)
+    accuracy["fragments"] = _accuracy(long, pieces)
+
+    error = 0.0
+    truth = torch.tensor([_leaning(e) > 0 for e in examples], dtype=torch.float)
+    bins = (scores * 10).long().clamp(max=9)
+    for i in range(10):
+        chosen = bins == i
+        if bool(chosen.any()):
+            gap = (scores[chosen].mean() - truth[chosen].mean()).abs().item()
+            error += gap * chosen.float().mean().item()
+    deciles = (
+        torch.quantile(scores, torch.tensor([0.1, 0.5, 0.9])).tolist() if len(scores) else [0.5] * 3
+    )
+    return ClassifierResult(
+        out=Path(),
+        parameters=model.num_parameters(),
+        texts=0,
+        accuracy=accuracy,
+        calibration_error=error,
+        deciles=(deciles[0], deciles[1], deciles[2]),
+    )
+
+
+def middle(text: str, characters: int) -> str:
+    """The middle ``characters`` of a text, the whole of a shorter one."""
+    start = max(0, (len(text) - characters) // 2)
+    return text[start : start + characters]
+
+
+def _leaning(example: Example) -> float:
+    if example.rating is not None:
+        return example.rating
+    return 0.0 if example.label is None else example.label - 0.5
+
+
+def _accuracy(
+    examples: Sequence[Example], scores: Tensor, chosen: Tensor | None = None
+) -> Accuracy:
+    right = torch.tensor([_leaning(e) > 0 for e in examples], dtype=torch.bool) == (scores > 0.5)
+    if chosen is not None:
+        right = right[chosen]
+    return Accuracy(int(right.sum()), len(right))
+
+
+# --- training -----------------------------------------------------------------------------------
+
+
+def _model_config(config: RewardTrainConfig, tokenizer: BertTokenizer) -> BertConfig:
+    return BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=config.width,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        intermediate_size=4 * config.width,
+        max_position_embeddings=config.max_tokens,
+        # BERT's .02 suits 768 wide; here it would leave [CLS] deaf to the words for long.
+        initializer_range=config.width**-0.5,
+        hidden_dropout_prob=config.dropout,
+        # Dropout inside the attention would cost the fused kernel, twice the time of a step.
+        attention_probs_dropout_prob=0.0,
+        pad_token_id=tokenizer.pad_token_id,
+        id2label={NEGATIVE: "negative", POSITIVE: "positive"},
+        label2id={"negative": NEGATIVE, "positive": POSITIVE},
+    )
+
+
+def _tokenise(texts: Sequence[str], tokenizer: BertTokenizer) -> Any:
+    return tokenizer(
+        list(texts),
+        padding=True,
+        truncation=True,
+        return_tensors="pt",
+        return_token_type_ids=False,
+    )
+
+
+def _guess_masked(
+    model: BertForSequenceClassification,
+    tokenizer: BertTokenizer,
+    train: Sequence[Example],
+    config: RewardTrainConfig,
+    work: Path,
+    report: Report | None,
+) -> None:
+    """Leaves in ``model`` an encoder that has learnt to guess masked tokens."""
+    done = work / "done"
+    masked = BertForMaskedLM(model.config)
+    if done.exists():
+        masked = BertForMaskedLM.from_pretrained(done)
+    else:
+        ids = [tokenizer.encode(e.text, truncation=True) for e in train]
+        collate = DataCollatorForLanguageModeling(tokenizer, mlm_probability=0.2)
+        trainer = ScratchTrainer(
+            masked,
+            masked.bert.encoder,
+            [{"input_ids": row} for row in ids],
+            [len(row) for row in ids],
+            collate,  # type: ignore[arg-type]
+            config,
+            work,
+            steps=config.mlm_steps,
+            lr=config.mlm_lr,
+            measure=dict,
+            report=report,
+        )
+        run(trainer, work)
+        masked.save_pretrained(done)
+    # The classifier's pooler is its own: masked guessing has none.
+    model.bert.load_state_dict(masked.bert.state_dict(), strict=False)
+
+
+def _learn_labels(
+    model: BertForSequenceClassification,
+    tokenizer: BertTokenizer,
+    train: Sequence[Example],
+    heldout: Sequence[Example],
+    config: RewardTrainConfig,
+    work: Path,
+    report: Report | None,
+) -> None:
+    glimpse = heldout[:: max(1, len(heldout) // GLIMPSE)]
+
+    def measure() -> dict[str, float]:
+        accuracy = evaluate(model, tokenizer, glimpse).accuracy
+        return {name: accuracy[name].share for name in ("all", "fragments")}
+
+    trainer = _LabelTrainer(
+        model,
+        model.bert.encoder,
+        [{"text": e.text, "label": e.label} for e in train],
+        [len(tokenizer.encode(e.text, truncation=True)) for e in train],
+        _Fragments(tokenizer, config),
+        config,
+        work,
+        steps=config.steps,
+        lr=config.lr,
+        measure=measure if glimpse else dict,
+        report=report,
+    )
+    run(trainer, work)
+
+
+class _LabelTrainer(ScratchTrainer):
+    """Cross-entropy against the share of people who called the text positive."""
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Tensor], return_outputs: bool = False, **kwargs: Any
+    ) -> Any:
+        positive = inputs.pop("share")  # (B,)
+        outputs = model(**inputs)
+        target = torch.stack([1 - positive, positive], dim=-1)  # (B, 2)
+        loss = F.cross_entropy(outputs.logits.float(), target)
+        return (loss, outputs) if return_outputs else loss
+
+
+class _Fragments:
+    """Collator: some texts become fragments, some tokens [MASK], labels move towards one half.
+
+    Draws from torch's global generator, which the Trainer seeds and restores.
+    """
+
+    def __init__(self, tokenizer: BertTokenizer, config: RewardTrainConfig) -> None:
+        self.tokenizer = tokenizer
+        self.config = config
+
+    def __call__(self, rows: Sequence[Row]) -> dict[str, Tensor]:
+        config = self.config
+        texts = [self._fragment(row["text"]) for row in rows]
+        batch = dict(_tokenise(texts, self.tokenizer))
+        ids: Tensor = batch["input_ids"]
+        special = torch.isin(ids, torch.tensor(self.tokenizer.all_special_ids))
+        hidden = (torch.rand(ids.shape) < config.token_dropout) & ~special
+        batch["input_ids"] = ids.masked_fill(hidden, self.tokenizer.mask_token_id)
+        share = torch.tensor([row["label"] for row in rows], dtype=torch.float)
+        batch["share"] = share + config.label_smoothing * (0.5 - share)
+        return batch
+
+    def _fragment(self, text: str) -> str:
+        config = self.config
+        chance, size, place = torch.rand(3).tolist()
+        length = config.crop_min + int(size * (config.crop_max - config.crop_min + 1))
+        if chance >= config.crops or len(text) <= length:
+            return text
+        # Half of them are openings, the other half begin anywhere.
+        start = 0 if chance < config.crops / 2 else int(place * (len(text) - length + 1))
+        end = start + length
+        if config.lang == "en":
+            # Whole words: grow to the next spaces.
+            start = text.rfind(" ", 0, start + 1) + 1
+            end = text.find(" ", end) if " " in text[end:] else len(text)
+        return text[start:end]

@@ -1,0 +1,123 @@
+"""Sampling completions, with the log-probability of each token under what sampled it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel
+
+from hitl.learn.keyed import generator
+from hitl.learn.tokens import Codec
+from hitl.records import Completion, Group, Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn. The defaults restrict nothing: then the log-probabilities are the
+    policy's own, which is what training wants (DESIGN 6.2)."""
+
+    max_new_tokens: int
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+
+
+def warp(logits: Tensor, how: Sampling, keep: Tensor | None = None) -> Tensor:
+    """Logits (..., V) under temperature, top-k and top-p; excluded tokens are -inf.
+
+    `keep` (...) names a token that stays in whatever the rest: when an update recomputes the
+    log-probability of a token that was sampled, a moved policy may have dropped it from its top-k.
+    """
+    if how.temperature != 1.0:
+        logits = logits / how.temperature
+    if how.top_k == 0 and how.top_p == 1.0:
+        return logits
+    ordered, index = logits.sort(dim=-1, descending=True)
+    drop = torch.zeros_like(ordered, dtype=torch.bool)
+    if how.top_k:
+        drop[..., how.top_k :] = True
+    if how.top_p < 1.0:
+        before = ordered.softmax(-1).cumsum(-1) - ordered.softmax(-1)
+        drop |= before >= how.top_p
+    drop = torch.zeros_like(drop).scatter(-1, index, drop)
+    if keep is not None:
+        drop = drop.scatter(-1, keep.unsqueeze(-1), False)
+    return logits.masked_fill(drop, -torch.inf)
+
+
+@torch.no_grad()
+def sample_group(
+    model: PreTrainedModel,
+    codec: Codec,
+    prompt: Prompt,
+    group_size: int,
+    how: Sampling,
+    seed: int,
+    version: int,
+    on_token: Callable[[int], None],
+) -> Group:
+    """k completions of one prompt. The prompt is run once and its cache shared out.
+
+    A group is a batch of its own, so its bits do not depend on what else is sampled, and all its
+    uniforms are drawn at once, so they do not depend on which row ends when.
+    """
+    device = next(model.parameters()).device
+    prompt_ids = codec.encode_prompt(prompt.text, how.max_new_tokens)
+    uniforms = torch.rand(
+        how.max_new_tokens,
+        group_size,
+        generator=generator(seed, "sample", prompt.number, prompt.attempt),
+        dtype=torch.float64,
+    ).to(device)
+    cache = DynamicCache(config=model.config)
+    ids = torch.tensor([prompt_ids], device=device)
+    output = model(input_ids=ids, past_key_values=cache, use_cache=True)
+    cache.batch_repeat_interleave(group_size)
+    logits = output.logits[:, -1].float().expand(group_size, -1)
+    ended = torch.zeros(group_size, dtype=torch.bool, device=device)
+    tokens: list[Tensor] = []
+    logprobs: list[Tensor] = []
+    for step in range(how.max_new_tokens):
+        log_p = warp(logits, how).log_softmax(-1)  # (k, V)
+        token = draw(log_p, uniforms[step])  # (k,)
+        tokens.append(token)
+        logprobs.append(log_p.gather(-1, token[:, None]).squeeze(-1))
+        ended |= token == codec.eos_id
+        on_token(step + 1)
+        if step + 1 == how.max_new_tokens or bool(ended.all()):
+            break
+        output = model(input_ids=token[:, None], past_key_values=cache, use_cache=True)
+        logits = output.logits[:, -1].float()
+    rows = zip(torch.stack(tokens, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True)
+    return Group(
+        prompt=prompt,
+        prompt_ids=prompt_ids,
+        completions=tuple(_completion(codec, row, logp) for row, logp in rows),
+        policy_version=version,
+        temperature=how.temperature,
+        top_k=how.top_k,
+        top_p=how.top_p,
+    )
+
+
+def draw(log_p: Tensor, uniform: Tensor) -> Tensor:
+    """Tokens (k,) by inverting the distribution function of log_p (k, V) at uniform (k,) in
+    [0, 1): in fp64, scaled by the total, so that a token of probability 0 is never drawn."""
+    cumulative = log_p.double().exp().cumsum(-1)
+    target = uniform[:, None] * cumulative[:, -1:]
+    token = torch.searchsorted(cumulative, target, right=True).squeeze(-1)
+    return token.clamp_max(log_p.shape[-1] - 1)  # the product above may round up to the total
+
+
+def _completion(codec: Codec, ids: list[int], logprobs: list[float]) -> Completion:
+    finished = codec.eos_id in ids
+    length = ids.index(codec.eos_id) + 1 if finished else len(ids)
+    return Completion(
+        text=codec.decode(ids[: length - 1] if finished else ids),
+        token_ids=tuple(ids[:length]),
+        logprobs=tuple(logprobs[:length]),
+        finished=finished,
+    )

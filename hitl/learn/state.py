@@ -1,0 +1,112 @@
+"""A trainer's state on disk: safetensors and JSON, never pickle.
+
+policy/               save_pretrained, loads in transformers as it is
+trainer.safetensors   value head and the optimizer's moments
+state.json            version, KL weight, the operators' moments, the last update's stats
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from hitl.learn.moments import Moments
+from hitl.learn.policy import Policy
+from hitl.learn.tokens import Codec
+from hitl.records import UpdateStats
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class TrainerState:
+    """What an update changes besides weights and optimizer."""
+
+    version: int
+    kl_coef: float
+    moments: dict[str, Moments]
+    """Reward statistics by "operator/mode"."""
+    last: UpdateStats | None
+
+    def to_json(self) -> str:
+        """Text of state.json; floats round-trip exactly."""
+        return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> TrainerState:
+        """Raises ValueError when the text is of another format."""
+        data = json.loads(text)
+        if data.pop("format") != FORMAT:
+            raise ValueError(
+                "state.json is of another format: the checkpoint was made by a newer hitl"
+            )
+        last = data["last"]
+        if last is not None:
+            last = UpdateStats(**{**last, "notices": tuple(last["notices"])})
+        moments = {key: Moments(**value) for key, value in data["moments"].items()}
+        return cls(data["version"], data["kl_coef"], moments, last)
+
+
+def save(
+    directory: Path,
+    policy: Policy,
+    codec: Codec,
+    optimizer: torch.optim.Optimizer,
+    state: TrainerState,
+) -> None:
+    """Writes everything an exact resume needs into `directory`."""
+    policy.model.save_pretrained(directory / "policy")
+    codec.tokenizer.save_pretrained(directory / "policy")
+    tensors = {f"value_head.{k}": v for k, v in policy.value_head.state_dict().items()}
+    names = _names(policy, optimizer)
+    for index, moments in optimizer.state_dict()["state"].items():
+        for key, value in moments.items():
+            tensors[f"optimizer.{key}.{names[index]}"] = torch.as_tensor(value)
+    save_file(
+        {k: v.detach().cpu().contiguous() for k, v in tensors.items()},
+        directory / "trainer.safetensors",
+    )
+    (directory / "state.json").write_text(state.to_json(), encoding="utf-8")
+
+
+def load(directory: Path, policy: Policy, optimizer: torch.optim.Optimizer) -> TrainerState:
+    """Puts what `save` wrote into a policy and optimizer of the same shape."""
+    state = TrainerState.from_json((directory / "state.json").read_text(encoding="utf-8"))
+    _load_weights(policy, load_file(directory / "policy" / "model.safetensors"))
+    tensors = load_file(directory / "trainer.safetensors")
+    head = {
+        k.removeprefix("value_head."): v for k, v in tensors.items() if k.startswith("value_head.")
+    }
+    policy.value_head.load_state_dict(head)
+    names = _names(policy, optimizer)
+    slots: dict[int, dict[str, Tensor]] = {}
+    for index, name in names.items():
+        for key in ("step", "exp_avg", "exp_avg_sq"):
+            if (full := f"optimizer.{key}.{name}") in tensors:
+                slots.setdefault(index, {})[key] = tensors[full]
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": slots, "param_groups": groups})
+    return state
+
+
+@torch.no_grad()
+def _load_weights(policy: Policy, tensors: dict[str, Tensor]) -> None:
+    """Copies by name; a tied head is not in the file and follows its embedding."""
+    own = dict(policy.model.named_parameters())
+    if missing := sorted(set(own) - set(tensors)):
+        raise ValueError(f"policy/model.safetensors lacks {', '.join(missing[:3])}")
+    for name, parameter in own.items():
+        parameter.copy_(tensors[name])
+
+
+def _names(policy: Policy, optimizer: torch.optim.Optimizer) -> dict[int, str]:
+    """Name of each optimizer slot, in the optimizer's own numbering."""
+    by_id = {id(p): name for name, p in policy.named_parameters()}
+    params = [p for group in optimizer.param_groups for p in group["params"]]
+    return {index: by_id[id(p)] for index, p in enumerate(params)}

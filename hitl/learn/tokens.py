@@ -1,0 +1,78 @@
+"""Between text and the ids a policy was trained on.
+
+Two families are in use. Chinese GPT-2s (uer/gpt2-chinese-*, the shipped tiny-zh) come with a
+BertTokenizer: a prompt is `[CLS]` and its characters, never a `[SEP]`, which is the end token.
+All others take what their tokenizer gives by default.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_WIDE = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\u2018-\u201f\u2026\u2014\u00b7"
+_SPACE_BESIDE_WIDE = re.compile(rf"(?<=[{_WIDE}])\s+|\s+(?=[{_WIDE}])")
+
+
+@dataclass(frozen=True)
+class Codec:
+    """Encodes prompts and decodes completions for one policy."""
+
+    tokenizer: Any
+    """A transformers tokenizer (its classes share no useful base type)."""
+    eos_id: int
+    pad_id: int
+    context: int
+    """Longest sequence the policy takes, tokens."""
+
+    @property
+    def is_bert(self) -> bool:
+        """Whether ids are `[CLS] … [SEP]`, as BertTokenizer makes them."""
+        return self.tokenizer.cls_token_id is not None and self.tokenizer.sep_token_id is not None
+
+    def encode_prompt(self, text: str, max_new_tokens: int) -> tuple[int, ...]:
+        """Ids of a prompt, at least one, cut from the left so that `max_new_tokens` fit after it.
+
+        token_type_ids are never made: GPT-2 would add them as embeddings.
+        """
+        if self.is_bert:
+            head = [self.tokenizer.cls_token_id]
+            body = self.tokenizer.encode(text, add_special_tokens=False)
+        else:
+            ids = self.tokenizer.encode(text)
+            bos = self.tokenizer.bos_token_id
+            cut = 1 if ids and ids[0] == bos else 0
+            head, body = ids[:cut], ids[cut:]
+            if not ids:
+                head = [bos if bos is not None else self.eos_id]
+        room = max(self.context - max_new_tokens - len(head), 0)
+        return (*head, *body[max(len(body) - room, 0) :])
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of a completion, without end token and without the spaces BertTokenizer leaves
+        between Chinese characters."""
+        text = self.tokenizer.decode(
+            list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return _SPACE_BESIDE_WIDE.sub("", text) if self.is_bert else text
+
+
+def codec_for(tokenizer: Any, model_config: Any) -> Codec:
+    """The codec of a tokenizer and the config of the model it belongs to.
+
+    A Chinese GPT-2's config may say eos 50256, outside its vocabulary: `[SEP]` it is. GPT-2 has no
+    pad token: the end token stands in, and padding is told by length, never by id.
+    """
+    bert = tokenizer.cls_token_id is not None and tokenizer.sep_token_id is not None
+    eos = tokenizer.sep_token_id if bert else tokenizer.eos_token_id
+    if eos is None:
+        eos = model_config.eos_token_id
+    if isinstance(eos, list):
+        eos = eos[0]
+    if eos is None:
+        raise ValueError("neither tokenizer nor model config names an end token")
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else eos
+    context = getattr(model_config, "max_position_embeddings", None) or 1024
+    return Codec(tokenizer, int(eos), int(pad), int(context))

@@ -1,0 +1,68 @@
+"""Size and SHA-256 of every file of a folder: safetensors loads a flipped bit without a word."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+FILE_NAME = "manifest.json"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file: bytes, and hex SHA-256."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The files of a folder by relative POSIX path."""
+
+    files: dict[str, FileEntry]
+
+    @classmethod
+    def of(cls, directory: Path) -> Manifest:
+        """Reads every file below `directory` but a manifest of its own."""
+        paths = sorted(p for p in directory.rglob("*") if p.is_file() and p.name != FILE_NAME)
+        return cls({p.relative_to(directory).as_posix(): _entry(p) for p in paths})
+
+    def problem(self, directory: Path) -> str | None:
+        """Why `directory` is not what was written, or None: missing, truncated, changed files."""
+        for name, entry in self.files.items():
+            path = directory / name
+            if not path.is_file():
+                return f"{name} is missing"
+            size = path.stat().st_size
+            if size != entry.size:
+                return f"{name} has {size} bytes instead of {entry.size}"
+            if _entry(path) != entry:
+                return f"{name} was changed after it was written (SHA-256 differs)"
+        return None
+
+    def to_json(self) -> str:
+        """The text of manifest.json."""
+        files = {n: {"size": e.size, "sha256": e.sha256} for n, e in sorted(self.files.items())}
+        return json.dumps({"files": files}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """Raises ValueError when `text` is no manifest."""
+        try:
+            files = json.loads(text)["files"]
+            return cls({n: FileEntry(int(e["size"]), str(e["sha256"])) for n, e in files.items()})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a manifest: {error}") from error
+
+
+def _entry(path: Path) -> FileEntry:
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return FileEntry(size, digest.hexdigest())

@@ -1,0 +1,100 @@
+"""A model's name -> its folder, or a hub id: a path, ./checkpoints/NAME, shipped, the hub."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from hitl.errors import HitlError, UsageError
+from hitl.shipped import POLICIES, SCORERS, shipped
+
+# Hub ids without an organisation, from the hub's first days, that people still type.
+_BARE = frozenset({"gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2"})
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+
+
+def resolve(name: str, root: Path) -> Path | str:
+    """The folder that `name` means, or `name` itself when it looks like a hub id.
+
+    `root` is the folder of runs and of the user's own models, normally ./checkpoints. Raises
+    UsageError when nothing of that name exists, or when the folder holds no model that is safe
+    to load.
+    """
+    if not name.strip() or "\0" in name:
+        raise UsageError(f"no model was named: give {_choices()}")
+    path = Path(name).expanduser()
+    if path.exists():
+        return checked(path)
+    own = root / name
+    if not path.is_absolute() and own.is_dir() and not _is_run(own):
+        return checked(own)
+    found = shipped("checkpoints", name) if name in POLICIES + SCORERS else None
+    if found is not None:
+        return checked(found)
+    if name in POLICIES + SCORERS:
+        raise HitlError(f"the model {name} is missing from this installation: install hitl again")
+    if not path.is_absolute() and own.is_dir():
+        checked(own)
+    if name in _BARE or _HUB_ID.fullmatch(name):
+        return name
+    raise UsageError(f"no model {name!r} here: give {_choices()}")
+
+
+def checked(folder: Path) -> Path:
+    """`folder`, if it holds a configuration and safetensors weights; raises UsageError."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is a file: give the folder that save_pretrained wrote")
+    if _is_run(folder):
+        raise UsageError(
+            f"{folder} is a run, not a model: continue it with `hitl resume {folder.name}`, or give "
+            f"the policy folder inside one of its steps"
+        )
+    if not (folder / "config.json").is_file():
+        raise UsageError(
+            f"{folder} has no config.json: give a folder that save_pretrained wrote, or {_choices()}"
+        )
+    missing = _missing_weights(folder)
+    if missing is None:
+        return folder
+    if any(folder.glob("pytorch_model*.bin")):
+        raise UsageError(
+            f"{folder} has pickled weights only (pytorch_model.bin), which can run code when they "
+            "are loaded: save the model again with safetensors"
+        )
+    raise UsageError(
+        f"{folder} has no weights ({missing} is missing or empty): download the whole model, or "
+        f"give {_choices()}"
+    )
+
+
+def unreachable(hub_id: str) -> HitlError:
+    """The error for a hub id that cannot be loaded: there is no network, or no such model."""
+    return HitlError(
+        f"cannot load {hub_id} from the hub (no network, or no such model): use a shipped policy "
+        "such as --policy tiny-zh, or give a local folder"
+    )
+
+
+def _missing_weights(folder: Path) -> str | None:
+    """Name of the first weight file that is missing or empty; None if all are there."""
+    index = folder / "model.safetensors.index.json"
+    names = {"model.safetensors"}
+    if index.is_file() and not (folder / "model.safetensors").exists():
+        try:
+            names = {str(name) for name in json.loads(index.read_bytes())["weight_map"].values()}
+        except (ValueError, KeyError, AttributeError, TypeError):
+            raise UsageError(f"{index} cannot be read: download the whole model again") from None
+    for name in sorted(names):
+        path = folder / name
+        if not path.is_file() or path.stat().st_size == 0:
+            return name
+    return None if names else "model.safetensors"
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "journal.db").exists()
+
+
+def _choices() -> str:
+    return f"a shipped name ({', '.join(POLICIES + SCORERS)}), a folder, or a hub id such as org/name"

@@ -1,0 +1,263 @@
+"""Line mode: a person, a pipe or a screen reader judges by lines of text, one line a group."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import TextIO, TypeVar
+
+from hitl.feedback import Command, FeedbackError, expected, help_lines, normalise, parse_line
+from hitl.operator import (
+    Desk,
+    Event,
+    Judged,
+    Notice,
+    Progress,
+    Quit,
+    Reply,
+    Resample,
+    Save,
+    Saved,
+    Undo,
+    Undone,
+    Updated,
+    Waiting,
+)
+from hitl.records import Judgement, Mode, Ranking, Scores, UpdateStats, Verdict
+from hitl.scale import Scale
+from hitl.text import safe
+
+T = TypeVar("T")
+
+_SURROGATES = ("\ud800", "\udfff")
+
+_DOING = {"load": "loading", "sample": "sampling", "update": "training", "save": "saving"}
+
+
+class PlainOperator:
+    """Shows each group as text and reads one line about it. See `hitl.operator.Operator`."""
+
+    def __init__(self, name: str, scale: Scale, reader: TextIO, writer: TextIO) -> None:
+        self.name = name
+        self._scale = scale
+        self._reader = reader
+        self._writer = writer
+        self._lock = threading.Lock()
+        self._gone = False  # nobody reads what is written any more
+        self._status_width = 0  # of the progress line that stands on stderr now
+        self._batch_size = 0
+        self._on_screen: tuple[Desk, float] | None = None  # and since when
+        if isinstance(reader, io.TextIOWrapper):
+            # A byte that is no text would otherwise take thousands of good lines with it: the
+            # wrapper decodes a block at a time. Once something was read it is too late to ask.
+            with contextlib.suppress(io.UnsupportedOperation):
+                reader.reconfigure(errors="surrogateescape")
+
+    def judge(self, desk: Desk) -> Reply:
+        """See Operator. End of input, Ctrl+C and a terminal that went away all quit."""
+        try:
+            return self._judge(desk)
+        except (KeyboardInterrupt, OSError):
+            return Quit()
+
+    def notify(self, event: Event) -> None:
+        """See Operator."""
+        try:
+            if isinstance(event, (Waiting, Progress)):
+                self._status(event)
+            else:
+                self._write(*self._lines_of(event))
+        except OSError:
+            self._gone = True  # the next `judge` quits; an event has nowhere else to go
+
+    # --- one group -----------------------------------------------------------------------------
+
+    def _judge(self, desk: Desk) -> Reply:
+        if self._gone:
+            return Quit()
+        since = self._show(desk)
+        while True:
+            try:
+                line = self._read_line()
+                if line is None:
+                    return Quit()
+                said = parse_line(line, desk.mode, len(desk.shown), self._scale)
+            except FeedbackError as error:
+                self._write(str(error))
+                continue
+            match said:
+                case Command.HELP:
+                    self._write(*help_lines(desk.mode, len(desk.shown), self._scale))
+                case Command.QUIT:
+                    return Quit()
+                case Command.UNDO:
+                    return Undo()
+                case Command.RESAMPLE:
+                    return Resample()
+                case Command.SAVE:
+                    return Save()
+                case verdict:
+                    self._on_screen = None
+                    return Judgement(
+                        group=desk.group.key,
+                        verdict=_by_completion(verdict, desk),
+                        operator=self.name,
+                        mode=desk.mode,
+                        seconds=time.monotonic() - since,
+                        keys=line.strip(),
+                        shown=desk.shown,
+                    )
+
+    def _show(self, desk: Desk) -> float:
+        """Prints the group and what to type; returns when its completions came to be seen."""
+        self._batch_size = desk.batch_size
+        ask = (
+            f"type {expected(desk.mode, len(desk.shown), self._scale)} "
+            "(or skip, undo, resample, save, quit, help)"
+        )
+        if self._on_screen is not None and _same_view(self._on_screen[0], desk):
+            # It is still there: the answer was "save", or an undo that came too late.
+            self._write(ask)
+            return self._on_screen[1]
+        lines = ["", f"prompt: {safe(desk.group.prompt.text)}"]
+        for place, index in enumerate(desk.shown, 1):
+            lines.append(f"{place}. {safe(desk.group.completions[index].text)}")
+        entered = _entered(desk)
+        if entered:
+            lines.append(f"entered before: {safe(entered)}")
+        self._write(*lines, ask)
+        since = time.monotonic()
+        self._on_screen = desk, since
+        return since
+
+    def _read_line(self) -> str | None:
+        """The next line, None at the end of input; FeedbackError when it is no text."""
+        try:
+            line = self._reader.readline()
+        except UnicodeDecodeError as error:
+            raise self._no_text() from error
+        if any(_SURROGATES[0] <= character <= _SURROGATES[1] for character in line):
+            raise self._no_text()
+        return line or None
+
+    def _no_text(self) -> FeedbackError:
+        encoding = getattr(self._reader, "encoding", None) or "utf-8"
+        return FeedbackError(f"that line is not {encoding} text: type it again, or skip")
+
+    # --- lines ---------------------------------------------------------------------------------
+
+    def _lines_of(self, event: Event) -> list[str]:
+        match event:
+            case Judged(judgement, _, batch_labels):
+                return [f"{_kept(judgement)}, {self._batch(batch_labels)}"]
+            case Undone(judgement, batch_labels):
+                return [f"taken back: {safe(judgement.keys)}, {self._batch(batch_labels)}"]
+            case Updated(stats):
+                return [_update_line(stats), *(f"  {safe(notice)}" for notice in stats.notices)]
+            case Saved(version):
+                return [f"saved, policy version {version}"]
+            case Notice(text, "info"):
+                return [safe(text)]
+            case Notice(text, level):
+                return [f"{safe(level)}: {safe(text)}"]
+            case _:
+                return []
+
+    def _batch(self, labels: int) -> str:
+        size = f"{labels} of {self._batch_size}" if self._batch_size else f"{labels}"
+        return f"{size} in the batch"
+
+    def _write(self, *lines: str) -> None:
+        if self._gone:
+            raise BrokenPipeError
+        text = "".join(line + "\n" for line in lines)
+        # A terminal of another encoding shows "?" for what it lacks instead of ending the run.
+        encoding = getattr(self._writer, "encoding", None) or "utf-8"
+        text = text.encode(encoding, "replace").decode(encoding)
+        with self._lock:
+            self._clear_status()
+            self._writer.write(text)
+            self._writer.flush()
+
+    def _status(self, event: Waiting | Progress) -> None:
+        """One line that is written over, for a person at a terminal and nobody else."""
+        if sys.stderr is None or not sys.stderr.isatty():
+            return
+        if isinstance(event, Waiting):
+            text = _DOING.get(event.reason, safe(event.reason))
+        else:
+            stage = _DOING.get(event.stage, safe(event.stage))
+            text = f"{stage} {event.done}/{event.total}"
+        with self._lock:
+            self._clear_status()
+            if isinstance(event, Progress) and event.done >= event.total:
+                return
+            sys.stderr.write(text)
+            sys.stderr.flush()
+            self._status_width = len(text)
+
+    def _clear_status(self) -> None:
+        if self._status_width and sys.stderr is not None:
+            sys.stderr.write("\r" + " " * self._status_width + "\r")
+            sys.stderr.flush()
+            self._status_width = 0
+
+
+def _by_completion(verdict: Verdict, desk: Desk) -> Verdict:
+    """The same verdict in the order of the group; it was typed in the order of the screen."""
+    match verdict:
+        case Scores(values):
+            return Scores(_unshuffled(values, desk))
+        case Ranking(ranks):
+            return Ranking(_unshuffled(ranks, desk))
+        case _:
+            return verdict
+
+
+def _unshuffled(by_place: Sequence[T | None], desk: Desk) -> tuple[T | None, ...]:
+    by_completion: list[T | None] = [None] * len(desk.group.completions)
+    for index, value in zip(desk.shown, by_place, strict=True):
+        by_completion[index] = value
+    return tuple(by_completion)
+
+
+def _same_view(before: Desk, now: Desk) -> bool:
+    return (before.group.key, before.shown, before.draft) == (now.group.key, now.shown, now.draft)
+
+
+def _entered(desk: Desk) -> str:
+    """The draft as one would type it, "?" where nothing was entered; "" without one."""
+    entries = desk.draft.entries if desk.draft is not None else ()
+    if not any(entries) or len(entries) != len(desk.group.completions):
+        return ""
+    by_place = [entries[index] for index in desk.shown]
+    if desk.mode is Mode.SCORE:
+        return " ".join(normalise(entry) or "?" for entry in by_place)
+    # A draft of a ranking holds ranks; the line names completions, best first.
+    ranked = sorted((int(e), place) for place, e in enumerate(by_place, 1) if e.isdecimal())
+    line = ""
+    for position, (rank, place) in enumerate(ranked):
+        sign = "" if position == 0 else "=" if rank == ranked[position - 1][0] else ">"
+        line += f"{sign}{place}"
+    return line
+
+
+def _kept(judgement: Judgement) -> str:
+    labels = judgement.labels
+    if labels == 0:
+        return "skipped"
+    return f"kept {labels} label" if labels == 1 else f"kept {labels} labels"
+
+
+def _update_line(stats: UpdateStats) -> str:
+    loss = stats.policy_loss + stats.value_loss
+    return (
+        f"update {stats.number}: {stats.labels} labels, "
+        f"reward {stats.reward:.3g} ± {stats.reward_std:.2g}, KL {stats.sequence_kl:.3g} nats, "
+        f"loss {loss:.3g}, {stats.epochs} {'pass' if stats.epochs == 1 else 'passes'}, "
+        f"{stats.seconds:.1f} s"
+    )

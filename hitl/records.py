@@ -1,0 +1,175 @@
+"""The nouns of the project: what is asked, sampled, judged and learned.
+
+Everything imports this module and it imports nothing of ours. The words mean what DESIGN says:
+a *group* is the completions of one prompt that are judged together, a *judgement* is what the
+operator said of a group, a *label* is one completion with a usable judgement, a *reward* is the
+scalar that reaches PPO (NaN: excluded, never 0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """How a group is judged. Modes are never mixed within one update."""
+
+    SCORE = "score"
+    RANK = "rank"
+    PAIR = "pair"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A text to complete, as the `number`-th draw of a run.
+
+    `number` counts groups from 1 and keys the random generator of the group; `attempt` is raised
+    when the operator asks for other completions of the same prompt.
+    """
+
+    text: str
+    number: int = 0
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """Sampled tokens (T,) with the log-probability (T,) of each under the policy that sampled it.
+
+    The end token, when it was sampled, is the last of `token_ids` (`finished` is true) and is not
+    part of `text`. Training uses the ids; the text is for people and scorers.
+    """
+
+    text: str
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The completions of one prompt, and how they were sampled."""
+
+    prompt: Prompt
+    prompt_ids: tuple[int, ...]
+    completions: tuple[Completion, ...]
+    policy_version: int
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Identity of the group within its run: (number, attempt)."""
+        return self.prompt.number, self.prompt.attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """One score a completion, in the order of the group; None where a completion is left out."""
+
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """One rank a completion, 1 is best; equal ranks are ties; None where one is left out."""
+
+    ranks: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """The operator's own text; it becomes the best of its group."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Seen, and no opinion: nothing is learned from the group."""
+
+
+Verdict = Scores | Ranking | Edit | Skip
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What an operator said of a group, and how: the most expensive data there is."""
+
+    group: tuple[int, int]
+    verdict: Verdict
+    operator: str
+    mode: Mode
+    seconds: float = 0.0
+    """From the group's appearance to the commit."""
+    keys: str = ""
+    """The raw keys, or the typed line."""
+    shown: tuple[int, ...] = ()
+    """Index of the completion in each place of the screen, top to bottom."""
+    note: str = ""
+    flag: bool = False
+
+    @property
+    def labels(self) -> int:
+        """Completions with a usable judgement."""
+        match self.verdict:
+            case Scores(values):
+                return sum(v is not None for v in values)
+            case Ranking(ranks):
+                return sum(r is not None for r in ranks)
+            case Edit():
+                return 1
+            case Skip():
+                return 0
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedGroup:
+    """A group with the judgement of it, as the journal gives it back."""
+
+    id: int
+    """The judgement's number in the journal; an update names the ids it consumed."""
+    group: Group
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledGroup:
+    """A group with one reward a completion: what an update learns from."""
+
+    group: Group
+    rewards: tuple[float, ...]
+    """(k,) on the operator's own scale; NaN is excluded."""
+    operator: str
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateStats:
+    """What one PPO update saw and did. Units: rewards in the operator's scale, KL and entropy in
+    nats, per sequence where the name says so, per token otherwise."""
+
+    number: int
+    labels: int
+    reward: float
+    """Mean reward of the labels consumed."""
+    reward_std: float
+    sequence_kl: float
+    """Mean over completions of sum over tokens of log p - log p_ref, before the update."""
+    kl_coef: float
+    policy_loss: float
+    value_loss: float
+    entropy: float
+    clip_fraction: float
+    step_kl: float
+    """How far the update itself moved: mean log p_old - log p_new a token, after it."""
+    gradient_norm: float
+    epochs: int
+    """Passes over the batch that were made; fewer than asked when the KL stop ended it."""
+    seconds: float
+    digest: str = ""
+    """SHA-256 of the weights after the update."""
+    notices: tuple[str, ...] = field(default=())
+    """What the operator should know, in plain words: no variance, KL stop, rolled back."""

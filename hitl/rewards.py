@@ -1,0 +1,48 @@
+"""From what the operator said to one reward a completion: pure numbers, no state."""
+
+from __future__ import annotations
+
+import math
+
+from hitl.records import Group, Judgement, LabelledGroup, Ranking, Scores
+
+EXCLUDED = math.nan
+"""The reward of a completion nobody judged: it takes part in nothing."""
+
+
+def rewards_of(judgement: Judgement, group_size: int) -> tuple[float, ...]:
+    """One reward for each completion, (k,): scores as they are, rankings as centred mid-ranks in
+    [-1, 1], NaN where nothing was said."""
+    match judgement.verdict:
+        case Scores(values):
+            return tuple(EXCLUDED if value is None else float(value) for value in values)
+        case Ranking(ranks):
+            return centred_ranks(ranks)
+        case _:
+            return (EXCLUDED,) * group_size
+
+
+def centred_ranks(ranks: tuple[int | None, ...]) -> tuple[float, ...]:
+    """Mid-ranks, ties shared, scaled so that the best of n is 1, the worst -1 and the mean 0.
+
+    A ranking of fewer than two completions says nothing: all NaN. Source: the rank transformation
+    of Conover and Iman (1981), centred.
+    """
+    given = [rank for rank in ranks if rank is not None]
+    n = len(given)
+    if n < 2:
+        return (EXCLUDED,) * len(ranks)
+
+    def centred(rank: int) -> float:
+        better = sum(other < rank for other in given)
+        tied = sum(other == rank for other in given)
+        place = better + (tied - 1) / 2
+        return 1 - 2 * place / (n - 1)
+
+    return tuple(EXCLUDED if rank is None else centred(rank) for rank in ranks)
+
+
+def labelled(group: Group, judgement: Judgement) -> LabelledGroup:
+    """The group with its rewards, as an update wants it."""
+    rewards = rewards_of(judgement, len(group.completions))
+    return LabelledGroup(group, rewards, judgement.operator, judgement.mode)

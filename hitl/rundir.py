@@ -1,0 +1,171 @@
+"""The folder of a run: checkpoints/RUN with config.json, journal.db and steps/."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hitl
+from hitl.atomic import TEMPORARY, sweep, sync, sync_tree, write_synced
+from hitl.errors import HitlError, UsageError
+from hitl.faultpoints import reach
+from hitl.journal import Journal
+
+FORMAT = 1
+CONFIG_KEYS = ("options", "versions", "base")
+_LONGEST_NAME_BYTES = 100
+
+
+class RunError(HitlError):
+    """A run folder is missing, in the way, damaged or of a newer version."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """Where the parts of one run are."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, name: str, config: dict[str, Any]) -> RunDir:
+        """Makes the folder with its config.json and an empty journal, whole or not at all.
+
+        `config` has "options" (every option as resolved), "versions" (of the libraries) and
+        "base" (what the policy started from); format and version of hitl are added. Raises
+        UsageError for a name that cannot be a run's, RunError when the folder cannot be made.
+        """
+        check_name(name)
+        if unknown := sorted(set(config) - {*CONFIG_KEYS, "format", "hitl"}):
+            raise ValueError(f"no part of config.json: {', '.join(unknown)}")
+        final = root / name
+        if final.exists() or final.is_symlink():
+            raise RunError(f"{final} is there already: resume it, or choose another name")
+        full = {"format": FORMAT, "hitl": hitl.__version__}
+        full |= {key: config.get(key, {}) for key in CONFIG_KEYS}
+        text = json.dumps(full, ensure_ascii=False, indent=1)
+        temporary = root / f"{TEMPORARY}{name}-{os.getpid()}"
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            sweep(root)
+            shutil.rmtree(temporary, ignore_errors=True)
+            (temporary / "steps").mkdir(parents=True)
+            write_synced(temporary / "config.json", text.encode())
+            Journal.open(temporary / "journal.db", create=True).close()
+            sync_tree(temporary)
+            reach("run:before-rename")
+            os.rename(temporary, final)
+            sync(root)
+        except OSError as error:
+            raise RunError(f"run {name} cannot be made in {root}: {error.strerror}") from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return cls(final)
+
+    @classmethod
+    def open(cls, root: Path, name: str) -> RunDir:
+        """Raises RunError when there is no such run, or it is of a newer version."""
+        if not cls.exists(root, name):
+            raise RunError(f"there is no run {name} in {root}: `hitl runs` lists those there are")
+        run = cls(root / name)
+        run.config()
+        return run
+
+    @staticmethod
+    def exists(root: Path, name: str) -> bool:
+        """Whether `name` is a run in `root`, whole or damaged."""
+        return _problem_with(name) is None and is_run(root / name)
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.path.name
+
+    @property
+    def config_path(self) -> Path:
+        """config.json."""
+        return self.path / "config.json"
+
+    @property
+    def journal_path(self) -> Path:
+        """journal.db."""
+        return self.path / "journal.db"
+
+    @property
+    def steps(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.path / "steps"
+
+    @property
+    def log_path(self) -> Path:
+        """What would have gone to stderr."""
+        return self.path / "hitl.log"
+
+    def config(self) -> dict[str, Any]:
+        """config.json as it is. Raises RunError when it is missing, damaged or newer."""
+        path = self.config_path
+        try:
+            config = json.loads(path.read_bytes())
+        except OSError as error:
+            raise RunError(f"{path} cannot be read: {error.strerror}") from error
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{path} is damaged ({error}): restore it from a copy") from error
+        if not isinstance(config, dict) or type(config.get("format")) is not int:
+            raise RunError(f"{path} is not the config of a run: restore it from a copy")
+        if config["format"] > FORMAT:
+            raise RunError(
+                f"run {self.name} was made by a newer hitl (config format {config['format']}, this "
+                f"one knows {FORMAT}): update hitl and try again"
+            )
+        for key in CONFIG_KEYS:
+            if not isinstance(config.get(key), dict):
+                raise RunError(f"{path} has no {key}: restore it from a copy")
+        return config
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder is a run, whole or damaged, and not a model or something else."""
+    if not path.is_dir():
+        return False
+    if any((path / name).exists() for name in ("journal.db", "journal.db-wal", "steps")):
+        return True
+    try:
+        config = json.loads((path / "config.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(config, dict) and "format" in config
+
+
+def fresh_name(root: Path, lang: str) -> str:
+    """The next of zh-01, zh-02 … that nothing in `root` is called."""
+    pattern = re.compile(rf"{re.escape(lang)}-(\d+)")
+    names = [path.name for path in root.iterdir()] if root.is_dir() else []
+    taken = [int(found[1]) for name in names if (found := pattern.fullmatch(name))]
+    return f"{lang}-{max(taken, default=0) + 1:02d}"
+
+
+def check_name(name: str) -> None:
+    """Raises UsageError when `name` cannot be the name of a run."""
+    if problem := _problem_with(name):
+        raise UsageError(f"a run cannot be called {name!r}: {problem}")
+
+
+def _problem_with(name: str) -> str | None:
+    if not name:
+        return "the name is empty"
+    if any(character in name for character in "/\\:"):
+        return "a name has no path separators"
+    if name[0] in ".-":
+        return "a name starts with neither a dot nor a hyphen"
+    if name != name.strip():
+        return "a name neither starts nor ends with a space"
+    if any(unicodedata.category(character)[0] == "C" for character in name):
+        return "a name has no control characters"
+    if len(name.encode()) > _LONGEST_NAME_BYTES:
+        return f"a name has at most {_LONGEST_NAME_BYTES} bytes"
+    return None

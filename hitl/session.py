@@ -1,0 +1,276 @@
+"""The session: draw prompts -> sample -> ask the operator -> journal -> rewards -> update -> save.
+
+It knows an engine and an operator by their protocols only. With `ahead` 0 everything happens in
+order and a run repeats bit for bit; with more, groups are sampled and updates made in the engine's
+thread while the operator reads, and the journal records which policy sampled what.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+
+from hitl.checkpoints import CheckpointError, Checkpoints
+from hitl.config.session import SessionConfig
+from hitl.engine import Engine, EngineThread
+from hitl.journal import Journal, JournalError
+from hitl.operator import (
+    Desk,
+    Draft,
+    Judged,
+    Notice,
+    Operator,
+    Quit,
+    Resample,
+    Save,
+    Saved,
+    Undo,
+    Undone,
+    Updated,
+    Waiting,
+)
+from hitl.records import Group, JudgedGroup, Judgement, Mode, Prompt, UpdateStats
+from hitl.rewards import labelled, rewards_of
+
+
+class Session:
+    """One sitting of one operator at one run."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        journal: Journal,
+        checkpoints: Checkpoints,
+        engine: EngineThread,
+        prompt: Callable[[int], Prompt],
+        operator: Operator,
+        ahead: int,
+    ) -> None:
+        """`prompt(number)` is the prompt of the run's group `number`, from 1; `ahead` groups are
+        sampled while one is judged."""
+        self._config = config
+        self._journal = journal
+        self._checkpoints = checkpoints
+        self._engine = engine
+        self._prompt = prompt
+        self._operator = operator
+        self._ahead = ahead
+        self._lock = threading.Lock()  # guards _ready: the engine's thread refreshes it
+        self._ready: deque[Group] = deque()
+        self._sampling: deque[Future[None]] = deque()
+        self._training: Future[None] | None = None
+        self._in_training: frozenset[int] = frozenset()
+        self._next_number = 1
+
+    def run(self) -> None:
+        """Takes the run up where its journal stands, and goes on until the operator leaves."""
+        self._operator.notify(Waiting("load"))
+        self._engine.submit(self._restore).result()
+        self._ready.extend(self._journal.open_groups())
+        self._next_number = self._journal.last_group_number() + 1
+        self._train_if_full()
+        while self.step():
+            pass
+        self._finish_training()
+        self._engine.submit(self._save).result()
+
+    def step(self) -> bool:
+        """One thing the operator says; False when they leave."""
+        group = self._next_group()
+        match self._operator.judge(self._desk(group)):
+            case Judgement() as judgement:
+                if self._keep(group, judgement):
+                    self._train_if_full()
+            case Undo():
+                self._undo(group)
+            case Resample():
+                self._resample(group)
+            case Save():
+                self._put_back(group)
+                self._engine.submit(self._save)
+            case Quit():
+                self._put_back(group)
+                return False
+        return True
+
+    # --- completions ---------------------------------------------------------------------------
+
+    def _next_group(self) -> Group:
+        """The next group to judge; `ahead` more are ready or being sampled behind it."""
+        self._raise_background_errors()
+        while True:
+            with self._lock:
+                wanted = 1 + self._ahead - len(self._ready) - len(self._sampling)
+            for _ in range(wanted):
+                self._request(self._prompt(self._next_number))
+                self._next_number += 1
+            with self._lock:
+                if self._ready:
+                    return self._ready.popleft()
+            training = self._training is not None and not self._training.done()
+            self._operator.notify(Waiting("update" if training else "sample"))
+            self._sampling.popleft().result()
+
+    def _request(self, prompt: Prompt, *, first: bool = False) -> None:
+        """Has a group sampled in the engine's thread; it is journalled before anybody sees it."""
+
+        def sample(engine: Engine) -> None:
+            groups = engine.sample([prompt], self._config.group_size, self._config.seed)
+            self._journal.add_groups(groups)
+            with self._lock:
+                (self._ready.extendleft if first else self._ready.extend)(groups)
+
+        self._sampling.append(self._engine.submit(sample))
+
+    def _refresh(self, engine: Engine) -> None:
+        """Samples waiting groups again from the policy as it is now (engine's thread)."""
+        with self._lock:
+            stale = [g for g in self._ready if g.policy_version < engine.version]
+        for old in stale:
+            [new] = engine.sample([old.prompt], self._config.group_size, self._config.seed)
+            with self._lock:  # the operator may have got the old one meanwhile: then it stays
+                if old in self._ready:
+                    self._journal.add_groups([new])
+                    self._ready[self._ready.index(old)] = new
+
+    def _put_back(self, group: Group) -> None:
+        with self._lock:
+            self._ready.appendleft(group)
+
+    # --- judgements ----------------------------------------------------------------------------
+
+    def _desk(self, group: Group) -> Desk:
+        draft = self._journal.draft(group.key)
+        return Desk(
+            group=group,
+            mode=Mode(self._config.mode),
+            shown=tuple(range(len(group.completions))),
+            batch_labels=self._waiting_labels(),
+            batch_size=self._config.batch_size,
+            ready=len(self._ready),
+            draft=Draft(draft) if draft is not None else None,
+            save_draft=lambda draft: self._journal.save_draft(group.key, draft.entries),
+        )
+
+    def _keep(self, group: Group, judgement: Judgement) -> bool:
+        """Journal first, acknowledge after. A journal that cannot be written loses nothing but
+        the moment: the group comes again."""
+        try:
+            self._journal.append(judgement)
+        except JournalError as error:
+            self._operator.notify(Notice(str(error), "error"))
+            self._put_back(group)
+            return False
+        rewards = rewards_of(judgement, len(group.completions))
+        self._operator.notify(Judged(judgement, rewards, self._waiting_labels()))
+        return True
+
+    def _undo(self, group: Group) -> None:
+        self._put_back(group)
+        last = self._journal.last_judged()
+        if last is None:
+            self._operator.notify(Notice("nothing to undo yet"))
+            return
+        if last.id in self._in_training or all(p.id != last.id for p in self._journal.pending()):
+            self._operator.notify(Notice("already trained: the last judgement is in the weights"))
+            return
+        self._journal.undo(last.id)
+        self._put_back(last.group)
+        self._operator.notify(Undone(last.judgement, self._waiting_labels()))
+
+    def _resample(self, group: Group) -> None:
+        """Other completions of the same prompt; what was on screen stays in the journal."""
+        self._journal.drop_group(group.key, "resampled")
+        prompt = group.prompt
+        self._request(Prompt(prompt.text, prompt.number, prompt.attempt + 1), first=True)
+        self._operator.notify(Waiting("sample"))
+        for future in self._sampling:  # the new group goes to the front: wait for it
+            future.result()
+        self._sampling.clear()
+
+    def _waiting(self) -> list[JudgedGroup]:
+        return [p for p in self._journal.pending() if p.id not in self._in_training]
+
+    def _waiting_labels(self) -> int:
+        return sum(p.judgement.labels for p in self._waiting())
+
+    # --- updates -------------------------------------------------------------------------------
+
+    def _train_if_full(self) -> None:
+        """Starts an update when a batch is full; waits for it only with nothing ahead."""
+        while (batch := oldest_batch(self._waiting(), self._config.batch_size)) is not None:
+            self._finish_training()
+            self._in_training = frozenset(judged.id for judged in batch)
+            self._training = self._engine.submit(functools.partial(self._train, batch))
+            if self._ahead:
+                return
+            self._operator.notify(Waiting("update"))
+            self._finish_training()
+
+    def _train(self, batch: Sequence[JudgedGroup], engine: Engine) -> None:
+        """Update, journal, checkpoint, in this order (engine's thread)."""
+        number = self._journal.last_update() + 1
+        stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch])
+        self._journal.record_update(stats, [j.id for j in batch])
+        self._operator.notify(Updated(stats))
+        self._save(engine)
+        self._refresh(engine)
+
+    def _finish_training(self) -> None:
+        if self._training is not None:
+            self._training.result()
+        self._training, self._in_training = None, frozenset()
+
+    def _raise_background_errors(self) -> None:
+        if self._training is not None and self._training.done():
+            self._finish_training()
+
+    def _save(self, engine: Engine) -> None:
+        """Writes a checkpoint of the current version unless it is there (engine's thread)."""
+        if engine.version == 0:
+            return
+        try:
+            self._checkpoints.commit(engine.version, engine.save)
+        except CheckpointError as error:  # the journal has everything: go on without
+            self._operator.notify(Notice(str(error), "error"))
+            return
+        self._operator.notify(Saved(engine.version))
+
+    def _restore(self, engine: Engine) -> None:
+        """Newest intact checkpoint, then the journal's updates after it, made again."""
+        last = self._journal.last_update()
+        found = self._checkpoints.newest_intact(
+            lambda path, why: self._operator.notify(
+                Notice(f"checkpoint {path.name} skipped: {why}", "warning")
+            ),
+            at_most=last,
+        )
+        if found is not None:
+            engine.load(found[1])
+        recorded: dict[int, UpdateStats] = {s.number: s for s in self._journal.updates()}
+        for number in range(engine.version + 1, last + 1):
+            self._operator.notify(Notice(f"making update {number} again from the journal"))
+            batch = self._journal.update_batch(number)
+            stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch])
+            if stats.digest != recorded[number].digest:
+                self._operator.notify(
+                    Notice(
+                        f"update {number} came out different in the last digits from when it was "
+                        "first made: another machine or library version",
+                        "warning",
+                    )
+                )
+
+
+def oldest_batch(pending: Sequence[JudgedGroup], size: int) -> list[JudgedGroup] | None:
+    """The oldest judgements that hold `size` labels, skips among them included; None while there
+    are too few. A function of their order alone, so a run resumed makes the same batches."""
+    labels = 0
+    for count, judged in enumerate(pending, 1):
+        labels += judged.judgement.labels
+        if labels >= size:
+            return list(pending[:count])
+    return None

@@ -1,0 +1,222 @@
+"""The app: a picker if asked for, then the session's screen. And the thread the session runs in."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+
+from hitl.config.session import SessionConfig
+from hitl.records import UpdateStats
+from hitl.tui.messages import DeskCame, Happened, SessionEnded
+from hitl.tui.operator import TuiOperator
+from hitl.tui.screens.judging import JudgingScreen, SessionInfo
+from hitl.tui.screens.rank import RankScreen
+from hitl.tui.screens.runs import Choice, Leave, NewRun, ResumeRun, RunsScreen, Summary
+from hitl.tui.screens.score import ScoreScreen
+from hitl.tui.terminal import quiet_stderr
+from hitl.tui.theme import CALM
+
+__all__ = [
+    "Choice",
+    "HitlApp",
+    "Leave",
+    "NewRun",
+    "ResumeRun",
+    "SessionInfo",
+    "SessionPlan",
+    "pick_and_run",
+    "pick_run",
+    "run_session",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPlan:
+    """A session the app can open: what is on its screen, and what its thread does."""
+
+    info: SessionInfo
+    start: Callable[[TuiOperator], None]
+
+
+class HitlApp(App[Choice]):
+    """Opens at once; whatever is slow happens in the session's thread."""
+
+    TITLE = "hitl"
+    CSS_PATH: ClassVar = [
+        "widgets/card.tcss",
+        "widgets/status.tcss",
+        "widgets/prompt.tcss",
+        "screens/judging.tcss",
+        "screens/score.tcss",
+        "screens/runs.tcss",
+        "screens/help.tcss",
+    ]
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(
+        self,
+        *,
+        plan: SessionPlan | None = None,
+        runs: Sequence[Summary] = (),
+        begin: Callable[[ResumeRun | NewRun], SessionPlan] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Opens `plan`, or the picker; what is picked there is returned, or opened by `begin`."""
+        super().__init__()
+        self._plan = plan
+        self._runs = runs
+        self._begin = begin
+        self._clock = clock
+        self._operator: TuiOperator | None = None
+        self._thread: threading.Thread | None = None
+        self._judging: JudgingScreen | None = None
+        self.error: BaseException | None = None
+        """What the session's thread failed with."""
+
+    # -- life -------------------------------------------------------------------------------
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        # Our own names, so that any other theme works too.
+        return {name: value for name, value in CALM.variables.items() if "cursor" not in name}
+
+    def on_mount(self) -> None:
+        self.register_theme(CALM)
+        self.theme = CALM.name
+        self._listen_to_signals()
+        if self._plan is not None:
+            self._open(self._plan)
+        else:
+            self.push_screen(RunsScreen(self._runs), self._picked)
+
+    def _picked(self, choice: Choice | None) -> None:
+        if choice is None or isinstance(choice, Leave) or self._begin is None:
+            self.exit(choice or Leave())
+            return
+        try:
+            plan = self._begin(choice)
+        except Exception as error:
+            self.error = error
+            self.exit()
+            return
+        self._open(plan)
+
+    def _open(self, plan: SessionPlan) -> None:
+        operator = TuiOperator(plan.info.config.operator_name, self.post_message)
+        self._operator = operator
+        kind = RankScreen if plan.info.config.mode != "score" else ScoreScreen
+        self._judging = kind(plan.info, operator.reply, self._clock)
+        self.push_screen(self._judging)
+        self._thread = threading.Thread(
+            target=self._work, args=(plan.start, operator), name="session", daemon=False
+        )
+        # The first paint comes before the thread, whose imports hold the interpreter.
+        self.call_after_refresh(self._thread.start)
+
+    def _work(self, start: Callable[[TuiOperator], None], operator: TuiOperator) -> None:
+        error: BaseException | None = None
+        try:
+            start(operator)
+        except BaseException as failure:  # raised again by run_session
+            error = failure
+        self.error = error
+        self.post_message(SessionEnded(error))
+
+    def finish(self) -> None:
+        """After the app: ends the session's wait and waits for its last save."""
+        if self._operator is not None:
+            self._operator.hang_up()
+        if self._thread is not None and self._thread.ident is not None:
+            self._thread.join()
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and threading.current_thread() is threading.main_thread():
+                try:
+                    loop.add_signal_handler(number, self._signalled)
+                except NotImplementedError:  # Windows
+                    return
+
+    def _signalled(self) -> None:
+        if self._judging is not None:
+            self._judging.action_quit()
+        else:
+            self.exit(Leave())
+
+    # -- the session's messages ----------------------------------------------------------------
+
+    def on_desk_came(self, message: DeskCame) -> None:
+        if self._judging is not None:
+            self._judging.lay(message.desk)
+
+    def on_happened(self, message: Happened) -> None:
+        if self._judging is not None:
+            self._judging.happened(message.event)
+
+    def on_session_ended(self, message: SessionEnded) -> None:
+        self.exit()
+
+    async def action_quit(self) -> None:
+        """Textual's own way out, which would forget to save."""
+        self._signalled()
+
+    def action_help_quit(self) -> None:
+        self._signalled()
+
+
+def run_session(
+    *,
+    run: str,
+    config: SessionConfig,
+    policy_label: str,
+    version: int,
+    start: Callable[[TuiOperator], None],
+    log: Path | None = None,
+    updates: Sequence[UpdateStats] = (),
+) -> int:
+    """Opens the session's screen at once and runs `start(operator)` in a thread until it returns.
+
+    What `start` raises is raised here, after the terminal is restored. Returns the exit code.
+    `log` takes what C libraries write to fd 2 meanwhile; `updates` are those of a resumed run.
+    """
+    plan = SessionPlan(SessionInfo(run, config, policy_label, version, tuple(updates)), start)
+    return _run(HitlApp(plan=plan), log)
+
+
+def pick_run(runs: Sequence[Summary]) -> Choice:
+    """Asks which run to resume, or for a new one."""
+    return HitlApp(runs=runs).run() or Leave()
+
+
+def pick_and_run(
+    runs: Sequence[Summary],
+    begin: Callable[[ResumeRun | NewRun], SessionPlan],
+    log: Path | None = None,
+) -> int:
+    """The picker and then the session in one app, without a flicker between them.
+
+    `begin` is called on the screen's thread: it reads a config, nothing slow.
+    """
+    return _run(HitlApp(runs=runs, begin=begin), log)
+
+
+def _run(app: HitlApp, log: Path | None) -> int:
+    with quiet_stderr(log):
+        try:
+            app.run()
+        finally:
+            app.finish()
+    if app.error is not None:
+        raise app.error
+    return app.return_code or 0

@@ -1,0 +1,131 @@
+"""Every key, once: the bindings of the screens and the help page are both made from here.
+
+An id names what a key does and never changes, so that a person's own keymap file can refer to it.
+Full-width forms, which an input method sends, are aliases of the plain ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing a key does."""
+
+    id: str
+    keys: str
+    """As Textual writes them, with commas between."""
+    shown: str
+    """As the help writes them; "" leaves the key out of the help."""
+    action: str
+    tooltip: str
+
+    def binding(self) -> Binding:
+        return Binding(
+            self.keys,
+            self.action,
+            self.tooltip.partition(":")[0],
+            show=False,
+            id=self.id,
+            tooltip=self.tooltip,
+            key_display=self.shown or None,
+        )
+
+
+def bindings(keys: Sequence[Key]) -> list[Binding]:
+    """For a screen's BINDINGS."""
+    return [key.binding() for key in keys]
+
+
+_WIDE = "０１２３４５６７８９"
+
+DIGITS = tuple(
+    Key(
+        f"type.{digit}",
+        f"{digit},{_WIDE[digit]}",
+        "0-9" if digit == 0 else "",
+        f"type('{digit}')",
+        "score the current card: and go to the next one",
+    )
+    for digit in range(10)
+)
+
+NUMBERS = (
+    Key("type.minus", "-,－,−,—", "-", "type('-')", "begin a negative number: Enter ends it"),
+    Key(
+        "type.plus", "+,＋", "+", "type('+')", "begin a longer number: such as +4.5, Enter ends it"
+    ),
+    Key("type.point", ".,．,。", ".", "type('.')", "decimals: 4 . 5 Enter makes 4.5"),
+)
+
+CARDS = (
+    Key("card.up", "up", "↑", "move(-1)", "the card above"),
+    Key("card.down", "down", "↓", "move(1)", "the card below"),
+    Key("card.scroll_down", "pagedown", "PgDn", "scroll_card(1)", "read on in a long completion"),
+    Key("card.scroll_up", "pageup", "PgUp", "scroll_card(-1)", "read back in a long completion"),
+)
+
+GROUP = (
+    Key("group.enter", "enter", "Enter", "enter", "end a number: or keep a complete group"),
+    Key(
+        "group.skip",
+        "space,ideographic_space",
+        "Space",
+        "skip",
+        "skip the group: nothing is learned from it",
+    ),
+    Key(
+        "group.undo",
+        "backspace",
+        "Backspace",
+        "back",
+        "take back the last entry: in an untouched group, the last judgement",
+    ),
+    Key("group.resample", "r,ｒ", "r", "resample", "other completions of the same prompt"),
+)
+
+EVERYWHERE = (
+    Key("app.save", "ctrl+s", "Ctrl+S", "save", "write a checkpoint now"),
+    Key("app.help", "question_mark,？,f1", "?", "help", "this page"),
+    Key("app.quit", "q,ｑ,ctrl+q,ctrl+c", "q", "quit", "save and leave"),
+)
+
+SCORE = (*DIGITS, *NUMBERS, *CARDS, *GROUP, *EVERYWHERE)
+
+RANK_DIGITS = tuple(
+    Key(
+        f"rank.{digit}",
+        f"{digit},{_WIDE[digit]}",
+        "1-9" if digit == 1 else "",
+        f"rank('{digit}')",
+        "the next best: the last one is placed by itself",
+    )
+    for digit in range(1, 10)
+)
+
+RANK = (
+    *RANK_DIGITS,
+    Key(
+        "rank.tie",
+        "=,＝",
+        "=",
+        "tie",
+        "before a digit, as good as the one before: twice, all the rest are equal",
+    ),
+    *CARDS,
+    *GROUP,
+    *EVERYWHERE,
+)
+
+RUNS = (
+    Key("runs.choose", "enter", "Enter", "choose", "resume the run: or begin the new one"),
+    Key("runs.new_zh", "z", "z", "new('zh')", "a new run in Chinese"),
+    Key("runs.new_en", "e", "e", "new('en')", "a new run in English"),
+    Key("runs.quit", "q,ｑ,ctrl+q,ctrl+c,escape", "q", "leave", "leave"),
+)
+
+HELP = (Key("help.close", "escape,q,ｑ,question_mark,？,f1,enter", "Esc", "close", "back"),)

@@ -1,0 +1,101 @@
+"""A card: one completion, its number, its length and its score box."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.app import RenderResult
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+
+from hitl.tui.content import foreign, own
+
+
+class Card(Widget):
+    """Long text is wrapped and scrolled inside the card, so that cards never move."""
+
+    class Chosen(Message):
+        """The card was clicked."""
+
+        def __init__(self, place: int) -> None:
+            super().__init__()
+            self.place = place
+
+    def __init__(self, place: int) -> None:
+        super().__init__()
+        self.place = place
+        self._text = Content("")
+        self._tokens = 0
+        self._finished = True
+        self._box = Content("")
+        self._top = 0
+
+    def show(self, text: str, tokens: int, finished: bool) -> None:
+        """Another completion."""
+        self._text = foreign(text, newlines=True).rstrip() if text.strip() else Content("")
+        self._tokens, self._finished, self._top = tokens, finished, 0
+        self.refresh_frame()
+
+    def mark(self, box: Content, *, current: bool, scored: bool, wrong: bool) -> None:
+        """What stands in the score box, and how the card looks."""
+        self._box = box
+        self.set_class(current, "-current")
+        self.set_class(scored, "-scored")
+        self.set_class(wrong, "-wrong")
+        self.refresh_frame()
+
+    def turn(self, pages: int) -> None:
+        """Scrolls the text by pages that overlap by a line."""
+        room = max(self.size.height, 1)
+        self._top += pages * max(room - 1, 1)
+        self.refresh_frame()
+
+    def render(self) -> RenderResult:
+        lines = self._lines()
+        return Content("\n").join(lines[self._top : self._top + self.size.height])
+
+    def refresh_frame(self) -> None:
+        """Writes the border's texts anew; the top line carries number, length and score."""
+        width = self.size.width
+        if width < 12:
+            return
+        lines = self._lines()
+        room = self.size.height
+        self._top = min(max(self._top, 0), max(len(lines) - room, 0))
+        below = len(lines) - room - self._top
+        hints = [f"↑ {self._top}"] if self._top else []
+        hints += [f"↓ {below} more"] if below > 0 else []
+        self.border_subtitle = own(("  ".join(hints), "$text-muted")) if hints else None
+
+        pointer = "▶" if self.has_class("-current") else " "
+        number = own((f"{pointer}{self.place + 1}", "bold" if self.has_class("-current") else ""))
+        length = own((f"{self._tokens} tok{'' if self._finished else ' …'}", "$text-muted"))
+        # Outer width less corners and the blanks Textual puts around a title.
+        fill = width + 2 - 4 - 2
+        fill -= number.cell_length + length.cell_length + self._box.cell_length + 4 + 3
+        self.border_title = own(number, " ", "─" * max(fill, 1), " ", length, " ─── ", self._box)
+        self.refresh()
+
+    def on_resize(self) -> None:
+        self.refresh_frame()
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self.post_message(self.Chosen(self.place))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        if self.size.height < len(self._lines()):
+            event.stop()
+            self._top += 1
+            self.refresh_frame()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        if self._top:
+            event.stop()
+            self._top -= 1
+            self.refresh_frame()
+
+    def _lines(self) -> list[Content]:
+        if not self._text:
+            return [own(("(nothing: it ended at once)", "$text-muted italic"))]
+        return self._text.wrap(max(self.size.width, 2))

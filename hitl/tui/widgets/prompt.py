@@ -1,0 +1,82 @@
+"""The prompt, and what stands in the cards' place while there is no group."""
+
+from __future__ import annotations
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.geometry import Size
+from textual.widget import Widget
+
+from hitl.tui.content import foreign, own
+
+ROWS = 2
+
+
+class PromptLine(Widget):
+    """The prompt on at most two rows; of a longer one the end, where the completions go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._number = Content("")
+        self._text = Content("")
+
+    def show(self, number: int, text: str) -> None:
+        self._number = own((f"Prompt {number}  ", "$text-muted"))
+        self._text = foreign(text, "bold")
+        self.refresh(layout=True)
+
+    def clear(self) -> None:
+        self._number = self._text = Content("")
+        self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return min(max(len(self._lines(width)), 1), ROWS)
+
+    def render(self) -> RenderResult:
+        lines = self._lines(self.size.width)
+        if len(lines) > ROWS:
+            lines = lines[-ROWS:]
+            mark = own("… ", lines[0]).truncate(self.size.width)
+            lines[0] = mark
+        indent = " " * self._number.cell_length
+        first, *rest = lines or [Content("")]
+        return Content("\n").join([own(self._number, first), *(own(indent, r) for r in rest)])
+
+    def _lines(self, width: int) -> list[Content]:
+        if not self._text:
+            return []
+        return self._text.wrap(max(width - self._number.cell_length, 2))
+
+
+WAITING = {
+    "load": "Loading the policy",
+    "sample": "Writing completions",
+    "update": "Learning from the batch",
+    "save": "Saving",
+}
+
+
+class WaitingPanel(Widget):
+    """What the engine does, and since when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reason = "load"
+        self._seconds = 0.0
+        self._done = 0
+        self._total = 0
+
+    def show(self, reason: str, seconds: float, done: int, total: int) -> None:
+        self._reason, self._seconds = reason, seconds
+        self._done, self._total = done, total
+        self.refresh()
+
+    def render(self) -> RenderResult:
+        known = WAITING.get(self._reason)
+        what = own((known, "bold")) if known else foreign(self._reason, "bold")
+        lines = [own(what, (f" …  {self._seconds:.0f} s", "$text-muted"))]
+        if self._total > 0:
+            filled = min(24 * self._done // self._total, 24)
+            bar = own(("━" * filled, "$accent"), ("━" * (24 - filled), "$frame"))
+            lines += [own(bar, (f"  {self._done}/{self._total}", "$text-muted"))]
+        return Content("\n").join(lines)

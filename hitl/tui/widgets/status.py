@@ -1,0 +1,162 @@
+"""The status line, the last-action line and the rail: what always stays in view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.widget import Widget
+
+from hitl.tui.content import foreign, own
+
+BARS = "▁▂▃▄▅▆▇█"
+DOING = {"load": "loading", "sample": "sampling", "update": "PPO", "save": "saving"}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the top line says. Ages and times in seconds."""
+
+    run: str
+    policy: str
+    version: int
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    eta: float | None = None
+    ready: int = 0
+    batch_labels: int = 0
+    batch_size: int = 0
+    saved_age: float | None = None
+
+
+class StatusLine(Widget):
+    """run │ policy │ engine │ ready │ batch │ saved."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__()
+        self._status = status
+
+    def show(self, status: Status) -> None:
+        if status != self._status:
+            self._status = status
+            self.refresh()
+
+    def render(self) -> RenderResult:
+        s = self._status
+        wide = self.size.width >= 100
+        run = foreign(s.run).truncate(28 if wide else 14, ellipsis=True).stylize("bold")
+        policy = own("policy ", foreign(s.policy + " ") if wide else "", f"v{s.version}")
+        parts = [
+            run,
+            policy,
+            _activity(s),
+            own(f"{s.ready} ready"),
+            own(f"batch {s.batch_labels}/{s.batch_size}"),
+            own(f"saved {age(s.saved_age)}" if s.saved_age is not None else "not saved"),
+        ]
+        line = own((" │ ", "$frame")).join(parts)
+        return own(" ", line).truncate(self.size.width, ellipsis=True)
+
+
+def _activity(status: Status) -> Content:
+    if not status.stage:
+        return own(("idle", "$text-muted"))
+    name = DOING.get(status.stage)
+    doing = own((name, "$accent")) if name else foreign(status.stage, "$accent")
+    if status.total <= 0:
+        return doing
+    filled = min(4 * status.done // status.total, 4)
+    doing = own(
+        doing,
+        f" {status.done}/{status.total} ",
+        ("▓" * filled, "$accent"),
+        ("░" * (4 - filled), "$frame"),
+    )
+    return own(doing, f" {age(status.eta)}") if status.eta is not None else doing
+
+
+class LastLine(Widget):
+    """What happened last on the left, the learning figures on the right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = Content("")
+        self._figures = Content("")
+
+    def show(self, last: Content) -> None:
+        self._last = last
+        self.refresh()
+
+    def figures(self, figures: Content) -> None:
+        self._figures = figures
+        self.refresh()
+
+    def render(self) -> RenderResult:
+        room = self.size.width - self._figures.cell_length - 2
+        left = own(" ", self._last).truncate(max(room, 1), ellipsis=True, pad=True)
+        return own(left, self._figures, " ")
+
+
+class Rail(Widget):
+    """Sparklines of mean reward and KL per update, the last judgements, the pace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rewards: Sequence[float] = ()
+        self._kls: Sequence[float] = ()
+        self._judgements: Sequence[str] = ()
+        self._pace = ""
+
+    def show(
+        self,
+        rewards: Sequence[float],
+        kls: Sequence[float],
+        judgements: Sequence[str],
+        pace: str,
+    ) -> None:
+        self._rewards, self._kls = rewards, kls
+        self._judgements, self._pace = judgements, pace
+        self.refresh()
+
+    def render(self) -> RenderResult:
+        width = max(self.size.width - 1, 4)
+        lines = [
+            *_chart("mean reward", self._rewards, width, "$success"),
+            *_chart("KL to the reference", self._kls, width, "$accent"),
+            own(("last judgements", "$text-muted")),
+        ]
+        recent = list(self._judgements)[-8:][::-1]
+        lines += [own(text).truncate(width, ellipsis=True) for text in recent] or [own("–")]
+        lines += [own(""), own(("pace", "$text-muted")), own(self._pace or "–")]
+        return Content("\n").join(lines)
+
+
+def _chart(title: str, values: Sequence[float], width: int, style: str) -> list[Content]:
+    now = f"{values[-1]:.2f}" if values else "–"
+    return [
+        own((title, "$text-muted"), " ", (now, "bold")),
+        own((sparkline(values, width) or "–", style)),
+        own(""),
+    ]
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The newest `width` values as bars between the least and the greatest of them."""
+    shown = [v for v in values if v == v][-width:]
+    if not shown:
+        return ""
+    low, high = min(shown), max(shown)
+    if high == low:
+        return BARS[3] * len(shown)
+    top = len(BARS) - 1
+    return "".join(BARS[round((v - low) / (high - low) * top)] for v in shown)
+
+
+def age(seconds: float) -> str:
+    """12s, 3m, 2h."""
+    if seconds < 60:
+        return f"{seconds:.0f}s"
+    return f"{seconds / 60:.0f}m" if seconds < 3600 else f"{seconds / 3600:.0f}h"

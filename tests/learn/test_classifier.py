@@ -1,0 +1,233 @@
+"""A small scorer from scratch: it separates, it is graded, its folder is a plain pipeline."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+from transformers import pipeline as hf_pipeline
+
+from hitl.config.reward import RewardTrainConfig
+from hitl.corpora import CorpusError, Example
+from hitl.learn.classifier import (
+    _Fragments,
+    evaluate,
+    middle,
+    score,
+    train_classifier,
+)
+from hitl.learn.tokenizers import bert_tokenizer
+
+ROOT = Path(__file__).parents[2]
+GOOD = ["很好", "不错", "喜欢", "满意"]
+BAD = ["很差", "糟糕", "讨厌", "失望"]
+THINGS = ["酒店", "房间", "屏幕", "早餐", "电影", "这本书"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    dice = random.Random(0)
+    rows = ["text,label"]
+    for i in range(200):
+        words = GOOD if i % 2 else BAD
+        text = "".join(f"{dice.choice(THINGS)}{dice.choice(words)}。" for _ in range(2))
+        rows.append(f"{text}{i},{i % 2}")
+    path = tmp_path / "labelled.csv"
+    path.write_text("\n".join(rows), encoding="utf-8")
+    return path
+
+
+def small(data: Path, out: Path, **changes: object) -> RewardTrainConfig:
+    config = RewardTrainConfig(
+        data=str(data),
+        lang="zh",
+        out=out,
+        steps=60,
+        mlm_steps=4,
+        warmup_steps=4,
+        batch_tokens=512,
+        layers=2,
+        width=32,
+        heads=2,
+        max_tokens=32,
+        vocab=400,
+        lr=1e-2,
+        dropout=0.0,
+        precision="fp32",
+        device="cpu",
+        save_every=30,
+        eval_every=30,
+    )
+    return replace(config, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_it_separates_a_trivial_data_set_and_its_folder_is_a_pipeline(
+    data: Path, tmp_path: Path
+) -> None:
+    lines: list[str] = []
+    out = tmp_path / "scorer"
+    result = train_classifier(small(data, out), report=lines.append)
+    assert result.accuracy["all"].share > 0.95
+    assert result.accuracy["all"].count > 5
+    assert lines[-1].startswith("step 60/60  all")
+    assert not out.with_name("scorer.training").exists()
+    assert not [p for p in out.rglob("*") if p.suffix in {".bin", ".pt", ".pkl", ".pth"}]
+
+    classify = hf_pipeline("text-classification", model=str(out))
+    assert classify.model.config.id2label == {0: "negative", 1: "positive"}
+    good, bad = classify(["酒店很好。", "酒店很差。"])
+    assert (good["label"], bad["label"]) == ("positive", "negative")
+    # Smoothed labels (.05 and .95) leave room between the extremes.
+    assert good["score"] < 0.995 and bad["score"] < 0.995
+
+
+def test_soft_labels_give_graded_scores(tmp_path: Path) -> None:
+    rows = ["text,label"]
+    for i in range(240):
+        word, label = (("甲", 0.1), ("乙", 0.4), ("丙", 0.9))[i % 3]
+        rows.append(f"{word * 3} {i},{label}")
+    path = tmp_path / "soft.csv"
+    path.write_text("\n".join(rows), encoding="utf-8")
+    out = tmp_path / "scorer"
+    train_classifier(
+        small(path, out, label_smoothing=0.0, crops=0.0, mlm_steps=0, steps=80, token_dropout=0.0)
+    )
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    model = BertForSequenceClassification.from_pretrained(out, dtype=torch.float32)
+    low, middling, high = score(model, tokenizer, ["甲甲甲", "乙乙乙", "丙丙丙"]).tolist()
+    assert (low, middling, high) == pytest.approx((0.1, 0.4, 0.9), abs=0.12)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("text,label\n好,1\n很好,1\n", "texts with a label below 0.5"),
+        ("text\n好\n坏\n", "its 0 labelled training texts"),
+        ("text,label\n好,good\n", "line 2 has label 'good'"),
+    ],
+)
+def test_data_that_cannot_be_used_is_one_clear_line(
+    tmp_path: Path, content: str, message: str
+) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(CorpusError, match=message) as error:
+        train_classifier(small(path, tmp_path / "out"))
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "out.training").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": 0}, "steps is 0; give 1 or more"),
+        ({"mlm_steps": -1}, "mlm_steps is -1; give 0 or more"),
+        ({"label_smoothing": 1.0}, "label_smoothing is 1.0"),
+        ({"crops": 1.5}, "crops is 1.5; give 0 to 1"),
+        ({"crop_max": 5}, "crop_max is 5, below crop_min"),
+        ({"max_tokens": 1000}, "max_tokens is 1000"),
+        ({"lexicon": True}, "lexicon belongs to vader"),
+        ({"lang": "fr"}, "lang is 'fr'"),
+        ({"part": "heldout"}, "part is 'heldout'; give train or gold"),
+    ],
+)
+def test_bad_options_are_refused_with_a_reason(
+    tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        small(tmp_path, tmp_path, **change)
+
+
+def test_fragments_are_pieces_of_the_text_within_the_bounds(tmp_path: Path) -> None:
+    text = "".join(chr(0x4E00 + i) for i in range(100))
+    make = _Fragments(
+        bert_tokenizer([text] * 2, 300, 128), small(tmp_path, tmp_path, crops=1.0, crop_max=20)
+    )
+    torch.manual_seed(0)
+    pieces = [make._fragment(text) for _ in range(200)]
+    assert all(piece in text and 10 <= len(piece) <= 20 for piece in pieces)
+    openings = sum(text.startswith(piece) for piece in pieces)
+    assert 70 < openings < 130
+
+
+def test_english_fragments_are_whole_words(tmp_path: Path) -> None:
+    text = "an earnest and rather moving picture of the lives of other people in a small town"
+    make = _Fragments(
+        bert_tokenizer([text] * 2, 300, 128), small(tmp_path, tmp_path, crops=1.0, lang="en")
+    )
+    torch.manual_seed(0)
+    words = set(text.split())
+    for _ in range(100):
+        assert set(make._fragment(text).split()) <= words
+
+
+def test_figures_leave_out_the_undecided_and_know_clear_ones() -> None:
+    tokenizer = bert_tokenizer(["good", "bad"] * 2, 300, 32)
+    torch.manual_seed(0)
+    model = BertForSequenceClassification(
+        BertConfig(vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1,
+                   num_attention_heads=1, intermediate_size=16, max_position_embeddings=64)
+    )  # fmt: skip
+    rated = [
+        Example("good", 0.9, 2.0, "a"),
+        Example("bad", 0.4, -0.2, "b"),
+        Example("so so", 0.5, 0.0, "a"),
+        Example("x" * 60, 0.2, -1.0, "a"),
+    ]
+    accuracy = evaluate(model, tokenizer, rated).accuracy
+    counts = {name: accuracy[name].count for name in accuracy}
+    assert counts == {"all": 3, "clear": 2, "a": 2, "a clear": 2, "b": 1, "fragments": 1}
+    assert (
+        "clear"
+        not in evaluate(model, tokenizer, [Example("good", 1.0), Example("bad", 0.0)]).accuracy
+    )
+
+
+def test_the_middle_of_a_text() -> None:
+    assert middle("abcdefg", 3) == "cde"
+    assert middle("ab", 3) == "ab"
+
+
+# --- the shipped ones ---------------------------------------------------------------------------
+
+OBVIOUS = {
+    "zh": (
+        ["这本书非常好，强烈推荐大家购买！", "房间很干净，服务态度很好，下次还会来。", "很满意，性价比高。"],
+        ["太差了，非常失望，千万别买。", "房间又脏又旧，服务态度极差。", "质量很差，用了两天就坏了。"],
+    ),
+    "en": (
+        ["A wonderful, funny and moving film.", "I love this camera, it is great!", "Excellent."],
+        ["A boring, stupid mess of a movie.", "The battery is terrible and it broke.", "Awful."],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.filterwarnings("ignore")
+def test_the_shipped_scorer_tells_obvious_texts_apart(lang: str) -> None:
+    folder = ROOT / "checkpoints" / f"sentiment-{lang}"
+    assert (folder / "model.safetensors").stat().st_size < 15e6
+    assert (folder / "README.md").is_file()
+    assert not [
+        p for p in folder.iterdir() if p.suffix not in {".json", ".safetensors", ".md", ".txt"}
+    ]
+    classify = hf_pipeline("text-classification", model=str(folder), top_k=None)
+    assert classify.model.config.id2label == {0: "negative", 1: "positive"}
+    good, bad = (
+        [next(s["score"] for s in scores if s["label"] == "positive") for scores in classify(texts)]
+        for texts in OBVIOUS[lang]
+    )
+    assert min(good) > 0.6 and max(bad) < 0.4
+    # A reward must leave room above and below.
+    assert max(good) < 0.999 and min(bad) > 0.001

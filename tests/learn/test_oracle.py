@@ -1,0 +1,151 @@
+"""The classic step against numbers of TRL 0.11.4's PPOTrainer.step (tests/oracle)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from oracle.cases import OracleCase, OracleStep, Parameters, determined, load_cases  # noqa: E402
+
+from hitl.config.ppo import PPOConfig  # noqa: E402
+from hitl.learn.policy import Policy  # noqa: E402
+from hitl.learn.rollout import rollout_of  # noqa: E402
+from hitl.learn.sampling import Sampling  # noqa: E402
+from hitl.learn.step import StepResult, ppo_step  # noqa: E402
+from hitl.records import Completion, Group, LabelledGroup, Mode, Prompt  # noqa: E402
+
+# TRL lets the whitened reward of padding flow into the advantages, so that its numbers depend on
+# how wide the batch is padded; ours do not (tests/oracle/README.md).
+LEAKS_PADDING = {"whiten-sgd", "all-adam"}
+# The running score statistics of the classic recipe are outside the step proper.
+SCALES_SCORES = {"score-scaling-sgd", "score-norm-sgd"}
+CASES = [c for c in load_cases() if c.name not in LEAKS_PADDING | SCALES_SCORES]
+
+
+def policy_of(case: OracleCase, parameters: Parameters) -> Policy:
+    policy = Policy(GPT2LMHeadModel(GPT2Config(**case.model)), seed=0)
+    own = dict(policy.model.named_parameters())
+    own["v_head.summary.weight"] = policy.value_head.weight
+    own["v_head.summary.bias"] = policy.value_head.bias
+    with torch.no_grad():
+        for name, value in parameters.items():
+            own[name].copy_(torch.from_numpy(np.array(value)))
+    return policy
+
+
+def parameters_of(policy: Policy) -> dict[str, np.ndarray]:
+    found = {n: p.detach().numpy().copy() for n, p in policy.model.named_parameters()}
+    found["v_head.summary.weight"] = policy.value_head.weight.detach().numpy().copy()
+    found["v_head.summary.bias"] = policy.value_head.bias.detach().numpy().copy()
+    return found
+
+
+def batch_of(step: OracleStep) -> list[LabelledGroup]:
+    return [
+        LabelledGroup(
+            Group(Prompt("", i), query, (Completion("", response, (0.0,) * len(response), True),), 0),
+            (float(score),), "op", Mode.SCORE,
+        )  # fmt: skip
+        for i, (query, response, score) in enumerate(
+            zip(step.queries, step.responses, step.scores, strict=True)
+        )
+    ]
+
+
+def config_of(case: OracleCase) -> PPOConfig:
+    options = dict(case.ppo)
+    soft_stop = options.pop("target_kl", 1.0)
+    renamed = {
+        "target_kl": options.pop("target", 6.0),
+        "kl_horizon": options.pop("horizon", 10000.0),
+        "adaptive_kl": options.pop("adap_kl_ctrl", True),
+        "early_stop_kl": soft_stop,
+        "lr": case.lr,
+    }
+    known = set(PPOConfig.__dataclass_fields__)
+    return PPOConfig(
+        advantage="gae", stop_kl=None, **renamed,
+        **{k: v for k, v in options.items() if k in known},
+    )  # fmt: skip
+
+
+def run(case: OracleCase) -> tuple[list[StepResult], list[float], list[dict[str, np.ndarray]]]:
+    config = config_of(case)
+    policy, reference = policy_of(case, case.policy), policy_of(case, case.reference)
+    maker = torch.optim.SGD if case.optimizer == "sgd" else torch.optim.Adam
+    optimizer = maker(policy.parameters(), lr=case.lr)
+    kl_coef, results, coefs, weights = config.init_kl_coef, [], [], []
+    for step in case.steps:
+        rollout = rollout_of(batch_of(step), 0, torch.device("cpu"))
+        if config.score_clip is not None:
+            rollout.score.clamp_(-config.score_clip, config.score_clip)
+        result = ppo_step(
+            policy, reference, optimizer, rollout, Sampling(16), config, kl_coef, None,
+            lambda epoch, step=step: torch.from_numpy(np.array(step.permutations[epoch])),
+            lambda done, total: None,
+        )  # fmt: skip
+        assert result.outcome.epochs == step.epochs
+        kl_coef = result.kl_coef
+        results.append(result)
+        coefs.append(kl_coef)
+        weights.append(parameters_of(policy))
+    return results, coefs, weights
+
+
+def in_columns(case: OracleCase, values: np.ndarray) -> np.ndarray:
+    """TRL's (B, W-1) arrays with the response moved to column 0, ours' layout; 0 elsewhere."""
+    mask = case.tokens.mask
+    out = np.zeros((len(mask), int(mask.sum(1).max())), np.float32)
+    for row, (m, v) in enumerate(zip(mask, values, strict=True)):
+        out[row, : m.sum()] = v[m]
+    return out
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_classic_step_equals_trl(case: OracleCase) -> None:
+    results, coefs, weights = run(case)
+
+    first = results[0].targets
+    for ours, theirs in (
+        (first.old_logp, case.tokens.logprobs),
+        (first.ref_logp, case.tokens.ref_logprobs),
+        (first.old_values, case.tokens.values),
+        (first.advantages, case.tokens.advantages),
+        (first.returns, case.tokens.returns),
+    ):
+        mask = in_columns(case, np.ones_like(theirs)) > 0
+        np.testing.assert_allclose(
+            np.where(mask, ours.numpy(), 0), in_columns(case, theirs), rtol=1e-5, atol=1e-5
+        )
+
+    for result, coef, step in zip(results, coefs, case.steps, strict=True):
+        assert coef == pytest.approx(step.kl_coef_after, rel=1e-6)
+        ours_of = {
+            "objective/kl": result.kl,
+            "ppo/loss/policy": result.outcome.policy_loss,
+            "ppo/loss/value": result.outcome.value_loss,
+            "ppo/policy/entropy": result.outcome.entropy,
+            "ppo/policy/clipfrac": result.outcome.clip_fraction,
+        }
+        for name, value in ours_of.items():
+            assert value == pytest.approx(step.stats[name], rel=2e-4, abs=1e-5), name
+
+    for ours, theirs in ((weights[0], case.parameters_first), (weights[-1], case.parameters_last)):
+        assert distance(ours, theirs) <= 1e-4 * distance(theirs, case.policy)
+
+
+def distance(a: Parameters, b: Parameters) -> float:
+    """Euclidean, over all parameters that have a gradient."""
+    left, right = determined(a), determined(b)
+    return float(np.sqrt(sum(np.square(left[n] - right[n]).sum() for n in right)))
+
+
+def test_every_case_is_compared() -> None:
+    assert len(CASES) == 19

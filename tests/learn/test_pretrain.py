@@ -1,0 +1,276 @@
+"""A tiny GPT-2 from scratch: it learns, its folder loads, its ids are right; and the shipped two."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from hitl.config.pretrain import PretrainConfig
+from hitl.corpora import CorpusError
+from hitl.learn.pretrain import collate, edges, encode, nats, pretrain
+from hitl.learn.scratch import TokenBatches, quiet
+from hitl.learn.tokenizers import bert_tokenizer, gpt2_tokenizer
+
+ROOT = Path(__file__).parents[2]
+THINGS = ["酒店", "房间", "屏幕", "早餐", "电影", "这本书"]
+WORDS = ["很好", "不错", "太差了", "一般", "很贵", "舒服"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    dice = random.Random(0)
+    lines = [
+        f"{dice.choice(THINGS)}{dice.choice(WORDS)}，{dice.choice(THINGS)}{dice.choice(WORDS)}。{i}"
+        for i in range(200)
+    ]
+    path = tmp_path / "reviews.txt"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def small(corpus: Path, out: Path, **changes: object) -> PretrainConfig:
+    config = PretrainConfig(
+        corpus=str(corpus),
+        lang="zh",
+        out=out,
+        steps=40,
+        warmup_steps=4,
+        batch_tokens=512,
+        layers=2,
+        width=32,
+        heads=2,
+        positions=64,
+        max_tokens=32,
+        vocab=400,
+        lr=1e-2,
+        dropout=0.0,
+        precision="fp32",
+        device="cpu",
+        save_every=20,
+        eval_every=20,
+    )
+    return replace(config, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_it_learns_and_its_folder_loads(corpus: Path, tmp_path: Path, optimizer: str) -> None:
+    lines: list[str] = []
+    out = tmp_path / "model"
+    result = pretrain(small(corpus, out, optimizer=optimizer), report=lines.append)
+
+    assert result.heldout is not None
+    # Uniform guessing over the ~70 tokens would be 4.2; only the choice of words is left to chance.
+    assert result.heldout.per_token < 2.0
+    assert lines and lines[-1].startswith("step 40/40  per_token")
+    assert not out.with_name("model.training").exists()
+    assert not [p for p in out.rglob("*") if p.suffix in {".bin", ".pt", ".pkl", ".pth"}]
+
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    model = AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32)
+    assert type(tokenizer).__name__.startswith("BertTokenizer")
+    assert model.get_input_embeddings().weight is model.get_output_embeddings().weight
+    config = model.config
+    assert (config.bos_token_id, config.eos_token_id, config.pad_token_id) == (
+        tokenizer.cls_token_id,
+        tokenizer.sep_token_id,
+        tokenizer.pad_token_id,
+    )
+    assert model.generation_config.eos_token_id == tokenizer.sep_token_id
+    assert config.use_cache
+    again = nats(model, tokenizer, [line for line in corpus.read_text("utf-8").split("\n")], 32)
+    assert again.per_token == pytest.approx(result.heldout.per_token, abs=0.15)
+
+
+def test_english_starts_and_ends_with_the_same_token(tmp_path: Path) -> None:
+    corpus = tmp_path / "en.txt"
+    corpus.write_text("\n".join(f"The film is good {i} times." for i in range(120)))
+    out = tmp_path / "model"
+    pretrain(small(corpus, out, lang="en", steps=4))
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    model = AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32)
+    assert edges(tokenizer) == (tokenizer.eos_token_id, tokenizer.eos_token_id)
+    assert model.config.bos_token_id == model.config.eos_token_id == tokenizer.eos_token_id
+    text = "The film isn't good — déjà vu 好."
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_an_interrupted_run_goes_on_and_other_options_are_refused(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pretrain(small(corpus, tmp_path / "whole"))
+
+    import hitl.learn.pretrain as module
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "model"
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "save_fp16", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(small(corpus, out))
+    work = out.with_name("model.training")
+    newest = max(work.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
+    # As if it had been stopped half way.
+    for path in sorted(newest.rglob("*")):
+        path.unlink()
+    newest.rmdir()
+    with pytest.raises(ValueError, match=r"unfinished run with other options.*delete the folder"):
+        pretrain(small(corpus, out, lr=2e-2))
+    resumed = pretrain(small(corpus, out))
+    assert resumed.heldout == whole.heldout
+
+
+def test_a_text_that_does_not_fit_is_cut_and_has_no_end_token() -> None:
+    tokenizer = bert_tokenizer(["今天天气很好"] * 3, 300, 32)
+    start, end = edges(tokenizer)
+    assert encode("今天天气", tokenizer, 32) == [start, *tokenizer.encode("今天天气")[1:-1], end]
+    cut = encode("今天天气很好", tokenizer, 4)
+    assert len(cut) == 4 and end not in cut
+
+
+def test_characters_are_counted_as_they_stand_in_the_text() -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    for make in (bert_tokenizer, gpt2_tokenizer):
+        tokenizer = make(["今天 ok 天气很好"] * 3, 300, 64)
+        model = GPT2LMHeadModel(
+            GPT2Config(vocab_size=len(tokenizer), n_embd=16, n_layer=1, n_head=1, n_positions=64)
+        )
+        with quiet():
+            figures = nats(model, tokenizer, ["今天 ok", "天气"], 64)
+        assert figures.characters == (6 if make is bert_tokenizer else 7)
+        assert figures.per_token * figures.tokens == pytest.approx(
+            figures.per_character * figures.characters
+        )
+
+
+def test_padding_is_ignored_by_the_labels() -> None:
+    batch = collate([{"input_ids": [5, 6, 7]}, {"input_ids": [8]}])
+    assert batch["input_ids"].tolist() == [[5, 6, 7], [8, 0, 0]]
+    assert batch["labels"].tolist() == [[5, 6, 7], [8, -100, -100]]
+
+
+def test_batches_stay_below_the_budget_and_change_with_the_epoch() -> None:
+    dice = random.Random(0)
+    lengths = [dice.randint(4, 60) for _ in range(300)]
+    batches = TokenBatches(lengths, 512, seed=0)
+    epochs = []
+    for epoch in range(2):
+        batches.set_epoch(epoch)
+        epochs.append(list(batches))
+        assert len(epochs[-1]) == len(batches)
+        assert sorted(i for batch in epochs[-1] for i in batch) == list(range(300))
+        # Shuffling may bring a text that is a fifth longer.
+        assert all(len(b) * max(lengths[i] for i in b) <= 512 * 1.35 for b in epochs[-1])
+    assert epochs[0] != epochs[1]
+    batches.set_epoch(0)
+    assert list(batches) == epochs[0]
+
+
+def test_a_corpus_too_small_to_train_on_is_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "one.txt"
+    path.write_text("")
+    with pytest.raises(CorpusError, match="holds no texts"):
+        pretrain(small(path, tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": 0}, "steps is 0; give 1 or more"),
+        ({"lr": 0.0}, "lr is 0.0"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"width": 30, "heads": 4}, "4 heads do not divide a width of 30"),
+        ({"max_tokens": 65}, r"max_tokens is 65; give 8 to positions \(64\)"),
+        ({"batch_tokens": 16}, "too few for one text"),
+        ({"vocab": 5}, "vocab is 5"),
+        ({"warmup_steps": 41}, "warmup_steps is 41"),
+        ({"lang": "fr"}, "lang is 'fr'; give zh or en"),
+        ({"weight_decay": -1.0}, "weight_decay is -1.0"),
+    ],
+)
+def test_bad_options_are_refused_with_a_reason(
+    tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        small(tmp_path, tmp_path, **change)
+
+
+# --- the shipped ones ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_shipped_policy_loads_and_writes(lang: str) -> None:
+    folder = ROOT / "checkpoints" / f"tiny-{lang}"
+    assert (folder / "model.safetensors").stat().st_size < 15e6
+    assert (folder / "README.md").is_file()
+    assert not [
+        p for p in folder.iterdir() if p.suffix not in {".json", ".safetensors", ".md", ".txt"}
+    ]
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    assert 5e6 < model.num_parameters() < 7e6
+    start, end = edges(tokenizer)
+    assert (model.config.bos_token_id, model.config.eos_token_id) == (start, end)
+    assert model.generation_config.eos_token_id == end
+    assert model.config.vocab_size == len(tokenizer)
+
+    prompts = [
+        line
+        for line in (ROOT / "prompts" / f"{lang}.txt").read_text("utf-8").splitlines()
+        if line and not line.startswith("#")
+    ]
+    assert len(prompts) >= 40
+    assert len(set(prompts)) == len(prompts)
+    torch.manual_seed(0)
+    for prompt in prompts[:4]:
+        ids = torch.tensor([[start, *tokenizer.encode(prompt, add_special_tokens=False)]])
+        for sample in (False, True):
+            out = model.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                do_sample=sample,
+                top_k=0,
+                max_new_tokens=24,
+                pad_token_id=model.config.pad_token_id,
+            )
+            text = tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
+            assert text.strip()
+    if lang == "zh":
+        assert prompts[:4] == [
+            "刚收到货，感觉",
+            "这部电影很",
+            "说实话，真的很",
+            "这次购物总的来说体验很",
+        ]
+        for prompt in prompts:
+            assert tokenizer.unk_token_id not in tokenizer.encode(prompt)
+
+
+@pytest.mark.parametrize(
+    ("lang", "sense", "nonsense"),
+    [
+        ("zh", "房间很干净，服务员的态度也很好。", "净员务好很也，的度间态干房服。很"),
+        ("en", "The film is funny and well acted.", "acted The well funny film and is."),
+    ],
+)
+def test_the_shipped_policy_prefers_sense_to_its_letters_shuffled(
+    lang: str, sense: str, nonsense: str
+) -> None:
+    folder = ROOT / "checkpoints" / f"tiny-{lang}"
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    good, bad = (nats(model, tokenizer, [text], 64).per_token for text in (sense, nonsense))
+    assert good + 1.0 < bad

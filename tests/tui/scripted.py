@@ -1,0 +1,132 @@
+"""A session without a policy: it lays desks, keeps what it is told, and follows the protocol."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from hitl.operator import (
+    Desk,
+    Draft,
+    Judged,
+    Notice,
+    Operator,
+    Quit,
+    Reply,
+    Resample,
+    Save,
+    Saved,
+    Undo,
+    Undone,
+    Updated,
+    Waiting,
+)
+from hitl.records import (
+    Completion,
+    Group,
+    Judgement,
+    Mode,
+    Prompt,
+    Scores,
+    UpdateStats,
+)
+
+
+def completion(text: str) -> Completion:
+    return Completion(text, tuple(range(len(text))), (0.0,) * len(text), True)
+
+
+def group(number: int, texts: Sequence[str], prompt: str = "Once upon a time") -> Group:
+    done = tuple(completion(text) for text in texts)
+    return Group(Prompt(prompt, number), (1, 2), done, policy_version=0)
+
+
+def stats(number: int, reward: float = 2.9, kl: float = 0.8) -> UpdateStats:
+    return UpdateStats(number, 8, reward, 1.0, kl, 0.2, 0.0, 0.0, 1.0, 0.0, 0.01, 0.5, 4, 1.5)
+
+
+@dataclass
+class ScriptedSession:
+    """`start` is what `run_session` runs in its thread. The groups go round and round."""
+
+    groups: Sequence[Group]
+    batch_size: int = 8
+    mode: Mode = Mode.SCORE
+    seed: int | None = None
+    """Shuffles the places when given."""
+    before: Callable[[Operator], None] = lambda operator: None
+    pause: Callable[[str], None] = lambda stage: None
+    """Called with "judged", "update" and "save": where a test holds the session up."""
+    replies: list[Reply] = field(default_factory=list)
+    kept: list[Judgement] = field(default_factory=list)
+    drafts: dict[tuple[int, int], Draft] = field(default_factory=dict)
+    desks: int = 0
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def start(self, operator: Operator) -> None:
+        try:
+            self.before(operator)
+            self._loop(operator)
+        finally:
+            self.ended.set()
+
+    def _loop(self, operator: Operator) -> None:
+        place, consumed, updates = 0, 0, 0
+        attempts: dict[int, int] = {}
+        while True:
+            g = self.groups[place % len(self.groups)]
+            prompt = replace(g.prompt, number=place + 1, attempt=attempts.get(place, 0))
+            g = replace(g, prompt=prompt)
+            shown = list(range(len(g.completions)))
+            if self.seed is not None:
+                random.Random(self.seed + place).shuffle(shown)
+            self.desks += 1
+            waiting = sum(j.labels for j in self.kept[consumed:])
+            desk = Desk(
+                g,
+                self.mode,
+                tuple(shown),
+                waiting,
+                self.batch_size,
+                3,
+                self.drafts.get(g.key),
+                lambda d, key=g.key: self.drafts.__setitem__(key, d),
+            )
+            reply = operator.judge(desk)
+            self.replies.append(reply)
+            match reply:
+                case Judgement():
+                    self.pause("judged")
+                    self.kept.append(reply)
+                    rewards = (
+                        tuple(float(v or 0) for v in reply.verdict.values)
+                        if isinstance(reply.verdict, Scores)
+                        else (0.0,) * len(g.completions)
+                    )
+                    waiting = sum(j.labels for j in self.kept[consumed:])
+                    operator.notify(Judged(reply, rewards, waiting))
+                    place += 1
+                    if waiting >= self.batch_size:
+                        operator.notify(Waiting("update"))
+                        self.pause("update")
+                        updates += 1
+                        consumed = len(self.kept)
+                        operator.notify(Updated(stats(updates)))
+                case Undo():
+                    if len(self.kept) > consumed:
+                        back = self.kept.pop()
+                        place -= 1
+                        operator.notify(Undone(back, 0))
+                    else:
+                        operator.notify(Notice("already trained: nothing to undo", "warning"))
+                case Resample():
+                    attempts[place] = attempts.get(place, 0) + 1
+                case Save():
+                    self.pause("save")
+                    operator.notify(Saved(updates))
+                case Quit():
+                    self.pause("save")
+                    operator.notify(Saved(updates))
+                    return
