@@ -1,6 +1,6 @@
 """How long every call of the journal takes when a run is large. Prints a table; judges nothing.
 
-    python benchmarks/journal.py [GROUPS]     (10000)
+python benchmarks/journal.py [GROUPS]     (10000)
 """
 
 from __future__ import annotations

@@ -174,7 +174,9 @@ def _member(archive: tarfile.TarFile, name: str) -> bytes:
     except KeyError:
         handle = None
     if handle is None:
-        raise CorpusError(f"{archive.name} has no file {name}: delete it and run the command again")
+        raise CorpusError(
+            f"{archive.name!s} has no file {name}: delete it and run the command again"
+        )
     return handle.read()
 
 
@@ -335,7 +337,8 @@ def clean_en(text: str) -> str:
 def _file(path: Path, shares: Shares) -> list[Example]:
     if not path.is_file():
         raise CorpusError(
-            f"no corpus {str(path)!r}: give {' or '.join(NAMED)}, or a .txt, .csv, .tsv or .jsonl file"
+            f"no corpus {str(path)!r}: give {' or '.join(NAMED)}, or a .txt, .csv, .tsv or "
+            ".jsonl file"
         )
     try:
         text = path.read_text(encoding="utf-8-sig")

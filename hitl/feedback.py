@@ -7,7 +7,9 @@ places into one on the completions of the group.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -17,7 +19,13 @@ from hitl.records import Edit, Mode, Ranking, Scores, Skip, Verdict
 from hitl.scale import Scale
 from hitl.text import safe
 
-Command = Undo | Resample | Save | Quit
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """Say what can be typed. Not a reply to the session: whoever reads the lines answers it."""
+
+
+Command = Undo | Resample | Save | Quit | Help
 T = TypeVar("T")
 
 
@@ -25,43 +33,46 @@ class FeedbackError(UsageError):
     """A line that says nothing usable: one sentence, what was wrong and what is expected."""
 
 
-# Full-width ASCII is a fixed distance from ASCII; the rest are the signs an IME or a typographic
-# keyboard makes of comma, minus, dot, comparison and space.
-_HALF = MappingProxyType(
-    {0xFF01 + i: 0x21 + i for i in range(0x5E)}
-    | dict.fromkeys(map(ord, "，、､؛；﹐﹑"), ",")
-    | dict.fromkeys(map(ord, "−–—‐‑‒―﹣－"), "-")
-    | dict.fromkeys(map(ord, "。｡．﹒·"), ".")
-    | dict.fromkeys(map(ord, "＞〉》≻﹥"), ">")
-    | dict.fromkeys(map(ord, "＝﹦"), "=")
-    | dict.fromkeys([0x3000, 0xA0, 0x202F, 0x205F, *range(0x2000, 0x200B)], " ")
-    | dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF], "")
+# The signs an IME or a typographic keyboard makes of comma, minus, dot and comparison, as far as
+# NFKC leaves them alone.
+_ASCII = MappingProxyType(
+    dict.fromkeys(map(ord, "、；;؛"), ",")
+    | dict.fromkeys(map(ord, "−–—‐‒―"), "-")
+    | dict.fromkeys(map(ord, "。·"), ".")
+    | dict.fromkeys(map(ord, "〉》≻"), ">")
 )
-_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
-_LEFT_OUT = frozenset({"-", "_", "x", "×"})
+# ASCII digits only: float() would also read "nan", "1_000" and the digits of other scripts.
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[-+]?[0-9]+)?", re.I)
+# Not "-": on a scale below zero, "0 - 1" is a slip for "0 -1", not three scores.
+_LEFT_OUT = frozenset({"_", "x", "×"})
 _TIES = frozenset({"=", "=="})
 
 _WORDS: MappingProxyType[str, Skip | Command] = MappingProxyType(
     dict.fromkeys(("skip", "s", "跳过", "跳過", "略过"), Skip())
     | dict.fromkeys(("undo", "u", "撤销", "撤銷", "撤消", "回退"), Undo())
     | dict.fromkeys(("quit", "q", "exit", "退出", "结束", "結束"), Quit())
-    | dict.fromkeys(("resample", "r", "重采样", "重新采样", "重抽", "换一批"), Resample())
+    | dict.fromkeys(("resample", "r", "重采", "重采样", "重新采样", "重抽", "换一批"), Resample())
     | dict.fromkeys(("save", "w", "保存", "儲存"), Save())
+    | dict.fromkeys(("help", "h", "?", "帮助", "幫助"), Help())
 )
 # The text of an edit is taken as it was typed, so the word before it is matched on the raw line.
 _EDIT = re.compile(
-    r"\s*(?:e|ｅ|edit|ｅｄｉｔ|编辑|編輯|改写|改寫)(?:[:：]|\s|$)(?P<text>.*)", re.I | re.S
+    r"\s*(?:e|ｅ|edit|ｅｄｉｔ|编辑|編輯|改写|改寫)(?:[:：]\s?|\s|$)(?P<text>.*)", re.I | re.S
 )
+
+_UNREADABLE = re.compile("[\ud800-\udfff\ufffd]")  # what is left of bytes in another encoding
 
 
 def normalise(text: str) -> str:
     """`text` with full-width forms and the variants of comma, minus, dot and space in ASCII, no
-    invisible characters, and no space at either end."""
-    return text.translate(_HALF).strip()
+    invisible characters (a byte-order mark leads many files), and no space at either end."""
+    # Where "_" was meant, a Chinese IME writes two dashes.
+    plain = unicodedata.normalize("NFKC", text).replace("\u2014\u2014", "_").translate(_ASCII)
+    return "".join(c for c in plain if unicodedata.category(c) != "Cf").strip()
 
 
 def parse_scores(text: str, count: int, scale: Scale) -> Scores:
-    """`3 4 1 5`, `3,4,1,5` or both mixed; `-`, `_` or `x` alone leaves that completion out.
+    """`3 4 1 5`, `3,4,1,5` or both mixed; `_` or `x` alone leaves that completion out.
 
     Raises FeedbackError for anything but `count` numbers on the scale.
     """
@@ -99,12 +110,13 @@ def parse_ranking(text: str, count: int) -> Ranking:
     for token in re.findall(rf"{digits}|[>=]|[^\s,]", line):
         if token in ">=":
             if sign or not ranks:
-                raise FeedbackError(f'"{token}" must stand between two places: {wanted}')
+                raise FeedbackError(f'"{token}" must stand between two numbers: {wanted}')
             sign = token
             continue
-        place = int(token) if re.fullmatch("[0-9]+", token) else 0
+        # int() refuses thousands of digits, and nobody has millions of completions.
+        place = int(token) if re.fullmatch("[0-9]{1,6}", token) else 0
         if not 1 <= place <= count:
-            raise FeedbackError(f"{_quoted(token)} is no place from 1 to {count}: {wanted}")
+            raise FeedbackError(f"{_quoted(token)} is none of the {_completions(count)}: {wanted}")
         if place in ranks:
             raise FeedbackError(f"{place} stands there twice: {wanted}")
         rank += sign != "="
@@ -113,10 +125,10 @@ def parse_ranking(text: str, count: int) -> Ranking:
     if sign:
         raise FeedbackError(f'nothing follows the last "{sign}": {wanted}')
     if not ranks:
-        raise FeedbackError(f"no place was named: {wanted}")
+        raise FeedbackError(f"no completion was named: {wanted}")
     if len(missing) > 1:
         listed = ", ".join(map(str, missing))
-        raise FeedbackError(f"places {listed} are not ranked: {wanted}")
+        raise FeedbackError(f"completions {listed} are not ranked: {wanted}")
     if missing:
         ranks[missing[0]] = rank + 1
     return Ranking(tuple(ranks[place] for place in range(1, count + 1)))
@@ -126,7 +138,7 @@ def parse_line(text: str, mode: Mode, count: int, scale: Scale) -> Verdict | Com
     """What one typed line says of `count` completions, in the order of the places.
 
     Words (English, Chinese, or the first letter) come first: skip, undo, quit, resample, save,
-    `e TEXT` for an edit. Anything else is scores or a ranking, as the mode says.
+    help, `e TEXT` for an edit. Anything else is scores or a ranking, as the mode says.
     Raises FeedbackError.
     """
     word = normalise(text).lower()
@@ -146,7 +158,7 @@ def parse_edit(text: str) -> Edit:
         raise FeedbackError(
             'the edit has no text: write it behind the word, such as "e a good day"'
         )
-    if "\ufffd" in text or not safe(text).strip():
+    if _UNREADABLE.search(text) or not safe(text).strip():
         raise FeedbackError("the edit has characters that cannot be read: write it in UTF-8 again")
     return Edit(text)
 
@@ -167,6 +179,21 @@ def expected(mode: Mode, count: int, scale: Scale) -> str:
     return _scores_wanted(count, scale) if mode is Mode.SCORE else _ranking_wanted(count)
 
 
+def help_lines(mode: Mode, count: int, scale: Scale) -> tuple[str, ...]:
+    """All that can be typed, one thing a line."""
+    left_out = ("_ or x in place of a number leaves that completion out",)
+    return (
+        f"type {expected(mode, count, scale)}",
+        *(left_out if mode is Mode.SCORE else ()),
+        "skip (s, 跳过): no opinion, nothing is learned from these completions",
+        "undo (u, 撤销): take the last judgement back",
+        "edit (e, 编辑) and a text of your own: it becomes the best of its group",
+        "resample (r, 重采): other completions of the same prompt",
+        "save (w, 保存): write a checkpoint now",
+        "quit (q, 退出): save and leave",
+    )
+
+
 def _unshuffled(values: Sequence[T], shown: Sequence[int]) -> tuple[T, ...]:
     by_completion = dict(zip(shown, values, strict=True))
     return tuple(by_completion[index] for index in range(len(values)))
@@ -185,19 +212,32 @@ def _score(token: str, scale: Scale, wanted: str) -> float | None:
 
 
 def _scores_wanted(count: int, scale: Scale) -> str:
-    middle = (scale.low + scale.high) // 2
-    examples = (middle, scale.high, scale.low)
-    example = " ".join(f"{examples[i % 3]:g}" for i in range(min(count, 9)))
-    return f'{_many(count, "number")} from {scale.low:g} to {scale.high:g}, such as "{example}"'
+    width = scale.high - scale.low
+    whole = width >= 4 and scale.low % 1 == 0 and scale.high % 1 == 0
+    scores = [scale.low + width * part for part in (0.5, 0.75, 0.0, 1.0)]
+    examples = [f"{round(score) if whole else score:.10g}" for score in scores]
+    example = " ".join(examples[i % 4] for i in range(count))
+    numbers = _many(count, "number")
+    return f'{numbers} from {scale.low:.10g} to {scale.high:.10g}, such as "{example}"'
 
 
 def _ranking_wanted(count: int) -> str:
     if count == 2:
         return 'the better one, 1 or 2, or "=" for a tie'
-    separator: Callable[[int], str] = (lambda i: " " if i else "") if count > 9 else (lambda i: "")
-    places = [*range(2, count + 1), 1]
-    example = "".join(f"{separator(i)}{place}" for i, place in enumerate(places))
-    return f'the places best to worst, such as "{example}", with "=" between ties'
+    order = _example_order(count)
+    line = " ".join(map(str, order))
+    if count < 3:
+        return f'the number of each completion, best first, such as "{line}"'
+    signs = ["", ">", "=", *[">"] * (count - 3)]
+    tie = "".join(f"{sign}{place}" for sign, place in zip(signs, order, strict=True))
+    return f'the {count} completion numbers, best first, such as "{line}", or "{tie}" with a tie'
+
+
+def _example_order(count: int) -> list[int]:
+    """An order that is not 1 2 3 …, so that nobody takes it for ranks: 3 1 4 2."""
+    half = count // 2
+    pairs = [(half + place, place) for place in range(1, half + 1)]
+    return [place for pair in pairs for place in pair] + [count] * (count % 2)
 
 
 def _quoted(token: str) -> str:

@@ -7,10 +7,17 @@ import io
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from typing import TextIO, TypeVar
+from typing import TextIO
 
-from hitl.feedback import Command, FeedbackError, expected, help_lines, normalise, parse_line
+from hitl.feedback import (
+    FeedbackError,
+    Help,
+    expected,
+    help_lines,
+    in_group_order,
+    normalise,
+    parse_line,
+)
 from hitl.operator import (
     Desk,
     Event,
@@ -27,11 +34,9 @@ from hitl.operator import (
     Updated,
     Waiting,
 )
-from hitl.records import Judgement, Mode, Ranking, Scores, UpdateStats, Verdict
+from hitl.records import Judgement, Mode, UpdateStats
 from hitl.scale import Scale
 from hitl.text import safe
-
-T = TypeVar("T")
 
 _SURROGATES = ("\ud800", "\udfff")
 
@@ -90,21 +95,15 @@ class PlainOperator:
                 self._write(str(error))
                 continue
             match said:
-                case Command.HELP:
+                case Help():
                     self._write(*help_lines(desk.mode, len(desk.shown), self._scale))
-                case Command.QUIT:
-                    return Quit()
-                case Command.UNDO:
-                    return Undo()
-                case Command.RESAMPLE:
-                    return Resample()
-                case Command.SAVE:
-                    return Save()
+                case Undo() | Resample() | Save() | Quit():
+                    return said
                 case verdict:
                     self._on_screen = None
                     return Judgement(
                         group=desk.group.key,
-                        verdict=_by_completion(verdict, desk),
+                        verdict=in_group_order(verdict, desk.shown),
                         operator=self.name,
                         mode=desk.mode,
                         seconds=time.monotonic() - since,
@@ -117,7 +116,7 @@ class PlainOperator:
         self._batch_size = desk.batch_size
         ask = (
             f"type {expected(desk.mode, len(desk.shown), self._scale)} "
-            "(or skip, undo, resample, save, quit, help)"
+            "(or skip, undo, edit, resample, save, quit, help)"
         )
         if self._on_screen is not None and _same_view(self._on_screen[0], desk):
             # It is still there: the answer was "save", or an undo that came too late.
@@ -155,7 +154,8 @@ class PlainOperator:
             case Judged(judgement, _, batch_labels):
                 return [f"{_kept(judgement)}, {self._batch(batch_labels)}"]
             case Undone(judgement, batch_labels):
-                return [f"taken back: {safe(judgement.keys)}, {self._batch(batch_labels)}"]
+                keys = f": {safe(judgement.keys)}" if judgement.keys else ""
+                return [f"taken back{keys} ({self._batch(batch_labels)})"]
             case Updated(stats):
                 return [_update_line(stats), *(f"  {safe(notice)}" for notice in stats.notices)]
             case Saved(version):
@@ -205,24 +205,6 @@ class PlainOperator:
             sys.stderr.write("\r" + " " * self._status_width + "\r")
             sys.stderr.flush()
             self._status_width = 0
-
-
-def _by_completion(verdict: Verdict, desk: Desk) -> Verdict:
-    """The same verdict in the order of the group; it was typed in the order of the screen."""
-    match verdict:
-        case Scores(values):
-            return Scores(_unshuffled(values, desk))
-        case Ranking(ranks):
-            return Ranking(_unshuffled(ranks, desk))
-        case _:
-            return verdict
-
-
-def _unshuffled(by_place: Sequence[T | None], desk: Desk) -> tuple[T | None, ...]:
-    by_completion: list[T | None] = [None] * len(desk.group.completions)
-    for index, value in zip(desk.shown, by_place, strict=True):
-        by_completion[index] = value
-    return tuple(by_completion)
 
 
 def _same_view(before: Desk, now: Desk) -> bool:

@@ -32,7 +32,7 @@ from hitl.operator import (
     Updated,
     Waiting,
 )
-from hitl.records import Group, JudgedGroup, Judgement, Mode, Prompt, UpdateStats
+from hitl.records import Group, JudgedGroup, Judgement, Mode, Prompt, Scores, UpdateStats
 from hitl.rewards import labelled, rewards_of
 
 
@@ -102,6 +102,8 @@ class Session:
         """The next group to judge; `ahead` more are ready or being sampled behind it."""
         self._raise_background_errors()
         while True:
+            while self._sampling and self._sampling[0].done():
+                self._sampling.popleft().result()
             with self._lock:
                 wanted = 1 + self._ahead - len(self._ready) - len(self._sampling)
             for _ in range(wanted):
@@ -178,6 +180,9 @@ class Session:
             self._operator.notify(Notice("already trained: the last judgement is in the weights"))
             return
         self._journal.undo(last.id)
+        if isinstance(verdict := last.judgement.verdict, Scores):
+            entries = tuple("" if v is None else f"{v:g}" for v in verdict.values)
+            self._journal.save_draft(last.group.key, tuple(entries[i] for i in last.judgement.shown))
         self._put_back(last.group)
         self._operator.notify(Undone(last.judgement, self._waiting_labels()))
 

@@ -28,7 +28,7 @@ class RewardTrainConfig:
     """Folder the finished model is written to, in fp16. OUT.training holds the unfinished one."""
 
     part: Literal["train", "gold"] = "train"
-    """Part of the corpus to learn from; gold makes an independent judge of what the other taught."""
+    """Part of the corpus to learn from; gold makes a judge that knows none of the others' texts."""
 
     steps: int = 1500
     """Optimiser steps of the classifier."""

@@ -51,7 +51,7 @@ class SessionConfig:
     """Seed of everything random in the run."""
     operator_name: str = "operator"
     """Name of the person who judges, for the journal."""
-    ahead: int = 2
+    ahead: int = 3
     """Groups sampled ahead while one is judged at a terminal; 0 waits for each. A pipe and a
     simulation always wait, and repeat bit for bit."""
     keep: int = 2

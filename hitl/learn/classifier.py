@@ -31,12 +31,12 @@ from hitl.learn.scratch import (
     Report,
     Row,
     ScratchTrainer,
+    autocast,
     prepare_work,
     quiet,
     run,
     save_fp16,
     tokenizer_for,
-    use_bf16,
 )
 from hitl.learn.tokenizers import bert_tokenizer
 
@@ -67,7 +67,8 @@ class ClassifierResult:
     ``accuracy`` has ``all``; one entry a source; ``clear`` (mean rating at least 0.5 from zero,
     where there are ratings) also by source; and ``fragments``, the middle 40 characters of longer
     texts. ``calibration_error``: mean distance between the score and the share of positive
-    texts among those scored alike, in ten bins. ``deciles``: the scores' 10 %, 50 % and 90 % points.
+    texts among those scored alike, in ten bins. ``deciles``: 10 %, 50 % and 90 % points of the
+    scores.
     """
 
     out: Path
@@ -81,8 +82,8 @@ class ClassifierResult:
 def train_classifier(config: RewardTrainConfig, report: Report | None = None) -> ClassifierResult:
     """Train as configured, write the model folder, return its figures.
 
-    Learns from one part of the corpus alone (``config.part``). ``report`` gets a line of progress now and then.
-    Continues ``OUT.training`` if a run with the same options was interrupted. Raises CorpusError
+    Learns from one part of the corpus alone (``config.part``). ``report`` gets a line of progress
+    now and then. Continues ``OUT.training`` if a run with the same options was interrupted. Raises CorpusError
     for data that cannot be used, UsageError for another run's unfinished folder.
     """
     examples = load_corpus(config.data, lexicon=config.lexicon)
@@ -92,7 +93,8 @@ def train_classifier(config: RewardTrainConfig, report: Report | None = None) ->
     if not labels or min(labels) >= 0.5 or max(labels) <= 0.5:
         raise CorpusError(
             f"{config.data} needs texts with a label below 0.5 (negative) and texts with one above "
-            f"(positive), but its {len(labels)} labelled training texts are of one kind: add the other"
+            f"(positive), but its {len(labels)} labelled training texts are of one kind: add the "
+            "other"
         )
     torch.manual_seed(config.seed)
     with quiet():
@@ -116,7 +118,7 @@ def score(
 ) -> Tensor:
     """Probability of positive (N,), float32 on the CPU, for N texts; dropout off."""
     training = model.training
-    model.eval()
+    model.train(False)
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     scores = torch.empty(len(texts))
     device = model.device
@@ -124,7 +126,7 @@ def score(
         for start in range(0, len(order), 64):
             rows = order[start : start + 64]
             batch = _tokenise([texts[i] for i in rows], tokenizer).to(device)
-            with torch.autocast(device.type, torch.bfloat16, enabled=use_bf16("auto", "cpu")):
+            with autocast(device):
                 logits = model(**batch).logits
             scores[rows] = logits.float().softmax(-1)[:, POSITIVE].cpu()
     model.train(training)
@@ -246,7 +248,7 @@ def _guess_masked(
             masked.bert.encoder,
             [{"input_ids": row} for row in ids],
             [len(row) for row in ids],
-            collate,  # type: ignore[arg-type]
+            collate,
             config,
             work,
             steps=config.mlm_steps,
@@ -295,7 +297,11 @@ class _LabelTrainer(ScratchTrainer):
     """Cross-entropy against the share of people who called the text positive."""
 
     def compute_loss(
-        self, model: Any, inputs: dict[str, Tensor], return_outputs: bool = False, **kwargs: Any
+        self,
+        model: Any,
+        inputs: dict[str, Tensor | Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         positive = inputs.pop("share")  # (B,)
         outputs = model(**inputs)

@@ -205,10 +205,9 @@ class LocalEngine:
         notices = []
         if float(rollout.score.std(correction=0)) == 0.0:
             notices.append("all labels of this batch are equal: it can teach only a little")
-        if outcome.stopped:
+        if outcome.stopped and outcome.epochs == 0:
             notices.append(
-                f"stopped after {outcome.epochs} of {self._ppo.ppo_epochs} passes: "
-                "the next one would have moved the policy too far"
+                "one pass would have moved the policy too far, so nothing was learned: lower --lr"
             )
         return notices
 

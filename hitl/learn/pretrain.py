@@ -23,12 +23,12 @@ from hitl.learn.scratch import (
     Report,
     Row,
     ScratchTrainer,
+    autocast,
     prepare_work,
     quiet,
     run,
     save_fp16,
     tokenizer_for,
-    use_bf16,
 )
 from hitl.learn.tokenizers import bert_tokenizer, gpt2_tokenizer
 
@@ -185,17 +185,17 @@ def nats(
     texts: Sequence[str],
     max_tokens: int,
 ) -> Nats:
-    """Loss of ``model`` on ``texts`` (see Nats), in the model's own precision, dropout off."""
+    """Loss of ``model`` on ``texts`` (see Nats), in bf16 where that is native, dropout off."""
     sequences = sorted((encode(text, tokenizer, max_tokens) for text in texts), key=len)
     _, end = edges(tokenizer)
     training = model.training
-    model.eval()
+    model.train(False)
     total, tokens, characters = 0.0, 0, 0
     for start in range(0, len(sequences), 32):
         rows = sequences[start : start + 32]
         batch = collate([{"input_ids": ids} for ids in rows])
         labels = batch["labels"][:, 1:].to(model.device)
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=use_bf16("auto", "cpu")):
+        with autocast(model.device):
             logits = model(batch["input_ids"].to(model.device)).logits[:, :-1]
         total += torch.nn.functional.cross_entropy(
             logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORE, reduction="sum"

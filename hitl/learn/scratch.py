@@ -24,7 +24,7 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
-from transformers.utils import logging as transformers_logging
+from transformers.utils import logging
 
 from hitl.errors import UsageError
 from hitl.learn.muon import MuonAdamW
@@ -120,8 +120,8 @@ class ScratchTrainer(Trainer):
         super().__init__(
             model=model,
             args=_arguments(config, work, steps, lr),
-            train_dataset=rows,  # type: ignore[arg-type]  # a list is all that it needs
-            eval_dataset=[],  # type: ignore[arg-type]
+            train_dataset=rows,
+            eval_dataset=[],
             optimizers=(optimizer, None),
         )
         self.remove_callback(PrinterCallback)
@@ -130,8 +130,10 @@ class ScratchTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         batches = TokenBatches(self.lengths, self.batch_tokens, self.args.seed)
-        loader = DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.collate)
-        return self.accelerator.prepare(loader)
+        rows: Any = self.train_dataset
+        loader: Any = DataLoader(rows, batch_sampler=batches, collate_fn=self.collate)
+        prepared: DataLoader[Any] = self.accelerator.prepare(loader)
+        return prepared
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         metrics = {f"eval_{name}": value for name, value in self.measure().items()}
@@ -191,9 +193,15 @@ def use_bf16(precision: str, device: str) -> bool:
     if precision != "auto":
         return precision == "bf16"
     if device == "auto" and torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return bool(native())
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """bf16 for a forward pass on ``device`` where that is native, else no change."""
+    enabled = use_bf16("auto", "cpu" if device.type == "cpu" else "auto")
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
 def prepare_work(out: Path, config: Any) -> Path:
@@ -240,6 +248,7 @@ def tokenizer_for(work: Path, make: Callable[[], Any]) -> Any:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Silence transformers' advice and bars while our own code calls it as it means to."""
+    transformers_logging: Any = logging
     level = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 from tokenizers import BertWordPieceTokenizer, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import BertTokenizer, GPT2Tokenizer
@@ -26,7 +27,7 @@ def bert_tokenizer(texts: Iterable[str], vocab: int, max_length: int) -> BertTok
         special_tokens=BERT_TOKENS,
         show_progress=False,
     )
-    # The trainer numbers equally frequent pieces at random; sorted, the same texts give the same ids.
+    # The trainer numbers equally frequent pieces at random; sorted, texts decide the ids.
     pieces = sorted(set(trained.get_vocab()) - set(BERT_TOKENS))
     ids = {piece: i for i, piece in enumerate([*BERT_TOKENS, *pieces])}
     return BertTokenizer(vocab=ids, model_max_length=max_length)
@@ -48,5 +49,5 @@ def gpt2_tokenizer(texts: Iterable[str], vocab: int, max_length: int) -> GPT2Tok
         ),
     )
     model = json.loads(trained.to_str())["model"]
-    merges = [tuple(merge) for merge in model["merges"]]
+    merges: Any = [tuple(merge) for merge in model["merges"]]
     return GPT2Tokenizer(vocab=model["vocab"], merges=merges, model_max_length=max_length)

@@ -131,10 +131,14 @@ class HitlApp(App[Choice]):
         self.error = error
         self.post_message(SessionEnded(error))
 
-    def finish(self) -> None:
-        """After the app: ends the session's wait and waits for its last save."""
+    def hang_up(self) -> None:
+        """Whatever the session asks from here on, it is told to quit."""
         if self._operator is not None:
             self._operator.hang_up()
+
+    def finish(self) -> None:
+        """After the app: ends the session's wait and waits for its last save."""
+        self.hang_up()
         if self._thread is not None and self._thread.ident is not None:
             self._thread.join()
 

@@ -14,5 +14,18 @@ def foreign(text: str, style: str = "", *, newlines: bool = False) -> Content:
 
 
 def own(*parts: str | Content | tuple[str, str]) -> Content:
-    """Our own words, and foreign text that is Content already, one after the other."""
-    return Content.assemble(*parts)
+    """Our own words, and foreign text that is Content already, one after the other.
+
+    Words go through `safe` too: a figure or a key in them may stem from somewhere else.
+    """
+    return Content.assemble(*(_safe(part) for part in parts))
+
+
+def _safe(part: str | Content | tuple[str, str]) -> str | Content | tuple[str, str]:
+    match part:
+        case str():
+            return safe(part)
+        case (text, style):
+            return safe(text), style
+        case _:
+            return part

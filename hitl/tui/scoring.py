@@ -53,7 +53,7 @@ class Sheet:
     @classmethod
     def restored(cls, scale: Scale, texts: tuple[str, ...]) -> Sheet:
         """From a draft: numbers of the scale count, anything else is half typed."""
-        scored = tuple(_on_scale(scale, text) is not None for text in texts)
+        scored = tuple(_on_scale(scale, t) is not None and t[-1] != "." for t in texts)
         history = tuple(place for place, done in enumerate(scored) if done)
         open_places = [place for place, done in enumerate(scored) if not done]
         current = open_places[0] if open_places else max(len(texts) - 1, 0)

@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-torch = pytest.importorskip("torch")
+import torch
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 from transformers import pipeline as hf_pipeline
 
@@ -203,8 +202,8 @@ def test_the_middle_of_a_text() -> None:
 
 OBVIOUS = {
     "zh": (
-        ["这本书非常好，强烈推荐大家购买！", "房间很干净，服务态度很好，下次还会来。", "很满意，性价比高。"],
-        ["太差了，非常失望，千万别买。", "房间又脏又旧，服务态度极差。", "质量很差，用了两天就坏了。"],
+        ["这本书非常好，强烈推荐！", "房间很干净，服务也很好。", "很满意，性价比高。"],
+        ["太差了，非常失望。", "房间又脏又旧，服务极差。", "质量很差，两天就坏了。"],
     ),
     "en": (
         ["A wonderful, funny and moving film.", "I love this camera, it is great!", "Excellent."],

@@ -13,9 +13,6 @@ from textual.pilot import Pilot
 
 from hitl.config.session import SessionConfig
 from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
-from hitl.tui.keymap import _WIDE as WIDE
-
-__all__ = ["WIDE", "Driver", "driving"]
 
 
 class Driver:
@@ -34,9 +31,6 @@ class Driver:
     @property
     def lines(self) -> list[str]:
         screen = self.app.screen
-        width, height = screen.size
-        full = screen._compositor.render_full_update() if False else None
-        assert full is None and width and height
         return [strip.text for strip in screen._compositor.render_strips()]
 
     async def until(self, what: Callable[[], object], seconds: float = 5) -> None:
@@ -73,14 +67,13 @@ async def driving(
     config = SessionConfig(batch_size=session.batch_size, mode=session.mode.value, **options)
     app = HitlApp(
         plan=SessionPlan(SessionInfo("zh-01", config, "tiny-zh", 12), session.start),
-        clock=session.clock,
     )
     async with app.run_test(size=size) as pilot:
         try:
             yield Driver(pilot, session)
         finally:
             session.let_go()
-            app.begin_hang_up()
+            app.hang_up()
             await asyncio.to_thread(session.ended.wait, 5)
     app.finish()
     if app.error is not None:

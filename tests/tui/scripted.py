@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -57,13 +58,24 @@ class ScriptedSession:
     seed: int | None = None
     """Shuffles the places when given."""
     before: Callable[[Operator], None] = lambda operator: None
-    pause: Callable[[str], None] = lambda stage: None
-    """Called with "judged", "update" and "save": where a test holds the session up."""
+    hold: set[str] = field(default_factory=set)
+    """Stages ("judged", "update", "save") the session stands still at until it is let go."""
+    pause_s: dict[str, float] = field(default_factory=dict)
     replies: list[Reply] = field(default_factory=list)
     kept: list[Judgement] = field(default_factory=list)
     drafts: dict[tuple[int, int], Draft] = field(default_factory=dict)
     desks: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
+
+    _free: threading.Event = field(default_factory=threading.Event)
+
+    def let_go(self) -> None:
+        self._free.set()
+
+    def pause(self, stage: str) -> None:
+        time.sleep(self.pause_s.get(stage, 0))
+        if stage in self.hold:
+            assert self._free.wait(10)
 
     def start(self, operator: Operator) -> None:
         try:

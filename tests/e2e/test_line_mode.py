@@ -1,0 +1,140 @@
+"""Scores through a pipe: updates, checkpoints, resume, and everything a hand can mistype."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from hitl.shipped import shipped
+
+from .conftest import Hitl
+
+SMALL = ("--group-size", "4", "--batch-size", "8", "--max-new-tokens", "8")
+
+
+def train(hitl: Hitl, typed: str | bytes, *more: str, lang: str = "zh"):  # type: ignore[no-untyped-def]
+    return hitl("train", "--plain", "--lang", lang, *SMALL, "--run", "a", *more, typed=typed)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_typed_scores_become_updates_and_the_run_goes_on(
+    hitl: Hitl, tmp_path: Path, lang: str
+) -> None:
+    done = train(hitl, "3 4 1 5\n2 2 4 3\n5 1 1 2\n", lang=lang)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"update 1\b", done.stdout) and not re.search(r"update 2\b", done.stdout)
+    steps = tmp_path / "checkpoints" / "a" / "steps"
+    assert [p.name for p in steps.iterdir()] == ["000001"]
+
+    done = hitl("resume", "a", typed="1 2 3 4\n5,5,5,4\n")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"update 2\b", done.stdout)
+    [run] = json.loads(hitl("runs", "--json").stdout.splitlines()[-1])
+    assert (run["run"], run["updates"], run["labels"], run["intact"]) == ("a", 2, 20, True)
+
+    taught = AutoModelForCausalLM.from_pretrained(steps / "000002" / "policy")
+    base = AutoModelForCausalLM.from_pretrained(shipped("checkpoints", f"tiny-{lang}")).float()
+    apart = max(
+        float((a - b).abs().max())
+        for a, b in zip(taught.parameters(), base.parameters(), strict=True)
+    )
+    assert 1e-4 < apart < 0.1
+    assert all(bool(torch.isfinite(p).all()) for p in taught.parameters())
+
+
+def test_the_same_input_gives_the_same_run(hitl: Hitl, tmp_path: Path) -> None:
+    typed = "3 4 1 5\n2 2 4 3\n5 1 1 2\n4 4 1 1\n"
+    whole = train(hitl, typed)
+    assert whole.returncode == 0, whole.stderr
+    (tmp_path / "checkpoints" / "a").rename(tmp_path / "checkpoints" / "whole")
+    first, rest = typed[:16], typed[16:]
+    train(hitl, first)
+    hitl("resume", "a", typed=rest)
+
+    def state(run: str) -> str:
+        text = (tmp_path / "checkpoints" / run / "steps" / "000002" / "state.json").read_text()
+        return json.loads(text)["last"]["digest"]
+
+    assert state("a") == state("whole")
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("abc", "abc"),
+        ("", "4 completions"),
+        ("9 1 1 1", "9"),
+        ("nan 1 1 1", "nan"),
+        ("inf 1 1 1", "inf"),
+        ("1 2 3", "3 scores for 4 completions"),
+        ("1 2 3 4 5", "5 scores for 4 completions"),
+    ],
+)
+def test_a_bad_line_gets_one_clear_line_and_loses_nothing(
+    hitl: Hitl, typed: str, says: str
+) -> None:
+    done = train(hitl, f"4 4 4 4\n{typed}\n3 4 1 5\n")
+    assert done.returncode == 0, done.stderr
+    assert says in done.stdout
+    assert re.search(r"update 1\b", done.stdout)
+    [run] = json.loads(hitl("runs", "--json").stdout.splitlines()[-1])
+    assert run["labels"] == 8
+
+
+def test_full_width_digits_are_digits(hitl: Hitl) -> None:
+    done = train(hitl, "３ ４ １ ５\n２，２，４，３\n")
+    assert done.returncode == 0 and re.search(r"update 1\b", done.stdout), done.stdout
+
+
+def test_undo_skip_and_quit(hitl: Hitl) -> None:
+    done = train(hitl, "1 1 1 1\nundo\n3 4 1 5\nskip\nquit\n5 5 5 5\n")
+    assert done.returncode == 0, done.stderr
+    [run] = json.loads(hitl("runs", "--json").stdout.splitlines()[-1])
+    assert (run["labels"], run["updates"]) == (4, 0)
+
+
+def test_bytes_that_are_no_text_are_a_bad_line(hitl: Hitl) -> None:
+    done = train(hitl, b"\xff\xfe\n3 4 1 5\n2 2 4 3\n")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"update 1\b", done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--policy", "no-such"), "tiny-zh"),
+        (("--policy", "somebody/some-gpt2"), "--policy tiny-zh"),
+        (("--policy", "weightless"), "weights"),
+        (("--prompts", "none.txt"), "none.txt"),
+        (("--prompts", "empty.txt"), "empty.txt"),
+        (("--prompts", "gbk.txt"), "UTF-8"),
+        (("--scale", "5-1"), "--scale"),
+        (("--batch-size", "0"), "--batch-size"),
+        (("--run", "../x"), "name"),
+    ],
+)
+def test_a_bad_option_gets_one_line_that_says_what_to_do(
+    hitl: Hitl, tmp_path: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    (tmp_path / "weightless").mkdir()
+    (tmp_path / "weightless" / "config.json").write_text('{"model_type": "gpt2"}')
+    (tmp_path / "empty.txt").write_text("# nothing\n\n")
+    (tmp_path / "gbk.txt").write_bytes("今天天气很好".encode("gbk"))
+    done = hitl("train", "--plain", "--lang", "zh", *arguments, typed="3 4 1 5\n")
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+    [line] = done.stderr.strip().splitlines()
+    assert line.startswith("hitl: ") and says in line
+
+
+def test_a_name_that_is_taken_is_refused(hitl: Hitl) -> None:
+    train(hitl, "")
+    again = train(hitl, "3 4 1 5\n")
+    assert again.returncode == 2 and "hitl resume a" in again.stderr
+    [run] = json.loads(hitl("runs", "--json").stdout.splitlines()[-1])
+    assert run["labels"] == 0

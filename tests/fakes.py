@@ -1,0 +1,112 @@
+"""An engine without torch, and an operator that reads from a script."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from hitl.manifest import Manifest
+from hitl.operator import Desk, Event, Reply
+from hitl.records import (
+    Completion,
+    Group,
+    Judgement,
+    LabelledGroup,
+    Mode,
+    Prompt,
+    Scores,
+    UpdateStats,
+)
+
+
+class FakeEngine:
+    """Its "weights" are a hash of every batch it was taught, in order."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.weights = "base"
+        self.sampled: list[tuple[int, int, int]] = []
+        self.before_update: Callable[[], None] = lambda: None
+
+    def sample(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
+        self.sampled += [(p.number, p.attempt, self.version) for p in prompts]
+        return [
+            Group(
+                p,
+                (p.number,),
+                tuple(
+                    Completion(f"{p.number}.{p.attempt}.{i}", (i, 1), (-0.5, -0.25), True)
+                    for i in range(group_size)
+                ),
+                self.version,
+            )
+            for p in prompts
+        ]
+
+    def update(self, number: int, batch: Sequence[LabelledGroup]) -> UpdateStats:
+        self.before_update()
+        assert number in (self.version, self.version + 1)
+        if number > self.version:
+            said = json.dumps([(g.group.key, g.rewards) for g in batch])
+            self.weights = hashlib.sha256((self.weights + said).encode()).hexdigest()
+            self.version = number
+        rewards = [r for g in batch for r in g.rewards if r == r]
+        return UpdateStats(
+            number, len(rewards), sum(rewards) / max(len(rewards), 1), 0.5, 0.1, 0.2, 0.0, 0.0, 3.0,
+            0.1, 0.01, 1.0, 4, 0.0, self.weights,
+        )  # fmt: skip
+
+    def sequence_kl(self, groups: Sequence[Group]) -> float:
+        return 0.0
+
+    def save(self, directory: Path) -> Manifest:
+        (directory / "state.json").write_text(json.dumps([self.version, self.weights]))
+        return Manifest.of(directory)
+
+    def load(self, directory: Path) -> int:
+        self.version, self.weights = json.loads((directory / "state.json").read_text())
+        return self.version
+
+    def close(self) -> None:
+        pass
+
+
+T = TypeVar("T")
+Line = Reply | Callable[[Desk], Reply]
+
+
+class Scripted:
+    """Says what the script says; what it heard is kept."""
+
+    name = "op"
+
+    def __init__(self, script: Iterable[Line]) -> None:
+        self._script = iter(script)
+        self.desks: list[Desk] = []
+        self.events: list[Event] = []
+
+    def judge(self, desk: Desk) -> Reply:
+        self.desks.append(desk)
+        line = next(self._script)
+        return line(desk) if callable(line) else line
+
+    def notify(self, event: Event) -> None:
+        self.events.append(event)
+
+    def heard(self, kind: type[T]) -> list[T]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def scores(*values: float) -> Callable[[Desk], Judgement]:
+    """A line of the script: these scores for whatever group lies there."""
+
+    def say(desk: Desk) -> Judgement:
+        return Judgement(
+            desk.group.key, Scores(values), "op", Mode.SCORE, keys="k" * len(values),
+            shown=desk.shown,
+        )  # fmt: skip
+
+    return say

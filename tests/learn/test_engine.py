@@ -1,0 +1,133 @@
+"""The engine on a shipped policy: real sampling, real updates, real files."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from hitl.config.session import SessionConfig
+from hitl.errors import HitlError
+from hitl.learn.engine import LocalEngine
+from hitl.records import LabelledGroup, Mode, Prompt
+from hitl.shipped import shipped
+
+CONFIG = SessionConfig(lang="zh", group_size=2, max_new_tokens=6, seed=5)
+
+
+def engine(config: SessionConfig = CONFIG) -> LocalEngine:
+    source = shipped("checkpoints", config.base_policy)
+    assert source is not None
+    return LocalEngine(source, config, lambda stage, done, total: None)
+
+
+def judged(
+    engine: LocalEngine, numbers: tuple[int, ...] = (1, 2), mode: Mode = Mode.SCORE
+) -> list[LabelledGroup]:
+    groups = engine.sample([Prompt("这部电影很", n) for n in numbers], 2, 5)
+    return [LabelledGroup(g, (5.0, 1.0), "op", mode) for g in groups]
+
+
+def test_the_same_batches_give_the_same_weights_whatever_happened_between() -> None:
+    one, other = engine(), engine()
+    for number in (1, 2):
+        batch = judged(one, (number,))
+        stats = one.update(number, batch)
+        other.sample([Prompt("酒店", 9)], 2, 5)
+        assert other.update(number, batch).digest == stats.digest == other.digest()
+    assert one.digest() != engine().digest()
+
+
+def test_an_update_asked_for_twice_is_made_once() -> None:
+    one = engine()
+    batch = judged(one)
+    stats = one.update(1, batch)
+    digest = one.digest()
+    assert one.update(1, batch) == stats
+    assert one.digest() == digest
+    with pytest.raises(HitlError, match="update 3 asked of a policy that is at 1"):
+        one.update(3, batch)
+
+
+def test_what_was_saved_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    one = engine()
+    one.update(1, judged(one))
+    manifest = one.save(tmp_path)
+    assert manifest.problem(tmp_path) is None
+    assert not list(tmp_path.rglob("*.bin")) + list(tmp_path.rglob("*.pt"))
+    other = engine()
+    assert other.load(tmp_path) == 1
+    assert other.digest() == one.digest()
+    batch = judged(one, (3, 4))
+    assert judged(other, (3, 4)) == batch
+    ours, theirs = one.update(2, batch), other.update(2, batch)
+    assert dataclasses.replace(ours, seconds=0) == dataclasses.replace(theirs, seconds=0)
+
+
+def test_the_saved_policy_loads_in_transformers_as_it_is(tmp_path: Path) -> None:
+    one = engine()
+    one.update(1, judged(one))
+    one.save(tmp_path)
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "policy")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "policy")
+    ids = torch.tensor([tokenizer.encode("酒店很", add_special_tokens=False)])
+    base = AutoModelForCausalLM.from_pretrained(shipped("checkpoints", "tiny-zh")).float()
+    with torch.no_grad():
+        difference = (model(ids).logits - base(ids).logits).abs().max()
+    assert 1e-3 < difference < 10
+
+
+def test_a_reward_that_is_not_finite_leaves_everything_as_it_was() -> None:
+    one = engine()
+    one.update(1, judged(one))
+    digest = one.digest()
+    broken = [dataclasses.replace(g, rewards=(math.inf, 1.0)) for g in judged(one, (3,))]
+    stats = one.update(2, broken)
+    assert "undone" in stats.notices[0] and one.digest() == digest and one.version == 2
+    good = judged(one, (4,))
+    assert one.update(3, good).notices == ()
+    assert one.digest() != digest
+
+
+def test_a_batch_without_judgement_teaches_nothing() -> None:
+    one = engine()
+    digest = one.digest()
+    skipped = [dataclasses.replace(g, rewards=(math.nan, math.nan)) for g in judged(one)]
+    stats = one.update(1, skipped)
+    assert (stats.labels, one.digest()) == (0, digest)
+    assert "nothing learned" in stats.notices[0]
+
+
+def test_a_batch_without_variance_says_so() -> None:
+    one = engine()
+    equal = [dataclasses.replace(g, rewards=(4.0, 4.0)) for g in judged(one)]
+    assert "all labels of this batch are equal" in one.update(1, equal).notices[0]
+
+
+def test_sequence_kl_is_zero_before_and_positive_after() -> None:
+    one = engine(dataclasses.replace(CONFIG, lr=1e-3, max_new_tokens=16))
+    prompts = [Prompt("这部电影很", -n) for n in range(1, 9)]
+    assert one.sequence_kl(one.sample(prompts, 4, 0)) == pytest.approx(0, abs=1e-4)
+    for number in range(1, 4):
+        one.update(number, judged(one, (number, 100 + number)))
+    assert one.sequence_kl(one.sample(prompts, 4, 0)) > 0.05
+
+
+def test_the_classic_preset_learns_too() -> None:
+    one = engine(dataclasses.replace(CONFIG, preset="trl-classic"))
+    digest = one.digest()
+    stats = one.update(1, judged(one))
+    assert stats.epochs == 4 and stats.value_loss > 0 and one.digest() != digest
+
+
+def test_faults_of_the_user_are_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(HitlError, match="no GPU was found here|no device"):
+        engine(dataclasses.replace(CONFIG, device="cuda:7" if not torch.cuda.is_available() else "x"))
+    with pytest.raises(HitlError, match="leaves no room for a prompt"):
+        engine(dataclasses.replace(CONFIG, max_new_tokens=256))
+    with pytest.raises(HitlError, match="could not be loaded.*--policy tiny-zh"):
+        LocalEngine(tmp_path, CONFIG, lambda *at: None)

@@ -1,0 +1,189 @@
+"""What a whole step does to a policy: direction, invariances, faults."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hitl.config.ppo import HUMAN, PPOConfig
+from hitl.learn import ppo
+from hitl.learn.policy import Policy
+from hitl.learn.rollout import Rollout, rollout_of
+from hitl.learn.sampling import Sampling
+from hitl.learn.step import Expected, StepResult, ppo_step
+from hitl.records import LabelledGroup
+
+from .conftest import group, tiny_policy
+
+CPU = torch.device("cpu")
+HOW = Sampling(8)
+SLOW = dataclasses.replace(HUMAN, lr=1e-3, stop_kl=None)
+
+
+def step(
+    policy: Policy,
+    batch: list[LabelledGroup],
+    config: PPOConfig = SLOW,
+    mean: float = 3.0,
+    rollout: Rollout | None = None,
+    sgd: bool = False,
+) -> StepResult:
+    rollout = rollout or rollout_of(batch, 1, CPU)
+    maker = torch.optim.SGD if sgd else torch.optim.Adam
+    return ppo_step(
+        policy, tiny_policy(), maker(policy.parameters(), lr=config.lr), rollout, HOW, config, 0.05,
+        Expected(torch.full((len(rollout.ids),), mean), torch.ones(len(rollout.ids))),
+        lambda epoch: torch.arange(len(rollout.ids)),
+        lambda done, total: None,
+    )  # fmt: skip
+
+
+def total_logp(policy: Policy, batch: list[LabelledGroup]) -> torch.Tensor:
+    rollout = rollout_of(batch, 1, CPU)
+    logp, _, _ = ppo.evaluate_all(policy, rollout, HOW, 8)
+    return torch.where(rollout.mask, logp, 0.0).sum(1)
+
+
+def texts(n: int) -> list[list[int]]:
+    generator = torch.Generator().manual_seed(n)
+    return [
+        torch.randint(2, 29, (int(length),), generator=generator).tolist()
+        for length in torch.randint(2, 9, (n,), generator=generator)
+    ]
+
+
+def groups_of(policy: Policy, rewards: list[float], k: int = 4) -> list[LabelledGroup]:
+    completions = texts(len(rewards))
+    return [
+        group(policy, completions[i : i + k], rewards[i : i + k], prompt=(0, 4 + i))
+        for i in range(0, len(rewards), k)
+    ]
+
+
+@pytest.mark.parametrize("n", [1, 4, 8, 16])
+@pytest.mark.parametrize(("score", "sign"), [(5.0, 1), (1.0, -1)])
+def test_equal_scores_move_the_policy_by_their_distance_from_the_mean(
+    n: int, score: float, sign: int
+) -> None:
+    """Whitening inside the batch would make noise of these (DESIGN 6.2)."""
+    policy = tiny_policy()
+    batch = groups_of(policy, [score] * n)
+    before = total_logp(policy, batch)
+    step(policy, batch)
+    assert sign * (total_logp(policy, batch) - before).sum() > 0.1
+
+
+@pytest.mark.parametrize("n", [4, 8, 16])
+def test_good_scores_raise_log_probabilities_and_bad_ones_lower_them(n: int) -> None:
+    policy = tiny_policy()
+    rewards = [5.0 if i % 2 else 1.0 for i in range(n)]
+    batch = groups_of(policy, rewards)
+    before = total_logp(policy, batch)
+    step(policy, batch)
+    change = total_logp(policy, batch) - before
+    good = torch.tensor([r > 3 for r in rewards])
+    assert change[good].mean() > 0.1
+    assert change[~good].mean() < -0.1
+
+
+def test_a_better_score_moves_a_lone_completion_further() -> None:
+    moves = []
+    for score in (3.5, 5.0):
+        policy = tiny_policy()
+        batch = groups_of(policy, [score])
+        before = total_logp(policy, batch)
+        step(policy, batch, dataclasses.replace(SLOW, lr=1e-2), sgd=True)
+        moves.append(float(total_logp(policy, batch) - before))
+    assert 0 < moves[0] < moves[1]
+
+
+def weights(policy: Policy) -> torch.Tensor:
+    return torch.nn.utils.parameters_to_vector(policy.parameters()).detach().clone()
+
+
+def moved(config: PPOConfig, rollout: Rollout | None = None, order: int = 0) -> torch.Tensor:
+    policy = tiny_policy()
+    batch = groups_of(policy, [5.0, 2.0, 1.0, 4.0, 3.0, 3.0, 2.0, 5.0])
+    before = weights(policy)
+    batch = batch[::-1] if order else batch
+    step(policy, batch, dataclasses.replace(config, lr=0.05), rollout=rollout, sgd=True)
+    return weights(policy) - before
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(1, 8))
+def test_micro_batches_do_not_change_the_update(micro: int) -> None:
+    whole = moved(SLOW)
+    assert whole.norm() > 1e-3
+    cut = moved(dataclasses.replace(SLOW, micro_batch_size=micro))
+    assert (cut - whole).norm() < 1e-4 * whole.norm()
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(1, 20))
+def test_padding_does_not_change_the_update(extra: int) -> None:
+    policy = tiny_policy()
+    batch = groups_of(policy, [5.0, 2.0, 1.0, 4.0, 3.0, 3.0, 2.0, 5.0])
+    plain = rollout_of(batch, 1, CPU)
+    padding = torch.full((len(plain.ids), extra), 7)
+    wide = dataclasses.replace(plain, ids=torch.cat([plain.ids, padding], 1))
+    whole = moved(SLOW)
+    assert (moved(SLOW, rollout=wide) - whole).norm() < 1e-4 * whole.norm()
+
+
+def test_the_order_of_the_batch_does_not_change_the_update() -> None:
+    whole = moved(SLOW)
+    assert (moved(SLOW, order=1) - whole).norm() < 1e-4 * whole.norm()
+
+
+def test_excluded_completions_take_part_in_nothing() -> None:
+    policy = tiny_policy()
+    completions = texts(5)
+    with_nan = [group(policy, completions, [5.0, 2.0, math.nan, 4.0, math.nan])]
+    without = [group(policy, [completions[i] for i in (0, 1, 3)], [5.0, 2.0, 4.0])]
+    results = []
+    for batch in (with_nan, without):
+        policy = tiny_policy()
+        step(policy, batch, sgd=True)
+        results.append(weights(policy))
+    assert torch.equal(*results)
+
+
+def test_a_pass_that_goes_too_far_is_taken_back() -> None:
+    policy = tiny_policy()
+    batch = groups_of(policy, [5.0, 1.0, 5.0, 1.0])
+    before = weights(policy)
+    result = step(policy, batch, dataclasses.replace(SLOW, lr=0.05, stop_kl=0.01))
+    assert result.outcome.stopped and result.outcome.epochs == 0
+    assert torch.equal(weights(policy), before)
+
+
+def test_moving_stays_within_the_hard_stop() -> None:
+    policy = tiny_policy()
+    batch = groups_of(policy, [5.0, 1.0, 5.0, 1.0, 4.0, 2.0, 1.0, 5.0])
+    config = dataclasses.replace(SLOW, lr=2e-3, stop_kl=0.05, ppo_epochs=20)
+    result = step(policy, batch, config)
+    assert 0 < result.outcome.step_kl <= 0.05
+    assert 0 < result.outcome.epochs < 20 and result.outcome.stopped
+
+
+def test_a_loss_that_is_not_finite_is_refused_before_the_weights_move() -> None:
+    policy = tiny_policy()
+    batch = groups_of(policy, [5.0, math.inf, 5.0, 1.0])
+    before = weights(policy)
+    with pytest.raises(ppo.NonFiniteUpdateError):
+        step(policy, batch)
+    assert torch.equal(weights(policy), before)
+
+
+@pytest.mark.parametrize("advantage", ["baseline", "gae"])
+def test_a_lone_token_in_a_batch_of_one_gives_finite_weights(advantage: str) -> None:
+    policy = tiny_policy()
+    config = dataclasses.replace(SLOW, advantage=advantage)
+    step(policy, [group(policy, [[7]], [4.0])], config)
+    assert weights(policy).isfinite().all()

@@ -1,0 +1,395 @@
+"""Line mode, from what is typed to what is judged and printed."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from hitl.operator import (
+    Desk,
+    Draft,
+    Judged,
+    Notice,
+    Progress,
+    Quit,
+    Reply,
+    Resample,
+    Save,
+    Saved,
+    Undo,
+    Undone,
+    Updated,
+    Waiting,
+)
+from hitl.plain import PlainOperator
+from hitl.records import (
+    Completion,
+    Edit,
+    Group,
+    Judgement,
+    Mode,
+    Prompt,
+    Ranking,
+    Scores,
+    Skip,
+    UpdateStats,
+)
+from hitl.scale import Scale
+
+TYPE_4 = 'type 4 numbers from 1 to 5, such as "3 4 1 5", or skip'
+ASK = (
+    'type 4 numbers from 1 to 5, such as "3 4 1 5" '
+    "(or skip, undo, edit, resample, save, quit, help)"
+)
+
+STATS = UpdateStats(
+    number=3,
+    labels=8,
+    reward=3.25,
+    reward_std=0.875,
+    sequence_kl=0.4321,
+    kl_coef=0.2,
+    policy_loss=-0.02,
+    value_loss=0.14,
+    entropy=2.0,
+    clip_fraction=0.0,
+    step_kl=0.01,
+    gradient_norm=1.0,
+    epochs=4,
+    seconds=1.84,
+    notices=("stopped after 4 passes: KL",),
+)
+
+
+def desk(
+    texts: Sequence[str] = ("，天", "。夜", "风", "雨"),
+    *,
+    mode: Mode = Mode.SCORE,
+    shown: tuple[int, ...] | None = None,
+    draft: tuple[str, ...] | None = None,
+    number: int = 1,
+) -> Desk:
+    completions = tuple(Completion(text, (1,), (-0.5,), True) for text in texts)
+    return Desk(
+        group=Group(Prompt("春", number), (1,), completions, policy_version=0),
+        mode=mode,
+        shown=tuple(range(len(texts))) if shown is None else shown,
+        batch_labels=0,
+        batch_size=8,
+        ready=0,
+        draft=None if draft is None else Draft(draft),
+        save_draft=lambda _: None,
+    )
+
+
+class Sitting:
+    """An operator that types `typed`."""
+
+    def __init__(self, typed: str) -> None:
+        self.writer = io.StringIO()
+        self.operator = PlainOperator("ann", Scale(1, 5), io.StringIO(typed), self.writer)
+
+    def judge(self, of: Desk | None = None) -> Reply:
+        return self.operator.judge(of or desk())
+
+    @property
+    def lines(self) -> list[str]:
+        return self.writer.getvalue().splitlines()
+
+
+def test_a_group_is_shown_and_its_line_is_the_judgement() -> None:
+    sitting = Sitting(" 3 4，1 5 \n")
+    reply = sitting.judge()
+    assert sitting.lines == ["", "prompt: 春", "1. ，天", "2. 。夜", "3. 风", "4. 雨", ASK]
+    assert isinstance(reply, Judgement)
+    assert 0 <= reply.seconds < 60
+    assert replace(reply, seconds=0.0) == Judgement(
+        group=(1, 0),
+        verdict=Scores((3.0, 4.0, 1.0, 5.0)),
+        operator="ann",
+        mode=Mode.SCORE,
+        keys="3 4，1 5",
+        shown=(0, 1, 2, 3),
+    )
+
+
+def test_what_is_typed_by_place_is_kept_by_completion() -> None:
+    sitting = Sitting("5 _ 1 2\n")
+    reply = sitting.judge(desk(shown=(2, 0, 3, 1)))
+    assert sitting.lines[2:6] == ["1. 风", "2. ，天", "3. 雨", "4. 。夜"]
+    assert isinstance(reply, Judgement)
+    assert reply.verdict == Scores((None, 2.0, 5.0, 1.0))
+    assert reply.shown == (2, 0, 3, 1)
+    assert reply.labels == 3
+
+
+def test_a_ranking_by_place_is_kept_by_completion() -> None:
+    reply = Sitting("4 1=2\n").judge(desk(mode=Mode.RANK, shown=(2, 0, 3, 1)))
+    assert isinstance(reply, Judgement)
+    assert reply.mode is Mode.RANK
+    assert isinstance(reply.verdict, Ranking)
+    first, second, third, fourth = reply.verdict.ranks  # of places 2, 4, 1 and 3
+    assert second == 1 and first == third == 2 and fourth is not None and fourth > 2
+
+
+def test_a_pair() -> None:
+    reply = Sitting("1\n").judge(desk(("a", "b"), mode=Mode.PAIR, shown=(1, 0)))
+    assert isinstance(reply, Judgement)
+    assert reply.verdict == Ranking((2, 1))
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        ("abc", f'"abc" is no score: {TYPE_4}'),
+        ("", f"nothing was typed: {TYPE_4}"),
+        ("9", f'"9" is not on the scale 1-5: {TYPE_4}'),
+        ("９ ９ ９ ９", f'"9" is not on the scale 1-5: {TYPE_4}'),
+        ("nan 1 1 1", f'"nan" is no score: {TYPE_4}'),
+        ("inf 1 1 1", f'"inf" is no score: {TYPE_4}'),
+        ("3 4 1", f"3 scores for 4 completions: {TYPE_4}"),
+        ("3 4 1 5 5", f"5 scores for 4 completions: {TYPE_4}"),
+        ("\udcff 1 1 1", "that line is not utf-8 text: type it again, or skip"),
+    ],
+)
+def test_a_bad_line_costs_one_line_and_nothing_else(bad: str, sentence: str) -> None:
+    sitting = Sitting(f"{bad}\n３ ４ １ ５\n2 2 2 2\n")
+    reply = sitting.judge()
+    assert sitting.lines[7:] == [sentence]
+    assert isinstance(reply, Judgement)
+    assert (reply.verdict, reply.keys) == (Scores((3.0, 4.0, 1.0, 5.0)), "３ ４ １ ５")
+    following = sitting.judge(desk(number=2))
+    assert isinstance(following, Judgement)
+    assert following.verdict == Scores((2.0,) * 4)
+
+
+@pytest.mark.parametrize(
+    ("typed", "reply"),
+    [
+        ("u\n", Undo()),
+        ("resample\n", Resample()),
+        ("save\n", Save()),
+        ("q\n", Quit()),
+        ("退出\n", Quit()),
+        ("", Quit()),
+        ("abc\n", Quit()),
+    ],
+)
+def test_words_and_the_end_of_input(typed: str, reply: Reply) -> None:
+    assert Sitting(typed).judge() == reply
+
+
+def test_skip_and_edit_are_judgements() -> None:
+    skipped, edited = Sitting("s\n").judge(), Sitting("e 晴\n").judge()
+    assert isinstance(skipped, Judgement) and skipped.verdict == Skip() and skipped.keys == "s"
+    assert isinstance(edited, Judgement) and edited.verdict == Edit("晴")
+
+
+def test_the_last_line_needs_no_line_end() -> None:
+    assert isinstance(Sitting("3 4 1 5").judge(), Judgement)
+
+
+def test_help_is_given_and_the_group_still_waits() -> None:
+    sitting = Sitting("?\n3 4 1 5\n")
+    assert isinstance(sitting.judge(), Judgement)
+    assert any("take the last judgement back" in line for line in sitting.lines)
+
+
+def test_after_a_save_the_group_is_not_printed_again() -> None:
+    sitting = Sitting("save\n3 4 1 5\n")
+    sitting.judge()
+    before = len(sitting.lines)
+    assert isinstance(sitting.judge(), Judgement)
+    assert sitting.lines[before:] == [ASK]
+
+
+def test_a_group_that_was_judged_and_comes_again_is_printed_again() -> None:
+    sitting = Sitting("3 4 1 5\n3 4 1 5\n")
+    sitting.judge()
+    sitting.judge()
+    assert sitting.lines.count("prompt: 春") == 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "entries", "line"),
+    [
+        (Mode.SCORE, ("3", "4", "1", "5"), "entered before: 5 3 1 4"),
+        (Mode.SCORE, ("3", "", "", ""), "entered before: ? 3 ? ?"),
+        (Mode.RANK, ("2", "1", "2", ""), "entered before: 4>2=3"),
+    ],
+)
+def test_a_draft_is_mentioned(mode: Mode, entries: tuple[str, ...], line: str) -> None:
+    sitting = Sitting("")
+    sitting.judge(desk(mode=mode, shown=(3, 0, 2, 1), draft=entries))
+    assert sitting.lines[6] == line
+
+
+@pytest.mark.parametrize("entries", [(), ("", "", "", ""), ("3",)])
+def test_an_empty_draft_is_not(entries: tuple[str, ...]) -> None:
+    sitting = Sitting("")
+    sitting.judge(desk(draft=entries))
+    assert not any("before" in line for line in sitting.lines)
+
+
+def test_nothing_of_others_reaches_the_terminal_raw() -> None:
+    sitting = Sitting("")
+    evil = "\x1b[2Jred\r\n\u202etxt\x07"
+    sitting.judge(desk((evil, "b", "c", "d")))
+    sitting.operator.notify(Notice(evil))
+    sitting.operator.notify(Updated(replace(STATS, notices=(evil,))))
+    assert "1. [2Jred txt" in sitting.lines
+    assert all(line.isprintable() for line in sitting.lines)
+
+
+def test_events_are_one_line_each() -> None:
+    sitting = Sitting("3 4 1 5\n")
+    judgement = sitting.judge()
+    assert isinstance(judgement, Judgement)
+    before = len(sitting.lines)
+    for event in (
+        Judged(judgement, (3.0, 4.0, 1.0, 5.0), 8),
+        Judged(replace(judgement, verdict=Skip()), (), 4),
+        Undone(judgement, 4),
+        Undone(replace(judgement, keys=""), 4),
+        Updated(STATS),
+        Saved(3),
+        Notice("nothing to undo yet"),
+        Notice("the disk is full", "error"),
+        Waiting("sample"),
+        Progress("update", 1, 4),
+    ):
+        sitting.operator.notify(event)
+    assert sitting.lines[before:] == [
+        "kept 4 labels, 8 of 8 in the batch",
+        "skipped, 4 of 8 in the batch",
+        "taken back: 3 4 1 5 (4 of 8 in the batch)",
+        "taken back (4 of 8 in the batch)",
+        "update 3: 8 labels, reward 3.25 ± 0.88, KL 0.432 nats, loss 0.12, 4 passes, 1.8 s",
+        "  stopped after 4 passes: KL",
+        "saved, policy version 3",
+        "nothing to undo yet",
+        "error: the disk is full",
+    ]
+
+
+def test_events_from_many_threads_do_not_mix() -> None:
+    sitting = Sitting("")
+    said = ["a" * 200, "b" * 200]
+
+    def say(text: str) -> None:
+        for _ in range(200):
+            sitting.operator.notify(Notice(text))
+
+    threads = [threading.Thread(target=say, args=(text,)) for text in said]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(sitting.lines) == sorted(said * 200)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_for_a_terminal_and_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    sitting = Sitting("")
+    sitting.operator.notify(Progress("update", 1, 4))
+    sitting.operator.notify(Progress("update", 4, 4))
+    sitting.operator.notify(Waiting("sample"))
+    sitting.operator.notify(Saved(1))
+    cleared = ["\r" + " " * len(text) + "\r" for text in ("training 1/4", "sampling")]
+    assert terminal.getvalue() == f"training 1/4{cleared[0]}sampling{cleared[1]}"
+    assert sitting.lines == ["saved, policy version 1"]
+
+
+# --- streams that fail -------------------------------------------------------------------------
+
+
+class Broken(io.StringIO):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+class Interrupted(io.StringIO):
+    def readline(self, size: int = -1) -> str:  # type: ignore[override]
+        raise KeyboardInterrupt
+
+
+class HungUp(io.StringIO):
+    def readline(self, size: int = -1) -> str:  # type: ignore[override]
+        raise OSError(5, "Input/output error")
+
+
+def test_a_reader_that_went_away_quits() -> None:
+    operator = PlainOperator("ann", Scale(1, 5), io.StringIO("3 4 1 5\n"), Broken())
+    operator.notify(Saved(1))
+    assert operator.judge(desk()) == Quit()
+    assert operator.judge(desk()) == Quit()
+
+
+def test_the_first_write_may_fail_in_judge_too() -> None:
+    assert PlainOperator("a", Scale(1, 5), io.StringIO("1\n"), Broken()).judge(desk()) == Quit()
+
+
+@pytest.mark.parametrize("reader", [Interrupted(), HungUp()])
+def test_ctrl_c_and_a_hang_up_quit(reader: io.StringIO) -> None:
+    assert PlainOperator("ann", Scale(1, 5), reader, io.StringIO()).judge(desk()) == Quit()
+
+
+def test_a_line_of_other_bytes_does_not_take_its_neighbours_along() -> None:
+    data = b"1 1 1 1\n\xff\xfe 3\n2 2 2 2\n3 3 3 3\n"
+    reader = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="strict")
+    writer = io.StringIO()
+    operator = PlainOperator("ann", Scale(1, 5), reader, writer)
+    replies = [operator.judge(desk(number=n)) for n in (1, 2, 3, 4)]
+    verdicts = [reply.verdict for reply in replies if isinstance(reply, Judgement)]
+    assert verdicts == [Scores((float(n),) * 4) for n in (1, 2, 3)]
+    assert replies[3] == Quit()
+    assert writer.getvalue().count("that line is not utf-8 text: type it again, or skip\n") == 1
+
+
+class Undecodable(io.StringIO):
+    failed = False
+
+    def readline(self, size: int = -1) -> str:  # type: ignore[override]
+        if not self.failed:
+            self.failed = True
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+        return super().readline(size)
+
+
+def test_a_reader_that_cannot_be_made_lenient_is_asked_again() -> None:
+    writer = io.StringIO()
+    operator = PlainOperator("ann", Scale(1, 5), Undecodable("3 4 1 5\n"), writer)
+    assert isinstance(operator.judge(desk()), Judgement)
+    assert "that line is not utf-8 text" in writer.getvalue()
+
+
+def test_a_writer_that_lacks_chinese_shows_marks() -> None:
+    raw = io.BytesIO()
+    writer = io.TextIOWrapper(raw, encoding="ascii")
+    reply = PlainOperator("ann", Scale(1, 5), io.StringIO("3 4 1 5\n"), writer).judge(desk())
+    assert isinstance(reply, Judgement)
+    assert raw.getvalue().splitlines()[1] == b"prompt: ?"
+
+
+def test_a_closed_pipe_is_noticed() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    writer = os.fdopen(write_end, "w", encoding="utf-8")
+    try:
+        operator = PlainOperator("ann", Scale(1, 5), io.StringIO("3 4 1 5\n"), writer)
+        assert operator.judge(desk()) == Quit()
+    finally:
+        with pytest.raises(BrokenPipeError):  # what was not written is still in the buffer
+            writer.close()

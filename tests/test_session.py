@@ -1,0 +1,238 @@
+"""The loop, with a real journal and real checkpoints, an engine without torch, and a script."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hitl.checkpoints import Checkpoints
+from hitl.config.session import SessionConfig
+from hitl.engine import EngineThread
+from hitl.journal import Journal
+from hitl.operator import Draft, Judged, Notice, Quit, Resample, Save, Saved, Undo, Undone, Updated
+from hitl.records import Judgement, Mode, Prompt, Scores, Skip
+from hitl.session import Session, oldest_batch
+
+from .fakes import FakeEngine, Line, Scripted, scores
+
+CONFIG = SessionConfig(lang="en", group_size=2, batch_size=4)
+GOOD, BAD = scores(5, 4), scores(1, 2)
+
+
+class Sitting:
+    """Runs scripts against one run folder, each with an engine that starts from the base."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.journal = Journal.open(folder / "journal.db", create=True)
+
+    def __call__(
+        self, *script: Line, ahead: int = 0, engine: FakeEngine | None = None
+    ) -> tuple[Scripted, FakeEngine]:
+        operator, engine = Scripted([*script, Quit()]), engine or FakeEngine()
+        thread = EngineThread(lambda: engine)
+        try:
+            Session(
+                CONFIG, self.journal, Checkpoints(self.folder / "steps"), thread,
+                lambda number: Prompt(f"prompt {number}", number), operator, ahead,
+            ).run()  # fmt: skip
+        finally:
+            thread.close()
+        return operator, engine
+
+
+@pytest.fixture
+def sitting(tmp_path: Path) -> Iterator[Sitting]:
+    made = Sitting(tmp_path)
+    yield made
+    made.journal.close()
+
+
+def test_a_full_batch_becomes_an_update_and_a_checkpoint(sitting: Sitting) -> None:
+    operator, engine = sitting(GOOD, BAD, GOOD)
+    assert engine.version == 1
+    [updated] = operator.heard(Updated)
+    assert (updated.stats.labels, updated.stats.reward) == (4, 3.0)
+    assert [e.version for e in operator.heard(Saved)] == [1, 1]
+    assert Checkpoints(sitting.folder / "steps").versions() == [1]
+    assert sitting.journal.totals().pending_labels == 2
+    assert [d.batch_labels for d in operator.desks] == [0, 2, 0, 2]
+
+
+def test_nothing_is_acknowledged_before_it_is_in_the_journal(sitting: Sitting) -> None:
+    seen: list[int] = []
+
+    class Watching(Scripted):
+        def notify(self, event: object) -> None:
+            if isinstance(event, Judged):
+                seen.append(sitting.journal.totals().judgements)
+
+    operator = Watching([GOOD, BAD, Quit()])
+    thread = EngineThread(FakeEngine)
+    Session(
+        CONFIG, sitting.journal, Checkpoints(sitting.folder / "s"), thread,
+        lambda n: Prompt("p", n), operator, 0,
+    ).run()  # fmt: skip
+    thread.close()
+    assert seen == [1, 2]
+
+
+def test_a_run_goes_on_where_it_stood(sitting: Sitting, tmp_path: Path) -> None:
+    _, whole = Sitting(tmp_path / "whole" if (tmp_path / "whole").mkdir() is None else tmp_path)(
+        GOOD, BAD, BAD, GOOD, GOOD, BAD
+    )
+    sitting(GOOD)
+    sitting(BAD, BAD)
+    _, last = sitting(GOOD, GOOD, BAD)
+    assert (last.version, last.weights) == (whole.version, whole.weights) and last.version == 3
+
+
+def test_updates_whose_checkpoint_is_lost_are_made_again(sitting: Sitting) -> None:
+    _, engine = sitting(GOOD, BAD, BAD, GOOD)
+    for path in (sitting.folder / "steps").rglob("state.json"):
+        path.write_text("[9, 'broken']")
+    operator, again = sitting()
+    assert again.weights == engine.weights
+    texts = [n.text for n in operator.heard(Notice)]
+    assert sum("skipped" in t for t in texts) == 2
+    assert sum("again from the journal" in t for t in texts) == 2
+    assert not any("different" in t for t in texts)
+
+
+def test_undo_brings_the_group_back_with_its_scores(sitting: Sitting) -> None:
+    operator, _ = sitting(GOOD, Undo(), BAD)
+    first, _, again, _ = operator.desks
+    assert again.group == first.group and again.draft == Draft(("5", "4"))
+    assert again.batch_labels == 0
+    assert len(operator.heard(Undone)) == 1
+    [pending] = sitting.journal.pending()
+    assert pending.judgement.verdict == Scores((1, 2))
+
+
+def test_what_is_trained_is_not_undone(sitting: Sitting) -> None:
+    operator, engine = sitting(GOOD, BAD, Undo(), Undo())
+    assert engine.version == 1 and not operator.heard(Undone)
+    assert [("already trained" in n.text) for n in operator.heard(Notice)] == [True, True]
+
+
+def test_nothing_to_undo_says_so(sitting: Sitting) -> None:
+    operator, _ = sitting(Undo(), GOOD)
+    assert "nothing to undo" in operator.heard(Notice)[0].text
+    assert operator.desks[0].group == operator.desks[1].group
+
+
+def test_resampling_asks_the_same_prompt_again(sitting: Sitting) -> None:
+    operator, engine = sitting(GOOD, Resample(), BAD, ahead=2)
+    shown = [d.group for d in operator.desks]
+    assert [g.key for g in shown] == [(1, 0), (2, 0), (2, 1), (3, 0)]
+    assert shown[1].prompt.text == shown[2].prompt.text
+    assert shown[1].completions != shown[2].completions
+
+
+def test_a_skip_teaches_nothing_and_is_kept(sitting: Sitting) -> None:
+    def skip(desk: object) -> Judgement:
+        return Judgement(desk.group.key, Skip(), "op", Mode.SCORE)  # type: ignore[attr-defined]
+
+    operator, engine = sitting(skip, GOOD, skip, BAD)
+    assert engine.version == 1 and operator.heard(Updated)[0].stats.labels == 4
+    assert len(sitting.journal.update_batch(1)) == 4
+
+
+def test_save_writes_a_checkpoint_and_keeps_the_group(sitting: Sitting) -> None:
+    operator, _ = sitting(GOOD, BAD, Save(), GOOD)
+    assert operator.desks[2].group == operator.desks[3].group
+
+
+def test_a_draft_survives(sitting: Sitting) -> None:
+    def half(desk: object) -> Quit:
+        desk.save_draft(Draft(("3", "")))  # type: ignore[attr-defined]
+        return Quit()
+
+    first, _ = sitting(half)
+    second, _ = sitting()
+    assert second.desks[0].draft == Draft(("3", ""))
+    assert second.desks[0].group == first.desks[0].group
+
+
+def test_groups_are_ready_ahead_and_fresh_after_an_update(sitting: Sitting) -> None:
+    operator, engine = sitting(GOOD, BAD, GOOD, BAD, GOOD, BAD, ahead=2)
+    assert engine.version == 3
+    assert max(d.ready for d in operator.desks) == 2
+    assert len(engine.sampled) >= 9  # the seven shown and two behind
+    assert [d.group.prompt.number for d in operator.desks] == list(range(1, 8))
+    # what was shown is what the journal has, also where a group was sampled again
+    judged = sitting.journal.judged()
+    shown = {d.group.key: d.group for d in operator.desks}
+    assert len(judged) == 6 and all(shown[j.group.key] == j.group for j in judged)
+
+
+def test_judging_goes_on_while_an_update_runs(sitting: Sitting) -> None:
+    release, judged_meanwhile = threading.Event(), []
+    engine = FakeEngine()
+    engine.before_update = lambda: release.wait(20) and None
+
+    def meanwhile(desk: object) -> Judgement:
+        judged_meanwhile.append(engine.version)
+        release.set()
+        return GOOD(desk)  # type: ignore[arg-type]
+
+    sitting(GOOD, BAD, meanwhile, ahead=2, engine=engine)
+    assert judged_meanwhile == [0] and engine.version == 1
+
+
+def test_an_engine_that_cannot_start_ends_the_session_with_its_reason(sitting: Sitting) -> None:
+    def broken() -> FakeEngine:
+        raise RuntimeError("no such weights")
+
+    thread = EngineThread(broken)
+    session = Session(
+        CONFIG, sitting.journal, Checkpoints(sitting.folder / "s"), thread,
+        lambda n: Prompt("p", n), Scripted([]), 0,
+    )  # fmt: skip
+    with pytest.raises(RuntimeError, match="no such weights"):
+        session.run()
+    thread.close()
+
+
+def test_a_failed_update_in_the_background_is_not_swallowed(sitting: Sitting) -> None:
+    engine = FakeEngine()
+
+    def fail() -> None:
+        raise RuntimeError("out of memory")
+
+    engine.before_update = fail
+    with pytest.raises(RuntimeError, match="out of memory"):
+        sitting(GOOD, BAD, GOOD, GOOD, GOOD, ahead=2, engine=engine)
+    assert sitting.journal.totals().judgements >= 2  # what was said is kept
+    _, healthy = sitting()
+    assert healthy.version >= 1
+
+
+def script(draw_: Iterable[int]) -> list[Line]:
+    return [(GOOD, BAD, Undo(), Resample())[i] for i in draw_]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.integers(0, 3), max_size=14), st.integers(0, 14), st.sampled_from([0, 2]))
+def test_stopping_anywhere_loses_nothing_and_applies_nothing_twice(
+    tmp_path_factory: pytest.TempPathFactory, said: list[int], cut: int, ahead: int
+) -> None:
+    whole, parts = (Sitting(tmp_path_factory.mktemp("run")) for _ in range(2))
+    _, uninterrupted = whole(*script(said))
+    parts(*script(said[:cut]), ahead=ahead)
+    _, resumed = parts(*script(said[cut:]), ahead=ahead)
+    assert resumed.version == uninterrupted.version
+    if ahead == 0:
+        assert resumed.weights == uninterrupted.weights
+    consumed = [j.id for n in range(1, resumed.version + 1) for j in parts.journal.update_batch(n)]
+    assert len(consumed) == len(set(consumed))
+    assert len(consumed) + len(parts.journal.pending()) == parts.journal.totals().judgements
+
+
+def test_a_batch_is_made_of_the_oldest() -> None:
+    assert oldest_batch([], 4) is None

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from hitl.operator import Desk, Quit
+from hitl.records import Completion, Group, Judgement, Mode, Prompt, Ranking, Scores
+from hitl.scale import Scale
+from hitl.simulate import SimulatedOperator, portrait
+
+
+def group(number: int = 1) -> Group:
+    texts = (" good", " bad", " fair", " awful")
+    completions = tuple(Completion(t, (i, 7, 7, 7), (-1.0,) * 4, True) for i, t in enumerate(texts))
+    return Group(Prompt("It is", number), (1,), completions, 0)
+
+
+def desk(number: int = 1, mode: Mode = Mode.SCORE) -> Desk:
+    return Desk(group(number), mode, (0, 1, 2, 3), 0, 16, 0, None, lambda draft: None)
+
+
+def likes(texts: list[str]) -> list[float]:
+    return [{"good": 1.0, "fair": 0.6, "bad": 0.2, "awful": 0.0}[t.split()[-1]] for t in texts]
+
+
+def operator(noise: float = 0.0, labels: int = 8) -> SimulatedOperator:
+    return SimulatedOperator(likes, Scale(1, 5), noise, 1, labels)  # type: ignore[arg-type]
+
+
+def test_scores_are_utilities_on_the_scale() -> None:
+    said = operator().judge(desk())
+    assert isinstance(said, Judgement) and said.verdict == Scores((5.0, 2.0, 3.0, 1.0))
+    assert said.keys == "5231"
+
+
+def test_rankings_take_one_key_less_than_completions() -> None:
+    said = operator().judge(desk(mode=Mode.RANK))
+    assert isinstance(said, Judgement) and said.verdict == Ranking((1, 3, 2, 4))
+    assert said.keys == "132"
+
+
+def test_it_leaves_after_its_labels() -> None:
+    one = operator(labels=8)
+    assert isinstance(one.judge(desk(1)), Judgement)
+    assert isinstance(one.judge(desk(2)), Judgement)
+    assert one.judge(desk(3)) == Quit()
+
+
+def test_noise_is_keyed_by_the_group() -> None:
+    one, other = operator(noise=0.5, labels=99), operator(noise=0.5, labels=99)
+    one.judge(desk(1))
+    assert one.judge(desk(2)) == other.judge(desk(2))
+    verdicts = {one.judge(desk(n)).verdict for n in range(1, 20)}  # type: ignore[union-attr]
+    assert len(verdicts) > 5
+
+
+def test_a_portrait_counts_what_is_there() -> None:
+    got = portrait([group()], likes, sequence_kl=1.5)  # type: ignore[arg-type]
+    assert got.gold == pytest.approx(0.45)
+    assert (got.length, got.sequence_kl) == (4.0, 1.5)
+    assert got.distinct2 == 5 / 12

@@ -1,0 +1,31 @@
+"""A program for test_terminal: the app on a real terminal, with a scripted session."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from scripted import ScriptedSession, group
+
+from hitl.config.session import SessionConfig
+from hitl.operator import Operator
+from hitl.tui.app import run_session
+
+
+def before(operator: Operator) -> None:
+    os.write(2, b"NOISE OF A LIBRARY\n")
+    if "fail" in sys.argv:
+        raise RuntimeError("no weights")
+
+
+session = ScriptedSession([group(1, ["a fine day", "天气很好"])], before=before)
+code = run_session(
+    run="en-01",
+    config=SessionConfig(group_size=2, batch_size=8),
+    policy_label="tiny-en",
+    version=0,
+    start=session.start,
+    log=Path(sys.argv[1]),
+)
+print("code", code, [type(reply).__name__ for reply in session.replies])

@@ -1,0 +1,54 @@
+"""Ranking, key by key."""
+
+from __future__ import annotations
+
+import pytest
+from driving import driving
+from scripted import ScriptedSession, group
+
+from hitl.records import Mode, Ranking
+
+TEXTS = ["one", "two", "three", "four"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "ranks"),
+    [
+        ("213", (2, 1, 3, 4)),
+        ("2=13", (1, 1, 3, 4)),
+        ("21==", (2, 1, 3, 3)),
+        ("==", (1, 1, 1, 1)),
+        ("241", (3, 1, 4, 2)),
+    ],
+)
+async def test_digits_best_to_worst(keys: str, ranks: tuple[int, ...]) -> None:
+    session = ScriptedSession([group(1, TEXTS)], mode=Mode.RANK)
+    async with driving(session) as me:
+        await me.at_desk()
+        await me.press(*["equals_sign" if key == "=" else key for key in keys])
+        await me.kept(1)
+        assert me.session.kept[0].verdict == Ranking(ranks)
+        assert me.session.kept[0].mode is Mode.RANK
+
+
+async def test_backspace_and_undo() -> None:
+    async with driving(ScriptedSession([group(1, TEXTS)], mode=Mode.RANK)) as me:
+        await me.at_desk()
+        await me.press("3", "backspace", "1", "2", "3")
+        await me.kept(1)
+        assert me.session.kept[0].verdict == Ranking((1, 2, 3, 4))
+        assert "last: 1 > 2 > 3 > 4" in me.text
+        await me.press("backspace")
+        await me.until(lambda: not me.session.kept)
+        await me.at_desk()
+        assert "[ 1. ]" in me.text
+        await me.press("enter")
+        await me.kept(1)
+
+
+async def test_a_rank_is_given_once() -> None:
+    async with driving(ScriptedSession([group(1, TEXTS)], mode=Mode.RANK)) as me:
+        await me.at_desk()
+        await me.press("3", "3", "9")
+        assert "there are 4 completions" in me.text
+        assert me.session.drafts[(1, 0)].entries == ("", "", "1", "")
