@@ -61,7 +61,8 @@ def temporary_sibling(path: Path) -> Path:
 
 def remove_tree(directory: Path) -> None:
     """Removes a folder. It loses its name first, so that no half of it is ever seen under it."""
-    doomed = temporary_sibling(directory)
+    # Not the name of `temporary_sibling`: there the successor of the folder may be waiting.
+    doomed = directory.with_name(f"{TEMPORARY}old-{directory.name}-{os.getpid()}")
     shutil.rmtree(doomed, ignore_errors=True)
     os.replace(directory, doomed)
     shutil.rmtree(doomed, ignore_errors=True)

@@ -5,39 +5,45 @@ Nothing heavy is imported here; each command imports what it uses when it runs.
 
 from __future__ import annotations
 
+import contextlib
+import difflib
+import errno
+import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
-
-import tyro
+from types import MappingProxyType
 
 import hitl
+from hitl.commands.parse import parse
 from hitl.config.commands import Resume, Runs, Simulate, Train
 from hitl.config.pretrain import PretrainConfig
 from hitl.config.reward import RewardTrainConfig
-from hitl.errors import HitlError
+from hitl.errors import HitlError, UsageError
 
-_ABOUT = """Teach a Chinese or English GPT-2 by hand, in the terminal.
+_COMMANDS: MappingProxyType[str, type] = MappingProxyType({
+    "train": Train,
+    "resume": Resume,
+    "runs": Runs,
+    "simulate": Simulate,
+    "pretrain": PretrainConfig,
+    "reward train": RewardTrainConfig,
+})  # fmt: skip
 
-Without a command: pick a run to resume, or begin one. --debug after any command shows the traceback
-of an error, --version the version.
+_HELP = ("-h", "--help", "help")
 
-Environment: NO_COLOR, LANG (language of a new run).
-"""
+_ABOUT = """usage: hitl [COMMAND] [OPTIONS]
 
-_RewardCommand = Annotated[
-    RewardTrainConfig,
-    tyro.conf.subcommand("train", description="Train a scorer on labelled texts."),
-]
-Command = (
-    Annotated[Train, tyro.conf.subcommand("train")]
-    | Annotated[Resume, tyro.conf.subcommand("resume")]
-    | Annotated[Runs, tyro.conf.subcommand("runs")]
-    | Annotated[Simulate, tyro.conf.subcommand("simulate")]
-    | Annotated[PretrainConfig, tyro.conf.subcommand("pretrain")]
-)
+Teach a Chinese or English GPT-2 by hand, in the terminal. Without a command: pick a run to resume,
+or begin one.
+
+{commands}
+
+hitl COMMAND --help lists the options of a command; hitl --version says the version.
+After any command, --debug shows the traceback of an error.
+Exit codes: 0 good, 1 failed, 2 usage, 130 interrupted.
+Environment: LANG (language of a new run), NO_COLOR."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,19 +53,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = [word for word in words if word != "--debug"]
     # Waiting OpenMP threads would spin on the core that the screen or another job needs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal of another encoding shows "?" for what it lacks.
+        sys.stdout.reconfigure(errors="replace")
     try:
-        return _run(words)
-    except HitlError as error:
-        if debug:
-            traceback.print_exc()
-        print(f"hitl: {error}", file=sys.stderr)
-        return error.exit_code
+        code = _run(words)
+        sys.stdout.flush()  # here, where a reader that has gone is no news
+        return code
+    except SystemExit as end:  # help was printed
+        return int(end.code or 0)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain of it at exit once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        print(f"hitl: {_one_line(error)}", file=sys.stderr)
+        return error.exit_code if isinstance(error, HitlError) else 1
+
+
+def _one_line(error: Exception) -> str:
+    """What happened and what to do."""
+    if isinstance(error, HitlError):
+        text = str(error)
+    elif isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        text = f"{error.strerror}{where}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            text += ": make room, then `hitl resume`; no judgement that was kept is lost"
+    else:
+        text = f"{type(error).__name__}: {error}: please report it, with what --debug shows"
+    return " ".join(text.split())
 
 
 def _run(words: list[str]) -> int:
@@ -70,18 +98,36 @@ def _run(words: list[str]) -> int:
         from hitl.commands.home import home
 
         return home()
+    if words[0] in _HELP:
+        print(_ABOUT.format(commands=_overview("")))
+        return 0
+    if words[1:2] and words[1] in _HELP and words[0] not in _COMMANDS:
+        if commands := _overview(f"{words[0]} "):  # `hitl reward --help`
+            print(commands)
+            return 0
     return _dispatch(_parse(words))
 
 
 def _parse(words: list[str]) -> object:
-    if words[0] == "reward" and words[1:2] == ["train"]:
-        return tyro.cli(RewardTrainConfig, prog="hitl reward train", args=words[2:])
-    if words[0] == "reward":
-        return tyro.extras.subcommand_cli_from_dict(
-            {"train": RewardTrainConfig}, prog="hitl reward", args=words[1:]
-        )
-    return tyro.cli(
-        Command, prog="hitl", description=_ABOUT, args=words, config=(tyro.conf.FlagCreatePairsOff,)
+    for length in (2, 1):
+        name = " ".join(words[:length])
+        if name in _COMMANDS and len(words) >= length:
+            return parse(_COMMANDS[name], name, words[length:])
+    for name in _COMMANDS:
+        if name.split()[0] == words[0]:  # `hitl reward` alone
+            raise UsageError(f"hitl {words[0]} needs more: hitl {name} --help")
+    near = difflib.get_close_matches(words[0], _COMMANDS, 1)
+    meant = f", did you mean {near[0]}?" if near else ":"
+    raise UsageError(f"no command {words[0]!r}{meant} `hitl --help` lists them")
+
+
+def _overview(start: str) -> str:
+    """A line for each command whose name begins with `start`."""
+    width = max(map(len, _COMMANDS))
+    return "\n".join(
+        f"  {name:{width}}  {(kind.__doc__ or '').splitlines()[0]}"
+        for name, kind in _COMMANDS.items()
+        if name.startswith(start)
     )
 
 

@@ -144,6 +144,8 @@ class LabelledGroup:
     """(k,) on the operator's own scale; NaN is excluded."""
     operator: str
     mode: Mode
+    edit: str | None = None
+    """The operator's own completion of the prompt, better than all of the group."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hitl.records import Group, Judgement, LabelledGroup, Ranking, Scores
+from hitl.records import Edit, Group, Judgement, LabelledGroup, Ranking, Scores
 
 EXCLUDED = math.nan
 """The reward of a completion nobody judged: it takes part in nothing."""
@@ -45,4 +45,5 @@ def centred_ranks(ranks: tuple[int | None, ...]) -> tuple[float, ...]:
 def labelled(group: Group, judgement: Judgement) -> LabelledGroup:
     """The group with its rewards, as an update wants it."""
     rewards = rewards_of(judgement, len(group.completions))
-    return LabelledGroup(group, rewards, judgement.operator, judgement.mode)
+    edit = judgement.verdict.text if isinstance(judgement.verdict, Edit) else None
+    return LabelledGroup(group, rewards, judgement.operator, judgement.mode, edit)

@@ -172,7 +172,7 @@ class Retention(RuleBasedStateMachine):
     def commit(self) -> None:
         self.version += 1
         self.checkpoints.commit(self.version, saver(self.version))
-        self.intact.append(self.version)
+        self.intact = [*self.intact, self.version][-2:]
 
     @rule(pick=st.integers(0, 99), what=st.sampled_from(["state.json", FILE_NAME]))
     def damage(self, pick: int, what: str) -> None:

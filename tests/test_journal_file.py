@@ -82,7 +82,7 @@ def test_missing(tmp_path: Path) -> None:
 def test_missing_with_its_log_left(tmp_path: Path) -> None:
     (tmp_path / "journal.db-wal").write_bytes(b"log")
     assert "journal.db-wal is there" in refused(tmp_path / "journal.db")
-    with pytest.raises(JournalError, match="journal.db-wal is there"):
+    with pytest.raises(JournalError, match=r"journal\.db-wal is there"):
         Journal.open(tmp_path / "journal.db", create=True)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -206,10 +208,9 @@ def test_a_good_run_in_the_list(tmp_path: Path) -> None:
 def test_newest_first_and_models_are_no_runs(tmp_path: Path) -> None:
     for age, name in ((300, "zh-01"), (100, "zh-02"), (200, "en-01")):
         run = RunDir.create(tmp_path, name, CONFIG)
+        when = time.time() - age
         for path in (*run.path.rglob("*"), run.path):
-            when = run.path.stat().st_mtime - age if path != run.path else path.stat().st_mtime
-            os.utime(path, (when - 0.0, when - 0.0))
-        os.utime(run.path, (run.path.stat().st_mtime - age,) * 2)
+            os.utime(path, (when, when))
     model = tmp_path / "tiny-zh"
     model.mkdir()
     (model / "config.json").write_text('{"model_type": "gpt2"}')
@@ -258,3 +259,22 @@ def test_a_newer_run_is_listed_and_left_alone(tmp_path: Path) -> None:
     [found] = list_runs(tmp_path)
     assert found.problem is not None and "newer" in found.problem
     assert tree(tmp_path) == before
+
+
+def test_a_run_that_was_killed_is_listed_with_all_it_acknowledged(tmp_path: Path) -> None:
+    run = RunDir.create(tmp_path / "live", "zh-01", CONFIG)
+    with Journal.open(run.journal_path) as journal:
+        journal.add_groups([group(1), group(2)])
+        journal.append(judgement(1))
+        # What a kill leaves: the log is not folded in.
+        shutil.copytree(tmp_path / "live", tmp_path / "killed")
+        (tmp_path / "killed" / "zh-01" / "journal.db-shm").unlink()
+        [live] = list_runs(tmp_path / "live")
+    before = tree(tmp_path / "killed")
+    [found] = list_runs(tmp_path / "killed")
+    assert found.labels == live.labels == 2 and found.intact and found.problem is None
+    after = tree(tmp_path / "killed")
+    after.pop("zh-01/journal.db-shm", None)
+    assert after == before
+    with Journal.open(tmp_path / "killed" / "zh-01" / "journal.db") as journal:
+        assert len(journal.pending()) == 1

@@ -26,6 +26,9 @@ class PretrainConfig:
     out: Path
     """Folder the finished model is written to, in fp16. OUT.training holds the unfinished one."""
 
+    init: Path | None = None
+    """Model folder to go on from, with its tokeniser and shape; by default a new model."""
+
     steps: int = 2500
     """Optimiser steps."""
 

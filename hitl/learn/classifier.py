@@ -83,8 +83,8 @@ def train_classifier(config: RewardTrainConfig, report: Report | None = None) ->
     """Train as configured, write the model folder, return its figures.
 
     Learns from one part of the corpus alone (``config.part``). ``report`` gets a line of progress
-    now and then. Continues ``OUT.training`` if a run with the same options was interrupted. Raises CorpusError
-    for data that cannot be used, UsageError for another run's unfinished folder.
+    now and then. Continues ``OUT.training`` if a run with the same options was interrupted.
+    Raises CorpusError for data that cannot be used, UsageError for another run's unfinished folder.
     """
     examples = load_corpus(config.data, lexicon=config.lexicon)
     train = [e for e in examples if e.part == config.part and e.label is not None]

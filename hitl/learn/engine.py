@@ -22,7 +22,7 @@ from hitl.learn.sampling import Sampling, sample_group
 from hitl.learn.state import TrainerState
 from hitl.learn.step import Expected, per_sequence, ppo_step
 from hitl.manifest import Manifest
-from hitl.records import Group, LabelledGroup, Mode, Prompt, UpdateStats
+from hitl.records import Completion, Group, LabelledGroup, Mode, Prompt, UpdateStats
 from hitl.scale import Scale
 
 OnProgress = Callable[[str, int, int], None]
@@ -123,6 +123,7 @@ class LocalEngine:
         if number != self._state.version + 1:
             raise HitlError(f"update {number} asked of a policy that is at {self._state.version}")
         started = time.perf_counter()
+        batch = [self._with_edit(group) for group in batch]
         rollout = rollout_of(batch, self._codec.pad_id, self._policy.device)
         before = ppo.snapshot(self._policy, self._optimizer)
         try:
@@ -139,6 +140,12 @@ class LocalEngine:
         self._state = TrainerState(number, kl_coef, moments, stats)
         return stats
 
+    def logprob(self, prompt: str, text: str) -> float:
+        """log p(text, end | prompt) under the policy, nats."""
+        ids = self._codec.encode_completion(text, self._how.max_new_tokens)
+        prompt_ids = self._codec.encode_prompt(prompt, self._how.max_new_tokens)
+        return float(self._logprobs(prompt_ids, ids).sum())
+
     def save(self, directory: Path) -> Manifest:
         """See Engine."""
         self._progress("save", 0, 1)
@@ -154,6 +161,36 @@ class LocalEngine:
 
     def close(self) -> None:
         """Nothing outlives the object."""
+
+    def _with_edit(self, group: LabelledGroup) -> LabelledGroup:
+        """The group with the operator's own text as one more completion, of the top reward.
+
+        No policy sampled it, so there is no behaviour to correct for: its log-probabilities are
+        those of the policy as the update begins. The first pass then raises its likelihood in
+        proportion to the advantage, and clipping bounds the rest as for any other completion.
+        """
+        if group.edit is None:
+            return group
+        sampled = group.group
+        top = Scale.parse(self._config.scale).high if group.mode is Mode.SCORE else 1.0
+        ids = self._codec.encode_completion(group.edit, self._how.max_new_tokens)
+        logprobs = tuple(self._logprobs(sampled.prompt_ids, ids).tolist())
+        edited = Completion(group.edit, ids, logprobs, finished=True)
+        return dataclasses.replace(
+            group,
+            group=dataclasses.replace(sampled, completions=(*sampled.completions, edited)),
+            rewards=(*group.rewards, top),
+        )
+
+    def _logprobs(self, prompt_ids: tuple[int, ...], ids: tuple[int, ...]) -> torch.Tensor:
+        """(T,) log-probabilities of `ids` after a prompt, under the policy."""
+        unknown = Completion("", ids, (0.0,) * len(ids), finished=True)
+        alone = Group(Prompt(""), prompt_ids, (unknown,), self.version)
+        rollout = rollout_of(
+            [LabelledGroup(alone, (0.0,), "", Mode.SCORE)], self._codec.pad_id, self._policy.device
+        )
+        logp, _, _ = ppo.evaluate_all(self._policy, rollout, self._how, 1)
+        return logp[0]
 
     def _learn(
         self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from hitl.config.pretrain import PretrainConfig
 from hitl.corpora import CorpusError, load_corpus
@@ -79,9 +79,13 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
     torch.manual_seed(config.seed)
     with quiet():
         work = prepare_work(config.out, config)
-        make = bert_tokenizer if config.lang == "zh" else gpt2_tokenizer
-        tokenizer = tokenizer_for(work, lambda: make(train, config.vocab, config.positions))
-        model = GPT2LMHeadModel(_model_config(config, tokenizer))
+        if config.init is not None:
+            tokenizer = AutoTokenizer.from_pretrained(config.init)
+            model = _continued(config, config.init)
+        else:
+            make = bert_tokenizer if config.lang == "zh" else gpt2_tokenizer
+            tokenizer = tokenizer_for(work, lambda: make(train, config.vocab, config.positions))
+            model = GPT2LMHeadModel(_model_config(config, tokenizer))
         sequences = [encode(text, tokenizer, config.max_tokens) for text in train]
         glimpse = heldout[:: max(1, len(heldout) // GLIMPSE)]
 
@@ -176,6 +180,19 @@ def _model_config(config: PretrainConfig, tokenizer: PreTrainedTokenizerBase) ->
         pad_token_id=pad,
         use_cache=True,
     )
+
+
+def _continued(config: PretrainConfig, folder: Path) -> GPT2LMHeadModel:
+    """The model of ``folder`` with this training's dropout, in fp32."""
+    model: GPT2LMHeadModel = GPT2LMHeadModel.from_pretrained(
+        folder,
+        dtype=torch.float32,
+        use_safetensors=True,
+        resid_pdrop=config.dropout,
+        embd_pdrop=config.dropout,
+        use_cache=False,
+    )
+    return model
 
 
 @torch.no_grad()

@@ -50,6 +50,12 @@ class Codec:
         room = max(self.context - max_new_tokens - len(head), 0)
         return (*head, *body[max(len(body) - room, 0) :])
 
+    def encode_completion(self, text: str, max_new_tokens: int) -> tuple[int, ...]:
+        """Ids of a text as if it had been sampled: at most `max_new_tokens`, the end token last
+        where there is room for it."""
+        ids = self.tokenizer.encode(text, add_special_tokens=False)
+        return (*ids, self.eos_id)[:max_new_tokens]
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of a completion, without end token and without the spaces BertTokenizer leaves
         between Chinese characters."""

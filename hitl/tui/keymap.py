@@ -49,16 +49,14 @@ DIGITS = tuple(
         f"{digit},{_WIDE[digit]}",
         "0-9" if digit == 0 else "",
         f"type('{digit}')",
-        "score the current card: and go to the next one",
+        "score the current card and go to the next one",
     )
     for digit in range(10)
 )
 
 NUMBERS = (
     Key("type.minus", "-,－,−,—", "-", "type('-')", "begin a negative number: Enter ends it"),
-    Key(
-        "type.plus", "+,＋", "+", "type('+')", "begin a longer number: such as +4.5, Enter ends it"
-    ),
+    Key("type.plus", "+,＋", "+", "type('+')", "begin a longer number such as +4.5: Enter ends it"),
     Key("type.point", ".,．,。", ".", "type('.')", "decimals: 4 . 5 Enter makes 4.5"),
 )
 
@@ -70,7 +68,7 @@ CARDS = (
 )
 
 GROUP = (
-    Key("group.enter", "enter", "Enter", "enter", "end a number: or keep a complete group"),
+    Key("group.enter", "enter", "Enter", "enter", "end a number, or keep a complete group"),
     Key(
         "group.skip",
         "space,ideographic_space",
@@ -83,7 +81,7 @@ GROUP = (
         "backspace",
         "Backspace",
         "back",
-        "take back the last entry: in an untouched group, the last judgement",
+        "take back the last entry: if none, the last judgement",
     ),
     Key("group.resample", "r,ｒ", "r", "resample", "other completions of the same prompt"),
 )
@@ -122,7 +120,7 @@ RANK = (
 )
 
 RUNS = (
-    Key("runs.choose", "enter", "Enter", "choose", "resume the run: or begin the new one"),
+    Key("runs.choose", "enter", "Enter", "choose", "resume the run, or begin the new one"),
     Key("runs.new_zh", "z", "z", "new('zh')", "a new run in Chinese"),
     Key("runs.new_en", "e", "e", "new('en')", "a new run in English"),
     Key("runs.quit", "q,ｑ,ctrl+q,ctrl+c,escape", "q", "leave", "leave"),

@@ -81,6 +81,19 @@ def test_the_saved_policy_loads_in_transformers_as_it_is(tmp_path: Path) -> None
     assert 1e-3 < difference < 10
 
 
+@pytest.mark.parametrize("mode", [Mode.SCORE, Mode.RANK])
+def test_an_edit_becomes_likelier(mode: Mode) -> None:
+    one = engine(dataclasses.replace(CONFIG, max_new_tokens=12))
+    text = "质量很好，非常满意"
+    batch = [
+        dataclasses.replace(g, rewards=(math.nan, math.nan), edit=text)
+        for g in judged(one, (1, 2), mode)
+    ]
+    before = one.logprob("这部电影很", text)
+    assert one.update(1, batch).labels == 2
+    assert one.logprob("这部电影很", text) > before + 1
+
+
 def test_a_reward_that_is_not_finite_leaves_everything_as_it_was() -> None:
     one = engine()
     one.update(1, judged(one))

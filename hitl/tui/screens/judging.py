@@ -133,7 +133,7 @@ class JudgingScreen(Screen[None]):
         self._show_hints()
         self._show_figures()
         self._show_rail()
-        self.say(own(("? shows every key", "$text-muted")))
+        self.say(own(("? shows every key", "$frame-text")))
 
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width >= 100, "-wide")
@@ -200,9 +200,9 @@ class JudgingScreen(Screen[None]):
             stats = self._updates[-1]
             self.query_one(LastLine).figures(
                 own(
-                    ("reward ", "$text-muted"),
+                    ("reward ", "$frame-text"),
                     (f"{stats.reward:.2f}", "$success"),
-                    ("  KL ", "$text-muted"),
+                    ("  KL ", "$frame-text"),
                     (f"{stats.sequence_kl:.2f}", "$accent"),
                 )
             )
@@ -218,7 +218,7 @@ class JudgingScreen(Screen[None]):
 
     def _show_hints(self) -> None:
         self.query_one("#hints", Line).show(
-            own((self.hints(), "$text-muted")).truncate(max(self.size.width - 2, 1))
+            own((self.hints(), "$frame-text")).truncate(max(self.size.width - 2, 1))
         )
 
     def say(self, content: Content) -> None:
@@ -242,7 +242,7 @@ class JudgingScreen(Screen[None]):
         more = len(self._notices) - 1
         line.show(
             own(
-                (mark, style), foreign(text, style), (f"  (+{more})" if more else "", "$text-muted")
+                (mark, style), foreign(text, style), (f"  (+{more})" if more else "", "$frame-text")
             )
         )
 
@@ -344,7 +344,7 @@ class JudgingScreen(Screen[None]):
         if not isinstance(judgement.verdict, Scores | Skip):
             order = judgement.shown or range(len(event.rewards))
             reward = " → " + " ".join(f"{event.rewards[i]:+.2g}" for i in order)
-        self.say(own("last: ", (words + reward, "bold"), ("   ⌫ to undo", "$text-muted")))
+        self.say(own("last: ", (words + reward, "bold"), ("   ⌫ to undo", "$frame-text")))
 
     def _updated(self, stats: UpdateStats) -> None:
         self._updates.append(stats)
@@ -411,7 +411,7 @@ class JudgingScreen(Screen[None]):
             shown=self.desk.shown,
         )
         self.set_class(True, "-kept")
-        self.say(own(("keeping …", "$text-muted")))
+        self.say(own(("keeping …", "$frame-text")))
         self._reply(self._judged)
         return True
 
@@ -444,7 +444,7 @@ class JudgingScreen(Screen[None]):
         if self.open and not self.untouched():
             self.erase()
             return
-        self.say(own(("taking the last judgement back …", "$text-muted")))
+        self.say(own(("taking the last judgement back …", "$frame-text")))
         self.command(Undo())
 
     def action_resample(self) -> None:
@@ -452,13 +452,13 @@ class JudgingScreen(Screen[None]):
             if not self._asked:
                 self.refuse("saving: press r again in a moment")
                 return
-            self.say(own(("other completions of the same prompt …", "$text-muted")))
+            self.say(own(("other completions of the same prompt …", "$frame-text")))
             self.command(Resample())
 
     def action_save(self) -> None:
         if not self._quitting:
             self._save_asked = True
-            self.say(own(("saving …", "$text-muted")))
+            self.say(own(("saving …", "$frame-text")))
             self.command(Save())
 
     def action_quit(self) -> None:
@@ -467,7 +467,7 @@ class JudgingScreen(Screen[None]):
             self.say(own("saving … (this ends by itself)"))
             return
         self._quitting = True
-        self.say(own(("saving …", "bold"), ("  every label is kept", "$text-muted")))
+        self.say(own(("saving …", "bold"), ("  every label is kept", "$frame-text")))
         self.command(Quit())
 
     def action_help(self) -> None:

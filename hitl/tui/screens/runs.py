@@ -76,7 +76,7 @@ class RunsScreen(Screen[Choice]):
         yield Line(_row("run", "policy", "updates", "labels", "reward", "age"), id="columns")
         yield OptionList(*self._options(), markup=False)
         yield Line(
-            own(("↑↓ choose  ⏎ open  z new in Chinese  e new in English  q leave", "$text-muted")),
+            own(("↑↓ choose  ⏎ open  z new in Chinese  e new in English  q leave", "$frame-text")),
             id="hints",
         )
 
@@ -88,7 +88,7 @@ class RunsScreen(Screen[Choice]):
     def _options(self) -> list[Option]:
         runs = [Option(_summary(run), id=f"run-{n}") for n, run in enumerate(self._runs)]
         new = [
-            Option(own((f"+ {words}", "$accent"), (f"   {key}", "$text-muted")), id=lang)
+            Option(own((f"+ {words}", "$accent"), (f"   {key}", "$frame-text")), id=lang)
             for lang, words, key in NEW
         ]
         return [*runs, *new]
@@ -118,7 +118,7 @@ def _summary(run: Summary) -> Content:
     row = _row(run.run, run.policy, str(run.updates), str(run.labels), reward, age(run.age_s))
     if run.intact:
         return row
-    return own(row, ("  ! damaged: falls back", "$warning"))
+    return own(row, ("  ! damaged", "$warning"))
 
 
 def _row(run: str, policy: str, updates: str, labels: str, reward: str, ago: str) -> Content:

@@ -65,11 +65,11 @@ class Card(Widget):
         below = len(lines) - room - self._top
         hints = [f"↑ {self._top}"] if self._top else []
         hints += [f"↓ {below} more"] if below > 0 else []
-        self.border_subtitle = own(("  ".join(hints), "$text-muted")) if hints else None
+        self.border_subtitle = own(("  ".join(hints), "$frame-text")) if hints else None
 
         pointer = "▶" if self.has_class("-current") else " "
         number = own((f"{pointer}{self.place + 1}", "bold" if self.has_class("-current") else ""))
-        length = own((f"{self._tokens} tok{'' if self._finished else ' …'}", "$text-muted"))
+        length = own((f"{self._tokens} tok{'' if self._finished else ' …'}", "$frame-text"))
         # Outer width less corners and the blanks Textual puts around a title.
         fill = width + 2 - 4 - 2
         fill -= number.cell_length + length.cell_length + self._box.cell_length + 4 + 3
@@ -97,5 +97,5 @@ class Card(Widget):
 
     def _lines(self) -> list[Content]:
         if not self._text:
-            return [own(("(nothing: it ended at once)", "$text-muted italic"))]
+            return [own(("(nothing: it ended at once)", "$frame-text italic"))]
         return self._text.wrap(max(self.size.width, 2))

@@ -21,7 +21,7 @@ class PromptLine(Widget):
         self._text = Content("")
 
     def show(self, number: int, text: str) -> None:
-        self._number = own((f"Prompt {number}  ", "$text-muted"))
+        self._number = own((f"Prompt {number}  ", "$frame-text"))
         self._text = foreign(text, "bold")
         self.refresh(layout=True)
 
@@ -74,9 +74,9 @@ class WaitingPanel(Widget):
     def render(self) -> RenderResult:
         known = WAITING.get(self._reason)
         what = own((known, "bold")) if known else foreign(self._reason, "bold")
-        lines = [own(what, (f" …  {self._seconds:.0f} s", "$text-muted"))]
+        lines = [own(what, (f" …  {self._seconds:.0f} s", "$frame-text"))]
         if self._total > 0:
             filled = min(24 * self._done // self._total, 24)
             bar = own(("━" * filled, "$accent"), ("━" * (24 - filled), "$frame"))
-            lines += [own(bar, (f"  {self._done}/{self._total}", "$text-muted"))]
+            lines += [own(bar, (f"  {self._done}/{self._total}", "$frame-text"))]
         return Content("\n").join(lines)

@@ -63,7 +63,7 @@ class StatusLine(Widget):
 
 def _activity(status: Status) -> Content:
     if not status.stage:
-        return own(("idle", "$text-muted"))
+        return own(("idle", "$frame-text"))
     name = DOING.get(status.stage)
     doing = own((name, "$accent")) if name else foreign(status.stage, "$accent")
     if status.total <= 0:
@@ -126,18 +126,18 @@ class Rail(Widget):
         lines = [
             *_chart("mean reward", self._rewards, width, "$success"),
             *_chart("KL to the reference", self._kls, width, "$accent"),
-            own(("last judgements", "$text-muted")),
+            own(("last judgements", "$frame-text")),
         ]
         recent = list(self._judgements)[-8:][::-1]
         lines += [own(text).truncate(width, ellipsis=True) for text in recent] or [own("–")]
-        lines += [own(""), own(("pace", "$text-muted")), own(self._pace or "–")]
+        lines += [own(""), own(("pace", "$frame-text")), own(self._pace or "–")]
         return Content("\n").join(lines)
 
 
 def _chart(title: str, values: Sequence[float], width: int, style: str) -> list[Content]:
     now = f"{values[-1]:.2f}" if values else "–"
     return [
-        own((title, "$text-muted"), " ", (now, "bold")),
+        own((title, "$frame-text"), " ", (now, "bold")),
         own((sparkline(values, width) or "–", style)),
         own(""),
     ]

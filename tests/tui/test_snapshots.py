@@ -1,0 +1,57 @@
+"""The screens as pictures. After a wanted change: pytest tests/tui/test_snapshots.py
+--snapshot-update, and look at them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from scripted import ScriptedSession, group
+from test_runs_screen import RUNS
+from textual.pilot import Pilot
+
+from hitl.config.session import SessionConfig
+from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
+
+GROUPS = {
+    "en": group(
+        1,
+        [
+            "there was a little dog who lived by the sea. " * 8,
+            "[/x] the film was [SEP] so bad [@click=app.quit]",
+            "short.",
+            "a king had three sons, and each of them had a horse, a sword and a bad temper.",
+        ],
+        "Once upon a time",
+    ),
+    "zh": group(
+        1,
+        ["碰到了老同学，大家一起在湖边聊了一个下午。" * 8, "天气天气天气很好很好", "不错", "房间很小。"],
+        "今天天气很好，我们去公园散步，",
+    ),
+}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_scoring(snap_compare: Any, language: str, size: tuple[int, int]) -> None:
+    session = ScriptedSession([GROUPS[language]], batch_size=8)
+    config = SessionConfig(batch_size=8)
+    info = SessionInfo(f"{language}-01", config, f"tiny-{language}", 12)
+    app = HitlApp(plan=SessionPlan(info, session.start), clock=lambda: 0.0)
+
+    async def play(pilot: Pilot[Any]) -> None:
+        for kept in range(3):
+            while not (app._judging and app._judging._desks == kept + 1 and app._judging.open):
+                await pilot.pause(0.01)
+            await pilot.press("5", "3", *(("2", "4") if kept < 2 else ()))
+        await pilot.pause()
+
+    try:
+        assert snap_compare(app, terminal_size=size, run_before=play)
+    finally:
+        app.finish()
+
+
+def test_picker(snap_compare: Any) -> None:
+    assert snap_compare(HitlApp(runs=RUNS), terminal_size=(80, 24))
