@@ -21,6 +21,7 @@ from hitl.config.commands import Resume, Runs, Simulate, Train
 from hitl.config.pretrain import PretrainConfig
 from hitl.config.reward import RewardTrainConfig
 from hitl.errors import HitlError, UsageError
+from hitl.text import safe
 
 _COMMANDS: MappingProxyType[str, type] = MappingProxyType({
     "train": Train,
@@ -87,7 +88,7 @@ def _one_line(error: Exception) -> str:
             text += ": make room, then `hitl resume`; no judgement that was kept is lost"
     else:
         text = f"{type(error).__name__}: {error}: please report it, with what --debug shows"
-    return " ".join(text.split())
+    return safe(" ".join(text.split()))
 
 
 def _run(words: list[str]) -> int:
@@ -101,10 +102,10 @@ def _run(words: list[str]) -> int:
     if words[0] in _HELP:
         print(_ABOUT.format(commands=_overview("")))
         return 0
-    if words[1:2] and words[1] in _HELP and words[0] not in _COMMANDS:
-        if commands := _overview(f"{words[0]} "):  # `hitl reward --help`
-            print(commands)
-            return 0
+    group = _overview(f"{words[0]} ")
+    if group and words[1:2] and words[1] in _HELP:  # `hitl reward --help`
+        print(group)
+        return 0
     return _dispatch(_parse(words))
 
 

@@ -12,10 +12,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from hitl.errors import HitlError
 from hitl.manifest import Manifest
 from hitl.records import Group, LabelledGroup, Prompt, UpdateStats
 
 T = TypeVar("T")
+
+
+class UpdateRefusedError(HitlError):
+    """The batch cannot be learned from (a loss became NaN); the policy is as it was before."""
 
 
 class Engine(Protocol):
@@ -32,7 +37,8 @@ class Engine(Protocol):
 
     def update(self, number: int, batch: Sequence[LabelledGroup]) -> UpdateStats:
         """PPO update `number` (1 is the first). Asked again for the number it is at, it does
-        nothing and returns the same stats."""
+        nothing and returns the same stats. Raises UpdateRefusedError, and has changed nothing
+        then."""
 
     def sequence_kl(self, groups: Sequence[Group]) -> float:
         """Mean KL of the groups' completions to the reference, nats a sequence."""

@@ -55,7 +55,7 @@ class Manifest:
         try:
             files = json.loads(text)["files"]
             return cls({n: FileEntry(int(e["size"]), str(e["sha256"])) for n, e in files.items()})
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"not a manifest: {error}") from error
 
 

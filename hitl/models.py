@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from hitl.errors import HitlError, UsageError
+from hitl.rundir import is_run
 from hitl.shipped import POLICIES, SCORERS, shipped
 
 # Hub ids without an organisation, from the hub's first days, that people still type.
@@ -23,11 +24,15 @@ def resolve(name: str, root: Path) -> Path | str:
     """
     if not name.strip() or "\0" in name:
         raise UsageError(f"no model was named: give {_choices()}")
-    path = Path(name).expanduser()
-    if path.exists():
+    try:
+        path = Path(name).expanduser()
+        here = path.exists()
+    except (OSError, RuntimeError):  # a name too long, a home of nobody
+        raise UsageError(f"no model {name[:60]!r} here: give {_choices()}") from None
+    if here:
         return checked(path)
     own = root / name
-    if not path.is_absolute() and own.is_dir() and not _is_run(own):
+    if not path.is_absolute() and own.is_dir() and not is_run(own):
         return checked(own)
     found = shipped("checkpoints", name) if name in POLICIES + SCORERS else None
     if found is not None:
@@ -36,7 +41,9 @@ def resolve(name: str, root: Path) -> Path | str:
         raise HitlError(f"the model {name} is missing from this installation: install hitl again")
     if not path.is_absolute() and own.is_dir():
         checked(own)
-    if name in _BARE or _HUB_ID.fullmatch(name):
+    # checkpoints/zh-1 looks like a hub id too, but where the first part is a folder here, it is not
+    # the hub that was meant.
+    if name in _BARE or (_HUB_ID.fullmatch(name) and not path.parent.is_dir()):
         return name
     raise UsageError(f"no model {name!r} here: give {_choices()}")
 
@@ -45,14 +52,15 @@ def checked(folder: Path) -> Path:
     """`folder`, if it holds a configuration and safetensors weights; raises UsageError."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is a file: give the folder that save_pretrained wrote")
-    if _is_run(folder):
+    if is_run(folder):
         raise UsageError(
-            f"{folder} is a run, not a model: continue it with `hitl resume {folder.name}`, or give "
-            f"the policy folder inside one of its steps"
+            f"{folder} is a run, not a model: continue it with `hitl resume {folder.name}`, or "
+            "give the policy folder inside one of its steps"
         )
     if not (folder / "config.json").is_file():
         raise UsageError(
-            f"{folder} has no config.json: give a folder that save_pretrained wrote, or {_choices()}"
+            f"{folder} has no config.json: give a folder that save_pretrained wrote, "
+            f"or {_choices()}"
         )
     missing = _missing_weights(folder)
     if missing is None:
@@ -65,14 +73,6 @@ def checked(folder: Path) -> Path:
     raise UsageError(
         f"{folder} has no weights ({missing} is missing or empty): download the whole model, or "
         f"give {_choices()}"
-    )
-
-
-def unreachable(hub_id: str) -> HitlError:
-    """The error for a hub id that cannot be loaded: there is no network, or no such model."""
-    return HitlError(
-        f"cannot load {hub_id} from the hub (no network, or no such model): use a shipped policy "
-        "such as --policy tiny-zh, or give a local folder"
     )
 
 
@@ -92,9 +92,7 @@ def _missing_weights(folder: Path) -> str | None:
     return None if names else "model.safetensors"
 
 
-def _is_run(folder: Path) -> bool:
-    return (folder / "journal.db").exists()
-
-
 def _choices() -> str:
-    return f"a shipped name ({', '.join(POLICIES + SCORERS)}), a folder, or a hub id such as org/name"
+    return (
+        f"a shipped name ({', '.join(POLICIES + SCORERS)}), a folder, or a hub id such as org/name"
+    )

@@ -71,7 +71,7 @@ class RunDir:
     def open(cls, root: Path, name: str) -> RunDir:
         """Raises RunError when there is no such run, or it is of a newer version."""
         if not cls.exists(root, name):
-            raise RunError(f"there is no run {name} in {root}: `hitl runs` lists those there are")
+            raise UsageError(f"there is no run {name} in {root}: `hitl runs` lists those there are")
         run = cls(root / name)
         run.config()
         return run

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 
 from hitl.checkpoints import CheckpointError, Checkpoints
 from hitl.config.session import SessionConfig
-from hitl.engine import Engine, EngineThread
+from hitl.engine import Engine, EngineThread, UpdateRefusedError
 from hitl.journal import Journal, JournalError
 from hitl.operator import (
     Desk,
@@ -62,7 +62,7 @@ class Session:
         self._ready: deque[Group] = deque()
         self._sampling: deque[Future[None]] = deque()
         self._training: Future[None] | None = None
-        self._in_training: frozenset[int] = frozenset()
+        self._in_training: tuple[JudgedGroup, ...] = ()
         self._next_number = 1
 
     def run(self) -> None:
@@ -176,13 +176,17 @@ class Session:
         if last is None:
             self._operator.notify(Notice("nothing to undo yet"))
             return
-        if last.id in self._in_training or all(p.id != last.id for p in self._journal.pending()):
+        try:
+            # An update that runs has read its batch: what it learns from cannot be taken back.
+            if last.id in {judged.id for judged in self._in_training}:
+                raise JournalError("the update that learns from it has begun")
+            self._journal.undo(last.id)
+        except JournalError:
             self._operator.notify(Notice("already trained: the last judgement is in the weights"))
             return
-        self._journal.undo(last.id)
         if isinstance(verdict := last.judgement.verdict, Scores):
             entries = tuple("" if v is None else f"{v:g}" for v in verdict.values)
-            self._journal.save_draft(last.group.key, tuple(entries[i] for i in last.judgement.shown))
+            self._journal.save_draft(last.group.key, entries)
         self._put_back(last.group)
         self._operator.notify(Undone(last.judgement, self._waiting_labels()))
 
@@ -197,18 +201,21 @@ class Session:
         self._sampling.clear()
 
     def _waiting(self) -> list[JudgedGroup]:
-        return [p for p in self._journal.pending() if p.id not in self._in_training]
+        """Judgements for the updates after the one that runs, oldest first."""
+        running = {judged.id for judged in self._in_training}
+        return [judged for judged in self._journal.pending() if judged.id not in running]
 
     def _waiting_labels(self) -> int:
-        return sum(p.judgement.labels for p in self._waiting())
+        return sum(judged.judgement.labels for judged in self._waiting())
 
     # --- updates -------------------------------------------------------------------------------
 
     def _train_if_full(self) -> None:
         """Starts an update when a batch is full; waits for it only with nothing ahead."""
-        while (batch := oldest_batch(self._waiting(), self._config.batch_size)) is not None:
+        while self._waiting_labels() >= self._config.batch_size:
             self._finish_training()
-            self._in_training = frozenset(judged.id for judged in batch)
+            batch = oldest_batch(self._waiting(), self._config.batch_size)
+            self._in_training = tuple(batch)
             self._training = self._engine.submit(functools.partial(self._train, batch))
             if self._ahead:
                 return
@@ -218,8 +225,16 @@ class Session:
     def _train(self, batch: Sequence[JudgedGroup], engine: Engine) -> None:
         """Update, journal, checkpoint, in this order (engine's thread)."""
         number = self._journal.last_update() + 1
-        stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch])
-        self._journal.record_update(stats, [j.id for j in batch])
+        ids = [judged.id for judged in batch]
+        try:
+            stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch])
+        except UpdateRefusedError as error:
+            self._journal.set_aside(ids, str(error))
+            self._operator.notify(
+                Notice(f"{error}: its labels are kept, and learned from no more", "error")
+            )
+            return
+        self._journal.record_update(stats, ids)
         self._operator.notify(Updated(stats))
         self._save(engine)
         self._refresh(engine)
@@ -227,7 +242,7 @@ class Session:
     def _finish_training(self) -> None:
         if self._training is not None:
             self._training.result()
-        self._training, self._in_training = None, frozenset()
+        self._training, self._in_training = None, ()
 
     def _raise_background_errors(self) -> None:
         if self._training is not None and self._training.done():
@@ -247,11 +262,11 @@ class Session:
     def _restore(self, engine: Engine) -> None:
         """Newest intact checkpoint, then the journal's updates after it, made again."""
         last = self._journal.last_update()
+        self._checkpoints.discard_after(last)
         found = self._checkpoints.newest_intact(
             lambda path, why: self._operator.notify(
                 Notice(f"checkpoint {path.name} skipped: {why}", "warning")
-            ),
-            at_most=last,
+            )
         )
         if found is not None:
             engine.load(found[1])
@@ -270,12 +285,13 @@ class Session:
                 )
 
 
-def oldest_batch(pending: Sequence[JudgedGroup], size: int) -> list[JudgedGroup] | None:
-    """The oldest judgements that hold `size` labels, skips among them included; None while there
-    are too few. A function of their order alone, so a run resumed makes the same batches."""
-    labels = 0
-    for count, judged in enumerate(pending, 1):
+def oldest_batch(pending: Sequence[JudgedGroup], size: int) -> list[JudgedGroup]:
+    """The oldest judgements that hold `size` labels, skips among them included; all while there
+    are fewer. A function of their order alone, so a run resumed makes the same batches."""
+    batch, labels = [], 0
+    for judged in pending:
+        batch.append(judged)
         labels += judged.judgement.labels
         if labels >= size:
-            return list(pending[:count])
-    return None
+            break
+    return batch

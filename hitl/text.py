@@ -17,10 +17,12 @@ MARKS = 4
 
 # Not of category Cf, yet drawn with no width or a width terminals disagree on.
 _INVISIBLE = frozenset(
-    [0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, 0xFFFC, 0x2800]
-    + list(range(0xFE00, 0xFE10))  # variation selectors
-    + list(range(0x180B, 0x1810))
-    + list(range(0xE0000, 0xE1000))  # tags, more variation selectors
+    {
+        *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, 0xFFFC),
+        *range(0x180B, 0x1810),  # Mongolian variation selectors
+        *range(0xFE00, 0xFE10),  # variation selectors
+        *range(0xE0000, 0xE1000),  # tags, more variation selectors
+    }
 )
 
 # Control and format characters (ZWJ and bidi controls among them), lone surrogates, private use

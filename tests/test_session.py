@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,10 +13,22 @@ from hypothesis import strategies as st
 
 from hitl.checkpoints import Checkpoints
 from hitl.config.session import SessionConfig
-from hitl.engine import EngineThread
+from hitl.engine import EngineThread, UpdateRefusedError
 from hitl.journal import Journal
-from hitl.operator import Draft, Judged, Notice, Quit, Resample, Save, Saved, Undo, Undone, Updated
-from hitl.records import Judgement, Mode, Prompt, Scores, Skip
+from hitl.operator import (
+    Desk,
+    Draft,
+    Judged,
+    Notice,
+    Quit,
+    Resample,
+    Save,
+    Saved,
+    Undo,
+    Undone,
+    Updated,
+)
+from hitl.records import JudgedGroup, Judgement, Mode, Prompt, Scores, Skip
 from hitl.session import Session, oldest_batch
 
 from .fakes import FakeEngine, Line, Scripted, scores
@@ -160,9 +173,16 @@ def test_a_draft_survives(sitting: Sitting) -> None:
 
 
 def test_groups_are_ready_ahead_and_fresh_after_an_update(sitting: Sitting) -> None:
-    operator, engine = sitting(GOOD, BAD, GOOD, BAD, GOOD, BAD, ahead=2)
+    engine = FakeEngine()
+
+    def at_leisure(desk: Desk) -> Judgement:
+        while len({number for number, _, _ in engine.sampled}) < desk.group.prompt.number + 2:
+            time.sleep(0.001)
+        return GOOD(desk)
+
+    operator, _ = sitting(*[at_leisure] * 6, ahead=2, engine=engine)
     assert engine.version == 3
-    assert max(d.ready for d in operator.desks) == 2
+    assert all(d.ready <= 2 for d in operator.desks) and operator.desks[-1].ready >= 1
     assert len(engine.sampled) >= 9  # the seven shown and two behind
     assert [d.group.prompt.number for d in operator.desks] == list(range(1, 8))
     # what was shown is what the journal has, also where a group was sampled again
@@ -213,6 +233,24 @@ def test_a_failed_update_in_the_background_is_not_swallowed(sitting: Sitting) ->
     assert healthy.version >= 1
 
 
+def test_a_batch_that_cannot_be_learned_is_set_aside_and_the_session_goes_on(
+    sitting: Sitting,
+) -> None:
+    engine, refusals = FakeEngine(), iter([True])
+
+    def refuse() -> None:
+        if next(refusals, False):
+            raise UpdateRefusedError("update 1 was undone, the loss became NaN")
+
+    engine.before_update = refuse
+    operator, _ = sitting(GOOD, BAD, BAD, GOOD, engine=engine)
+    assert engine.version == 1
+    assert "kept, and learned from no more" in operator.heard(Notice)[0].text
+    totals = sitting.journal.totals()
+    assert (totals.judgements, totals.updates, totals.pending_labels) == (4, 1, 0)
+    assert len(sitting.journal.update_batch(1)) == 2
+
+
 def script(draw_: Iterable[int]) -> list[Line]:
     return [(GOOD, BAD, Undo(), Resample())[i] for i in draw_]
 
@@ -235,4 +273,11 @@ def test_stopping_anywhere_loses_nothing_and_applies_nothing_twice(
 
 
 def test_a_batch_is_made_of_the_oldest() -> None:
-    assert oldest_batch([], 4) is None
+    group = FakeEngine().sample([Prompt("p", 1)], 2, 0)[0]
+    skip, two = Skip(), Scores((1.0, 2.0))
+    pending = [
+        JudgedGroup(i, group, Judgement(group.key, verdict, "op", Mode.SCORE))
+        for i, verdict in enumerate([skip, two, skip, two, skip, two])
+    ]
+    assert [j.id for j in oldest_batch(pending, 4)] == [0, 1, 2, 3]
+    assert oldest_batch([], 4) == []

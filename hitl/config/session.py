@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -69,13 +70,13 @@ class SessionConfig:
             raise UsageError("--mode pair judges two completions: add --group-size 2")
         if self.mode == "rank" and self.group_size > 9:
             raise UsageError("--group-size: at most 9 completions can be ranked with digit keys")
-        if not self.temperature > 0:
+        if not 0 < self.temperature < math.inf:
             raise UsageError(f"--temperature {self.temperature:g} must be above 0")
         if not 0 < self.top_p <= 1:
             raise UsageError(f"--top-p {self.top_p:g} must be above 0 and at most 1")
         if self.lr is not None and not 0 < self.lr < 1:
             raise UsageError(f"--lr {self.lr:g} must lie between 0 and 1")
-        if self.target_kl is not None and not self.target_kl > 0:
+        if self.target_kl is not None and not 0 < self.target_kl < math.inf:
             raise UsageError(f"--target-kl {self.target_kl:g} must be above 0")
 
     @property

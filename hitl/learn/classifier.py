@@ -2,8 +2,8 @@
 
 It learns from whole texts and from fragments of them, because completions are fragments, and from
 soft labels (the share of people who called a text positive), because a reward must be graded.
-First it guesses masked tokens of the same texts for a while: from scratch that is worth more than
-the same time spent on the labels.
+It can first guess masked tokens of the same texts for a while; the shipped ones did not, since
+so few texts teach more through their labels in the same time. Two blocks learn faster than four.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import torch
 
 from hitl.config.ppo import PPOConfig
 from hitl.config.session import SessionConfig
+from hitl.engine import UpdateRefusedError
 from hitl.errors import HitlError
 from hitl.learn import ppo, state
 from hitl.learn.keyed import generator, seed_of
@@ -117,7 +118,7 @@ class LocalEngine:
         return per_sequence(rollout.old_logp - ref_logp, rollout.mask)
 
     def update(self, number: int, batch: Sequence[LabelledGroup]) -> UpdateStats:
-        """See Engine. A NaN or infinite loss leaves everything as it was and says so."""
+        """See Engine."""
         if number == self._state.version and self._state.last is not None:
             return self._state.last
         if number != self._state.version + 1:
@@ -130,10 +131,7 @@ class LocalEngine:
             stats, moments, kl_coef = self._learn(number, batch, rollout)
         except ppo.NonFiniteUpdateError as error:
             ppo.restore(self._policy, self._optimizer, before)
-            stats = _idle(
-                number, rollout, self._state.kl_coef, f"update {number} was undone: {error}"
-            )
-            moments, kl_coef = self._state.moments, self._state.kl_coef
+            raise UpdateRefusedError(f"update {number} was undone, {error}") from error
         stats = dataclasses.replace(
             stats, seconds=time.perf_counter() - started, digest=self.digest()
         )

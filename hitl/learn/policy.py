@@ -70,7 +70,7 @@ def load_model(source: Path | str, device: torch.device) -> Loaded:
     )
     tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     model.to(device)  # type: ignore[arg-type]  # transformers' wrapper hides Module.to
-    model.eval()
+    model.train(False)
     return Loaded(model, codec_for(tokenizer, model.config))
 
 

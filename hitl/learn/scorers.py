@@ -22,7 +22,7 @@ class Scorer:
         self._model = AutoModelForSequenceClassification.from_pretrained(
             source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
         ).to(device)
-        self._model.eval()
+        self._model.train(False)
         self._tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         labels = {int(i): str(n).lower() for i, n in self._model.config.id2label.items()}
         matches = [i for i, name in labels.items() if name.startswith(_POSITIVE)]

@@ -20,7 +20,9 @@ def test_policy_loss_is_the_clipped_surrogate() -> None:
     assert torch.allclose(up, -torch.stack([ratio[0, 0] * 0 + 1.2, ratio[0, 1], ratio[0, 2]])[None])
     assert clipped.tolist() == [[True, False, False]]
     down, clipped = policy_loss(logp, old, -torch.ones_like(logp), 0.2)
-    assert torch.allclose(down, torch.stack([ratio[0, 0], ratio[0, 1], ratio[0, 2] * 0 + 0.8])[None])
+    assert torch.allclose(
+        down, torch.stack([ratio[0, 0], ratio[0, 1], ratio[0, 2] * 0 + 0.8])[None]
+    )
     assert clipped.tolist() == [[False, False, True]]
 
 
@@ -69,4 +71,6 @@ def test_entropy_of_a_uniform_distribution_is_the_log_of_its_size() -> None:
 def test_kl_weight_rises_above_the_target_and_falls_below() -> None:
     assert adapted_coef(0.2, kl=60.0, target=6.0, labels=100, horizon=200) == 0.2 * 1.1
     assert adapted_coef(0.2, kl=0.0, target=6.0, labels=100, horizon=200) == 0.2 * 0.9
-    assert adapted_coef(0.2, kl=6.6, target=6.0, labels=200, horizon=200) == 0.2 * (1 + (6.6 / 6 - 1))
+    assert adapted_coef(0.2, kl=6.6, target=6.0, labels=200, horizon=200) == 0.2 * (
+        1 + (6.6 / 6 - 1)
+    )

@@ -12,14 +12,14 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from oracle.cases import OracleCase, OracleStep, Parameters, determined, load_cases  # noqa: E402
+from oracle.cases import OracleCase, OracleStep, Parameters, determined, load_cases
 
-from hitl.config.ppo import PPOConfig  # noqa: E402
-from hitl.learn.policy import Policy  # noqa: E402
-from hitl.learn.rollout import rollout_of  # noqa: E402
-from hitl.learn.sampling import Sampling  # noqa: E402
-from hitl.learn.step import StepResult, ppo_step  # noqa: E402
-from hitl.records import Completion, Group, LabelledGroup, Mode, Prompt  # noqa: E402
+from hitl.config.ppo import PPOConfig
+from hitl.learn.policy import Policy
+from hitl.learn.rollout import rollout_of
+from hitl.learn.sampling import Sampling
+from hitl.learn.step import StepResult, ppo_step
+from hitl.records import Completion, Group, LabelledGroup, Mode, Prompt
 
 # TRL lets the whitened reward of padding flow into the advantages, so that its numbers depend on
 # how wide the batch is padded; ours do not (tests/oracle/README.md).
@@ -50,8 +50,12 @@ def parameters_of(policy: Policy) -> dict[str, np.ndarray]:
 def batch_of(step: OracleStep) -> list[LabelledGroup]:
     return [
         LabelledGroup(
-            Group(Prompt("", i), query, (Completion("", response, (0.0,) * len(response), True),), 0),
-            (float(score),), "op", Mode.SCORE,
+            Group(
+                Prompt("", i), query, (Completion("", response, (0.0,) * len(response), True),), 0
+            ),
+            (float(score),),
+            "op",
+            Mode.SCORE,
         )  # fmt: skip
         for i, (query, response, score) in enumerate(
             zip(step.queries, step.responses, step.scores, strict=True)

@@ -61,9 +61,7 @@ def test_a_group_does_not_depend_on_what_was_sampled_before_it() -> None:
 
 
 def test_a_completion_ends_with_its_end_token() -> None:
-    completions = [
-        c for n in range(1, 9) for c in sample(Prompt("5", n), Sampling(30)).completions
-    ]
+    completions = [c for n in range(1, 9) for c in sample(Prompt("5", n), Sampling(30)).completions]
     ended = [c for c in completions if c.finished]
     assert 3 < len(ended) < len(completions)
     for c in ended:

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from scripted import ScriptedSession
 from textual.pilot import Pilot
 
 from hitl.config.session import SessionConfig
 from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
+
+from .scripted import ScriptedSession
 
 
 class Driver:
@@ -20,7 +21,7 @@ class Driver:
 
     def __init__(self, pilot: Pilot[Any], session: ScriptedSession) -> None:
         self.pilot = pilot
-        self.app = pilot.app
+        self.app: Any = pilot.app
         self.session = session
 
     @property

@@ -6,11 +6,10 @@ import os
 import sys
 from pathlib import Path
 
-from scripted import ScriptedSession, group
-
 from hitl.config.session import SessionConfig
 from hitl.operator import Operator
 from hitl.tui.app import run_session
+from tests.tui.scripted import ScriptedSession, group
 
 
 def before(operator: Operator) -> None:

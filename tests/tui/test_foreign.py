@@ -35,9 +35,9 @@ def test_no_other_way_to_the_screen(path: Path) -> None:
             if node.func.attr in MAKERS and of_content:
                 # The operator's own notify is the protocol's, not Textual's.
                 raise AssertionError(f"{path.name}:{node.lineno} calls {node.func.attr}")
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id == "Content":
-                assert all(isinstance(a, ast.Constant) for a in node.args), path.name
+        made = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if made and node.func.id == "Content":
+            assert all(isinstance(a, ast.Constant) for a in node.args), path.name
 
 
 @given(st.text(st.characters(exclude_categories=[]), max_size=100))

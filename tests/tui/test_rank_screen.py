@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from driving import driving
-from scripted import ScriptedSession, group
 
 from hitl.records import Mode, Ranking
+
+from .driving import driving
+from .scripted import ScriptedSession, group
 
 TEXTS = ["one", "two", "three", "four"]
 

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from hitl.tui.app import HitlApp, Leave, NewRun, ResumeRun
+from hitl.config.session import SessionConfig
+from hitl.errors import UsageError
+from hitl.tui.app import HitlApp, Leave, NewRun, ResumeRun, SessionInfo, SessionPlan
+
+from .driving import Driver
+from .scripted import ScriptedSession, group
 
 
 @dataclass(frozen=True)
@@ -46,3 +51,35 @@ async def test_keys(keys: list[str], choice: object) -> None:
         assert "1m" in text or "2m" in text
         await pilot.press(*keys)
     assert app.return_value == choice
+
+
+async def test_the_picked_run_opens_in_the_same_app() -> None:
+    session = ScriptedSession([group(1, ["a fine day", "a dull day"])])
+    picked: list[object] = []
+
+    def begin(choice: ResumeRun | NewRun) -> SessionPlan:
+        picked.append(choice)
+        info = SessionInfo("zh-02", SessionConfig(group_size=2), "tiny-zh", 3)
+        return SessionPlan(info, session.start)
+
+    app = HitlApp(runs=RUNS, begin=begin)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("enter")
+        me = Driver(pilot, session)
+        await me.at_desk()
+        assert picked == [ResumeRun("zh-02")] and "a fine day" in me.text
+        await me.press("q")
+        await me.until(session.ended.is_set)
+    app.finish()
+    assert app.error is None
+
+
+async def test_a_run_that_cannot_be_opened_is_an_error_after_the_screen() -> None:
+    def begin(choice: ResumeRun | NewRun) -> SessionPlan:
+        raise UsageError("no such run")
+
+    app = HitlApp(runs=RUNS, begin=begin)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("enter")
+    app.finish()
+    assert isinstance(app.error, UsageError)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from driving import driving
-from scripted import ScriptedSession, group
 
 from hitl.operator import Notice, Operator, Progress, Quit, Resample, Save, Undo
 from hitl.records import Scores, Skip
+
+from .driving import driving
+from .scripted import ScriptedSession, group
 
 EN = ["a fine day", "a dull day", "a long day at sea", "no day at all"]
 ZH = ["碰到了老同学，大家聊了一个下午。", "天气天气天气很好很好", "不错", "房间很小，隔音很差。"]

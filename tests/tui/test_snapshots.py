@@ -6,12 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from scripted import ScriptedSession, group
-from test_runs_screen import RUNS
 from textual.pilot import Pilot
 
 from hitl.config.session import SessionConfig
 from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
+
+from .scripted import ScriptedSession, group
+from .test_runs_screen import RUNS
 
 GROUPS = {
     "en": group(
@@ -26,7 +27,12 @@ GROUPS = {
     ),
     "zh": group(
         1,
-        ["碰到了老同学，大家一起在湖边聊了一个下午。" * 8, "天气天气天气很好很好", "不错", "房间很小。"],
+        [
+            "碰到了老同学，大家一起在湖边聊了一个下午。" * 8,
+            "天气天气天气很好很好",
+            "不错",
+            "房间很小。",
+        ],
         "今天天气很好，我们去公园散步，",
     ),
 }

@@ -19,7 +19,7 @@ from pathlib import Path
 import pyte
 import pytest
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 
 
 class Terminal:
@@ -61,10 +61,10 @@ def playing(log: Path, *arguments: str) -> Iterator[Terminal]:
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     environment = os.environ | {
         "TERM": "xterm-256color",
-        "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent.parent)]),
+        "PYTHONPATH": str(ROOT),
     }
     process = subprocess.Popen(
-        [sys.executable, str(HERE / "playing.py"), str(log), *arguments],
+        [sys.executable, "-m", "tests.tui.playing", str(log), *arguments],
         stdin=slave,
         stdout=slave,
         stderr=slave,

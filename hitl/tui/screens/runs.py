@@ -88,7 +88,7 @@ class RunsScreen(Screen[Choice]):
     def _options(self) -> list[Option]:
         runs = [Option(_summary(run), id=f"run-{n}") for n, run in enumerate(self._runs)]
         new = [
-            Option(own((f"+ {words}", "$accent"), (f"   {key}", "$frame-text")), id=lang)
+            Option(own((f" + {words}", "$accent"), (f"   {key}", "$frame-text")), id=lang)
             for lang, words, key in NEW
         ]
         return [*runs, *new]
@@ -123,6 +123,7 @@ def _summary(run: Summary) -> Content:
 
 def _row(run: str, policy: str, updates: str, labels: str, reward: str, ago: str) -> Content:
     return own(
+        " ",
         foreign(run).truncate(20, ellipsis=True, pad=True),
         " ",
         foreign(policy).truncate(12, ellipsis=True, pad=True),

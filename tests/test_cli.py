@@ -1,0 +1,244 @@
+"""The command line from outside: help, exit codes, errors of one line, nothing heavy at the start.
+
+Sessions are in e2e; here no model is loaded.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hitl
+from hitl import cli
+from hitl.config.session import SessionConfig
+from hitl.errors import HitlError, UsageError
+
+COMMANDS = sorted(cli._COMMANDS)
+ROOT = Path(__file__).parent.parent
+
+
+def run(*words: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`hitl words` in a folder, with nothing on standard input."""
+    return subprocess.run(
+        [sys.executable, "-m", "hitl", *words],
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+def options(kind: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every option of a command's dataclass, with its default."""
+    for field in dataclasses.fields(kind):
+        if field.default_factory is SessionConfig:
+            yield from options(SessionConfig)
+        elif "Positional" not in str(field.type) and field.name != "scorer":
+            yield "--" + field.name.replace("_", "-"), field.default
+
+
+def words(text: str) -> str:
+    """Help without its frames and line breaks."""
+    return " ".join(text.replace("│", " ").split())
+
+
+# --- help --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_every_option_and_default(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    assert cli.main([*command.split(), "--help"]) == 0
+    said = words(capsys.readouterr().out)
+    assert f"hitl {command}" in said
+    for option, default in options(cli._COMMANDS[command]):
+        assert f"{option} " in said
+        if default is not dataclasses.MISSING:
+            after = said.split(f"{option} ", 1)[1]
+            assert f"(default: {default!r})".replace("'", "") in after.replace("'", "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_says_what_it_is(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main([*command.split(), "--help"])
+    said = words(capsys.readouterr().out)
+    for option, _ in options(cli._COMMANDS[command]):
+        meaning = said.split(f"{option} ", 1)[1].split("(default:")[0].split("(required)")[0]
+        assert len(meaning.split()) >= 3, f"{option}: {meaning}"
+
+
+@pytest.mark.parametrize("word", ["-h", "--help", "help"])
+def test_the_overview_lists_every_command(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([word]) == 0
+    said = capsys.readouterr().out
+    assert all(f"  {command} " in said for command in COMMANDS)
+    assert max(map(len, said.splitlines())) <= 100
+
+
+def test_a_group_of_commands_has_help_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["reward", "--help"]) == 0
+    assert "reward train" in capsys.readouterr().out
+
+
+def test_version(tmp_path: Path) -> None:
+    result = run("--version", folder=tmp_path)
+    assert (result.returncode, result.stdout) == (0, f"hitl {hitl.__version__}\n")
+
+
+# --- errors ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("trian", "no command 'trian', did you mean train? `hitl --help` lists them"),
+        ("xyz --help", "no command 'xyz': `hitl --help` lists them"),
+        ("reward", "hitl reward needs more: hitl reward train --help"),
+        ("train --group-size abc", "--group-size: not a whole number: 'abc'"),
+        ("train --group-size", "--group-size has no value"),
+        ("train --group-size 0", "--group-size 0 is too small: at least 1"),
+        ("train --lr much", "--lr: not a number: 'much'"),
+        ("train --lr nan", "--lr nan must lie between 0 and 1"),
+        ("train --mode best", "--mode 'best': choose 'score', 'rank', 'pair'"),
+        ("train --scale 5-1", "--scale 5-1: the low end must be below the high end"),
+        ("train --scale many", "--scale 'many' is no scale"),
+        ("train --mode pair", "add --group-size 2"),
+        ("train --group-sizes 2", "did you mean --group-size? `hitl train --help`"),
+        ("train --policy nope", "no model 'nope' here: give a shipped name (tiny-zh, tiny-en"),
+        ("train --policy bare", "bare has no weights (model.safetensors is missing"),
+        ("train --policy whole --prompts none.txt", "no prompt file none.txt"),
+        ("train --policy whole --prompts empty.txt", "empty.txt holds no prompts"),
+        ("train --policy whole --prompts gbk.txt", "gbk.txt line 2 is not UTF-8"),
+        ("train --policy whole --prompts whole", "whole is a folder"),
+        ("train --policy whole --run ../x", "'../x'"),
+        ("resume", "there is no run in checkpoints yet: `hitl train` begins one"),
+        ("resume a b", "unknown: b"),
+        ("simulate --labels 0", "--labels 0 is too small"),
+        ("simulate --noise 2", "--noise 2 must lie between 0 and 1"),
+        ("pretrain", "missing: "),
+        ("pretrain none.txt --lang zh --out o --steps 0", "steps is 0"),
+        ("", "this is no terminal"),
+    ],
+)
+def test_wrong_use_is_one_line_and_2(
+    line: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("bare", "whole"):
+        Path(name).mkdir()
+        Path(name, "config.json").write_text("{}")
+    Path("whole/model.safetensors").write_bytes(b"weights")
+    Path("empty.txt").write_text("# nothing\n")
+    Path("gbk.txt").write_bytes("a\n你好\n".encode("gbk"))
+    assert cli.main(line.split()) == 2
+    out, errors = capsys.readouterr()
+    assert out == ""
+    assert errors.startswith("hitl: ") and errors.count("\n") == 1
+    assert said in errors
+    assert not Path("checkpoints").exists(), "a run that cannot begin leaves nothing behind"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (HitlError("it broke: mend it"), 1, "hitl: it broke: mend it\n"),
+        (UsageError("two\nlines, \x1b[31mred"), 2, "hitl: two lines, [31mred\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "a/b"), 1, "a/b: make room, then"),
+        (PermissionError(errno.EACCES, "Permission denied", "a/b"), 1, "Permission denied: a/b"),
+        (ZeroDivisionError("by zero"), 1, "ZeroDivisionError: by zero: please report it"),
+        (KeyboardInterrupt(), 130, ""),
+        (BrokenPipeError(), 0, ""),
+    ],
+)  # fmt: skip
+def test_how_errors_end(
+    error: BaseException,
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(words: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "_run", fail)
+    assert cli.main(["runs"]) == code
+    errors = capsys.readouterr().err
+    assert said in errors
+    assert errors.count("\n") == (1 if said else 0)
+    cli.main(["runs", "--debug"])
+    assert ("Traceback" in capsys.readouterr().err) == bool(said)
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "hitl", "train", "--help"],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
+
+
+def test_ctrl_c_ends_quietly_with_130(tmp_path: Path) -> None:
+    code = "import time; print('ready', flush=True); time.sleep(60)"
+    program = f"from hitl import cli\ncli._run = lambda words: exec({code!r})\nexit(cli.main([]))"
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stderr.read() == ""
+
+
+# --- runs --------------------------------------------------------------------------------------
+
+
+def test_runs_in_an_empty_folder(tmp_path: Path) -> None:
+    result = run("runs", folder=tmp_path)
+    assert result.returncode == 0 and "no runs in checkpoints yet" in result.stdout
+    result = run("runs", "--json", folder=tmp_path)
+    assert (result.returncode, json.loads(result.stdout.splitlines()[-1])) == (0, [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminal_of_another_encoding(tmp_path: Path) -> None:
+    result = run("runs", "--root", "没有", folder=tmp_path, PYTHONIOENCODING="ascii")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "no runs in ??" in result.stdout
+
+
+# --- speed -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", ["--help", "--version", "runs", "runs --json", "train --help"])
+def test_nothing_heavy_is_imported(line: str, tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom hitl.cli import main\nmain(sys.argv[1:])\n"
+        "heavy = {'torch', 'transformers', 'textual', 'numpy'} & sys.modules.keys()\n"
+        "print(*sorted(heavy), file=sys.stderr)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *line.split()],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (result.returncode, result.stderr.split()) == (0, [])
