@@ -4,6 +4,7 @@ doors. Nothing heavy is imported before the engine's thread imports it."""
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.metadata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,11 +32,22 @@ def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
     """
     source = resolve(config.base_policy, root)
     prompts_of(config)
+    config = anchored(config)
     return RunDir.create(root, name, {
         "options": config.to_json(),
         "versions": {package: importlib.metadata.version(package) for package in _RECORDED},
         "base": {"policy": str(source)},
     })  # fmt: skip
+
+
+def anchored(config: SessionConfig) -> SessionConfig:
+    """The user's own files by their absolute paths: a run may be resumed from another folder."""
+    policy, prompts = config.policy, config.prompts
+    return dataclasses.replace(
+        config,
+        policy=str(Path(policy).resolve()) if policy and Path(policy).is_dir() else policy,
+        prompts=str(Path(prompts).resolve()) if prompts else None,
+    )
 
 
 def prompts_of(config: SessionConfig) -> tuple[str, ...]:

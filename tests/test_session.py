@@ -140,7 +140,7 @@ def test_nothing_to_undo_says_so(sitting: Sitting) -> None:
 
 
 def test_resampling_asks_the_same_prompt_again(sitting: Sitting) -> None:
-    operator, engine = sitting(GOOD, Resample(), BAD, ahead=2)
+    operator, _ = sitting(GOOD, Resample(), BAD, ahead=2)
     shown = [d.group for d in operator.desks]
     assert [g.key for g in shown] == [(1, 0), (2, 0), (2, 1), (3, 0)]
     assert shown[1].prompt.text == shown[2].prompt.text

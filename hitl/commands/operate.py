@@ -44,6 +44,7 @@ def operate(run_dir: RunDir, *, plain: bool) -> int:
         version=plan.info.version,
         start=plan.start,
         log=run_dir.log_path,
+        updates=plan.info.updates,
     )
     print(f"run {run_dir.name} is saved: hitl resume {run_dir.name}")
     return code
@@ -55,8 +56,8 @@ def plan_of(run_dir: RunDir) -> SessionPlan:
 
     config = config_of(run_dir)
     with Journal.open(run_dir.journal_path, readonly=True) as journal:
-        version = journal.last_update()
-    info = SessionInfo(run_dir.name, config, config.base_policy, version)
+        updates = tuple(journal.updates())
+    info = SessionInfo(run_dir.name, config, config.base_policy, len(updates), updates)
     return SessionPlan(info, _starter(run_dir, config.ahead))
 
 

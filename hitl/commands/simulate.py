@@ -22,7 +22,8 @@ def simulate(command: Simulate) -> int:
     started = time.monotonic()
     root = Path(command.root)
     config = with_language(command.session, command.scorer)
-    sources = [resolve(name, root) for name in (command.scorer, command.gold or command.scorer)]
+    scorer = command.scorer or f"sentiment-{config.lang}"
+    sources = [resolve(name, root) for name in (scorer, command.gold or scorer)]
     name = command.run or fresh_name(root, f"sim-{config.lang}")
     if RunDir.exists(root, name):
         run_dir = RunDir.open(root, name)

@@ -54,8 +54,9 @@ class Simulate:
 
     session: tyro.conf.OmitArgPrefixes[SessionConfig] = field(default_factory=SessionConfig)
     """Options of the run."""
-    scorer: Annotated[str, tyro.conf.arg(name="operator")] = "sentiment-en"
-    """Who judges: a text-classification model, by folder, shipped name or hub id."""
+    scorer: Annotated[str | None, tyro.conf.arg(name="operator")] = None
+    """Who judges: a text-classification model, by folder, shipped name or hub id. Default: the
+    shipped one of --lang."""
     gold: str | None = None
     """Scorer of the result. Default: the one that judges."""
     labels: int = 128

@@ -28,8 +28,9 @@ class Terminal:
         self._folder = folder
 
     def start(self, *arguments: str, lang: str = "C.UTF-8") -> None:
-        variables = [f"{k}={v}" for k, v in (environment() | {"LANG": lang}).items()
-                     if k in ("LANG", "HF_HUB_OFFLINE", "OMP_NUM_THREADS", "PYTHONPATH")]  # fmt: skip
+        known = ("LANG", "HF_HUB_OFFLINE", "OMP_NUM_THREADS", "PYTHONPATH")
+        given = environment() | {"LANG": lang}
+        variables = [f"{name}={given[name]}" for name in known]
         command = ["env", *variables, sys.executable, "-m", "hitl", *arguments]
         shell = " ".join(command) + "; echo exit code $?; sleep 600"
         self.tmux("-u", "new-session", "-d", "-x", "80", "-y", "24", "-c", str(self._folder), shell)

@@ -100,7 +100,7 @@ def test_a_reward_that_is_not_finite_leaves_everything_as_it_was() -> None:
     one.update(1, judged(one))
     digest = one.digest()
     broken = [dataclasses.replace(g, rewards=(math.inf, 1.0)) for g in judged(one, (3,))]
-    with pytest.raises(UpdateRefusedError, match="update 2 was undone, .*NaN or infinite"):
+    with pytest.raises(UpdateRefusedError, match=r"update 2 was undone, .*NaN or infinite"):
         one.update(2, broken)
     assert one.digest() == digest and one.version == 1
     good = judged(one, (4,))
@@ -140,11 +140,11 @@ def test_the_classic_preset_learns_too() -> None:
 
 
 def test_faults_of_the_user_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(HitlError, match="no GPU was found here|no device"):
+    with pytest.raises(HitlError, match=r"no GPU was found here|no device"):
         engine(
             dataclasses.replace(CONFIG, device="cuda:7" if not torch.cuda.is_available() else "x")
         )
     with pytest.raises(HitlError, match="leaves no room for a prompt"):
         engine(dataclasses.replace(CONFIG, max_new_tokens=256))
-    with pytest.raises(HitlError, match="could not be loaded.*--policy tiny-zh"):
+    with pytest.raises(HitlError, match=r"could not be loaded.*--policy tiny-zh"):
         LocalEngine(tmp_path, CONFIG, lambda *at: None)

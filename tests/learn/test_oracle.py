@@ -48,18 +48,14 @@ def parameters_of(policy: Policy) -> dict[str, np.ndarray]:
 
 
 def batch_of(step: OracleStep) -> list[LabelledGroup]:
+    def alone(i: int, query: tuple[int, ...], response: tuple[int, ...]) -> Group:
+        unknown = Completion("", response, (0.0,) * len(response), finished=True)
+        return Group(Prompt("", i), query, (unknown,), 0)
+
+    rows = zip(step.queries, step.responses, step.scores, strict=True)
     return [
-        LabelledGroup(
-            Group(
-                Prompt("", i), query, (Completion("", response, (0.0,) * len(response), True),), 0
-            ),
-            (float(score),),
-            "op",
-            Mode.SCORE,
-        )  # fmt: skip
-        for i, (query, response, score) in enumerate(
-            zip(step.queries, step.responses, step.scores, strict=True)
-        )
+        LabelledGroup(alone(i, query, response), (float(score),), "op", Mode.SCORE)
+        for i, (query, response, score) in enumerate(rows)
     ]
 
 
