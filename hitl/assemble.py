@@ -22,7 +22,7 @@ from hitl.prompts import draw, load_prompts, shipped_prompts
 from hitl.rundir import RunDir
 from hitl.session import Session
 
-_RECORDED = ("torch", "transformers", "tokenizers", "safetensors")
+RECORDED = ("torch", "transformers", "tokenizers", "safetensors")
 
 
 def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
@@ -35,7 +35,7 @@ def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
     config = anchored(config)
     return RunDir.create(root, name, {
         "options": config.to_json(),
-        "versions": {package: importlib.metadata.version(package) for package in _RECORDED},
+        "versions": {package: importlib.metadata.version(package) for package in RECORDED},
         "base": {"policy": str(source)},
     })  # fmt: skip
 
@@ -81,6 +81,7 @@ class Opened:
 
     config: SessionConfig
     journal: Journal
+    checkpoints: Checkpoints
     engine: EngineThread
     session: Session
 
@@ -103,7 +104,7 @@ def opened(run_dir: RunDir, operator: Operator, *, ahead: int) -> Iterator[Opene
                 operator,
                 ahead,
             )
-            yield Opened(config, journal, engine, session)
+            yield Opened(config, journal, checkpoints, engine, session)
         finally:
             engine.close()
 

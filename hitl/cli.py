@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 import hitl
 from hitl.commands.parse import parse
-from hitl.config.commands import Resume, Runs, Simulate, Train
+from hitl.config.commands import Replay, Resume, Runs, Simulate, Train
 from hitl.config.pretrain import PretrainConfig
 from hitl.config.reward import RewardTrainConfig
 from hitl.errors import HitlError, UsageError
@@ -27,6 +27,7 @@ _COMMANDS: MappingProxyType[str, type] = MappingProxyType({
     "train": Train,
     "resume": Resume,
     "runs": Runs,
+    "replay": Replay,
     "simulate": Simulate,
     "pretrain": PretrainConfig,
     "reward train": RewardTrainConfig,
@@ -146,6 +147,10 @@ def _dispatch(command: object) -> int:
             from hitl.commands.runs import runs
 
             return runs(command)
+        case Replay():
+            from hitl.commands.replay import replay
+
+            return replay(command)
         case Simulate():
             from hitl.commands.simulate import simulate
 

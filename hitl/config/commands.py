@@ -49,6 +49,20 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True)
+class Replay:
+    """Make a run's updates again from its journal, and say whether the weights are identical."""
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Name of the run."""
+    repair: bool = False
+    """Put the policy that was made again in place of the run's checkpoints."""
+    json: bool = False
+    """Print the verdict as one JSON object on the last line."""
+    root: str = "checkpoints"
+    """Folder that holds the runs."""
+
+
+@dataclass(frozen=True, slots=True)
 class Simulate:
     """Let a scorer judge in a person's place, through the very same session."""
 

@@ -63,6 +63,24 @@ def test_the_same_input_gives_the_same_run(hitl: Hitl, tmp_path: Path) -> None:
     assert state("a") == state("whole")
 
 
+def test_a_run_is_made_again_from_its_journal(hitl: Hitl, tmp_path: Path) -> None:
+    train(hitl, "3 4 1 5\n2 2 4 3\nundo\n5 1 1 2\n4 4 1 1\nskip\n1 2 3 4\n")
+    steps = tmp_path / "checkpoints" / "a" / "steps"
+    digest = json.loads((steps / "000002" / "state.json").read_text())["last"]["digest"]
+    done = hitl("replay", "a", "--json")
+    assert done.returncode == 0, done.stderr
+    verdict = json.loads(done.stdout.splitlines()[-1])
+    assert verdict == {"identical": True, "updates": 2, "digest": digest}
+    assert done.stderr.count("identical") == 2
+
+    for path in steps.rglob("model.safetensors"):
+        path.write_bytes(b"torn")
+    assert hitl("replay", "a", "--repair").stdout.startswith("identical: 2 updates")
+    assert [p.name for p in steps.iterdir()] == ["000002"]
+    [run] = json.loads(hitl("runs", "--json").stdout.splitlines()[-1])
+    assert run["intact"]
+
+
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
