@@ -61,7 +61,8 @@ class PPOConfig:
     """Clip scores to ± this; None clips nothing (gae)."""
     stop_kl: float | None = 0.1
     """Hard stop: a pass that leaves the policy more than this many nats a token (mean of
-    ratio - 1 - log ratio) from where the update began is taken back, and is the last."""
+    ratio - 1 - log ratio) from where the update began is shortened until it does not, and is the
+    last."""
     early_stopping: bool = False
     """TRL's soft stop: no further pass once the last mini-batch's mean of log p_old - log p_new
     was above 1.5 times `early_stop_kl`; what was done stays."""

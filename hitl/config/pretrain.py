@@ -29,7 +29,7 @@ class PretrainConfig:
     init: Path | None = None
     """Model folder to go on from, with its tokeniser and shape; by default a new model."""
 
-    steps: int = 2500
+    steps: int = 2100
     """Optimiser steps."""
 
     batch_tokens: int = 2048

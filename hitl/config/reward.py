@@ -30,22 +30,22 @@ class RewardTrainConfig:
     part: Literal["train", "gold"] = "train"
     """Part of the corpus to learn from; gold makes a judge that knows none of the others' texts."""
 
-    steps: int = 3000
+    steps: int = 1200
     """Optimiser steps of the classifier."""
 
     mlm_steps: int = 0
     """Steps that guess masked tokens of the same texts before the classifier starts; 0: none."""
 
-    batch_tokens: int = 1024
+    batch_tokens: int = 2048
     """Tokens in a step, padding included."""
 
-    lr: float = 2e-3
+    lr: float = 3e-3
     """Highest learning rate of the classifier; it rises first, then falls along a cosine."""
 
     mlm_lr: float = 3e-3
     """The same of the masked-token steps."""
 
-    warmup_steps: int = 100
+    warmup_steps: int = 30
     """Steps over which the learning rate rises."""
 
     optimizer: Literal["muon", "adamw"] = "muon"
@@ -54,7 +54,7 @@ class RewardTrainConfig:
     weight_decay: float = 0.1
     """Decoupled weight decay of the matrices."""
 
-    dropout: float = 0.15
+    dropout: float = 0.1
     """Dropout probability, 0..1."""
 
     token_dropout: float = 0.1
@@ -99,10 +99,10 @@ class RewardTrainConfig:
     seed: int = 0
     """Seed of the weights, the order of the texts, the crops and the dropout."""
 
-    save_every: int = 500
+    save_every: int = 200
     """Steps between two checkpoints from which an interrupted run continues."""
 
-    eval_every: int = 250
+    eval_every: int = 100
     """Steps between two figures on held-out texts."""
 
     def __post_init__(self) -> None:

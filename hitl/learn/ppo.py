@@ -64,7 +64,11 @@ class Outcome:
     step_kl: float
     epochs: int
     stopped: bool
-    """The last pass moved the policy too far and was taken back."""
+    """The last pass would have moved the policy too far: it was shortened, or taken back."""
+
+
+HALVINGS = 8
+"""Tries to shorten a pass that went too far."""
 
 
 class NonFiniteUpdateError(ArithmeticError):
@@ -158,12 +162,14 @@ def learn(
             if number % config.gradient_accumulation_steps == 0 or number == len(minis):
                 _optimizer_step(optimizer, config.max_grad_norm, steps[-1])
             on_step(len(steps), per_epoch * config.ppo_epochs)
-        new_logp, _, _ = evaluate_all(policy, rollout, how, config.micro_batch_size)
-        moved = float(masked_mean(k3(new_logp, targets.old_logp), rollout.mask))
+        moved = _distance(policy, rollout, targets, how, config)
         if before is not None and config.stop_kl is not None and not moved <= config.stop_kl:
-            restore(policy, optimizer, before)
-            del steps[taken:]
+            shortened = _shorten(policy, optimizer, before, rollout, targets, how, config)
             stopped = True
+            if shortened is None:
+                del steps[taken:]
+            else:
+                step_kl, epochs = shortened, epoch + 1
             break
         step_kl, epochs = moved, epoch + 1
         if config.early_stopping and steps[-1]["policy_kl"] > 1.5 * config.early_stop_kl:
@@ -183,6 +189,42 @@ def learn(
         epochs=epochs,
         stopped=stopped,
     )
+
+
+def _distance(
+    policy: Policy, rollout: Rollout, targets: Targets, how: Sampling, config: PPOConfig
+) -> float:
+    """How far the policy is from where the update began, nats a token (k3)."""
+    logp, _, _ = evaluate_all(policy, rollout, how, config.micro_batch_size)
+    return float(masked_mean(k3(logp, targets.old_logp), rollout.mask))
+
+
+@torch.no_grad()
+def _shorten(
+    policy: Policy,
+    optimizer: torch.optim.Optimizer,
+    before: Snapshot,
+    rollout: Rollout,
+    targets: Targets,
+    how: Sampling,
+    config: PPOConfig,
+) -> float | None:
+    """Halves the pass since `before` until it stays within `stop_kl`; its distance then.
+
+    The backtracking line search of TRPO (Schulman et al. 2015, appendix C): a few labels of few
+    tokens make an Adam step that is long where it matters, and to throw it away would throw the
+    labels away. Without a short enough step in HALVINGS tries everything is put back: None.
+    """
+    moved = {n: p.detach() - before[0][n] for n, p in policy.named_parameters()}
+    restore(policy, optimizer, before)
+    for halving in range(1, HALVINGS + 1):
+        for name, parameter in policy.named_parameters():
+            parameter.copy_(before[0][name] + moved[name] * 0.5**halving)
+        distance = _distance(policy, rollout, targets, how, config)
+        if config.stop_kl is not None and distance <= config.stop_kl:
+            return distance
+    restore(policy, optimizer, before)
+    return None
 
 
 def _accumulate(

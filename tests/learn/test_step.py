@@ -154,11 +154,23 @@ def test_excluded_completions_take_part_in_nothing() -> None:
     assert torch.equal(*results)
 
 
-def test_a_pass_that_goes_too_far_is_taken_back() -> None:
+def test_a_pass_that_goes_too_far_is_shortened_until_it_does_not() -> None:
+    policy = tiny_policy()
+    batch = groups_of(policy, [5.0, 1.0, 5.0, 1.0])
+    before, logp = weights(policy), total_logp(policy, batch)
+    result = step(policy, batch, dataclasses.replace(SLOW, lr=0.05, stop_kl=0.01))
+    assert result.outcome.stopped and result.outcome.epochs == 1
+    assert 0 < result.outcome.step_kl <= 0.01
+    assert 0 < (weights(policy) - before).norm() < 0.05 * len(before) ** 0.5 / 2
+    change = total_logp(policy, batch) - logp
+    assert change[[0, 2]].sum() > 0 > change[[1, 3]].sum()
+
+
+def test_a_pass_that_cannot_be_shortened_is_taken_back() -> None:
     policy = tiny_policy()
     batch = groups_of(policy, [5.0, 1.0, 5.0, 1.0])
     before = weights(policy)
-    result = step(policy, batch, dataclasses.replace(SLOW, lr=0.05, stop_kl=0.01))
+    result = step(policy, batch, dataclasses.replace(SLOW, lr=0.05, stop_kl=-1.0))
     assert result.outcome.stopped and result.outcome.epochs == 0
     assert torch.equal(weights(policy), before)
 
