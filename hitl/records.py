@@ -166,7 +166,7 @@ class UpdateStats:
     entropy: float
     clip_fraction: float
     step_kl: float
-    """How far the update itself moved: mean log p_old - log p_new a token, after it."""
+    """How far the update itself moved the policy: exact KL(before || after), mean a token."""
     gradient_norm: float
     epochs: int
     """Passes over the batch that were made; fewer than asked when the KL stop ended it."""

@@ -60,8 +60,8 @@ class PPOConfig:
     score_clip: float | None = None
     """Clip scores to ± this; None clips nothing (gae)."""
     stop_kl: float | None = 0.1
-    """Hard stop: a pass that leaves the policy more than this many nats a token (mean of
-    ratio - 1 - log ratio) from where the update began is shortened until it does not, and is the
+    """Hard stop: a pass that leaves the policy more than this many nats a token (exact KL, mean
+    over positions) from where the update began is shortened until it does not, and is the
     last."""
     early_stopping: bool = False
     """TRL's soft stop: no further pass once the last mini-batch's mean of log p_old - log p_new

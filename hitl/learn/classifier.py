@@ -2,8 +2,7 @@
 
 It learns from whole texts and from fragments of them, because completions are fragments, and from
 soft labels (the share of people who called a text positive), because a reward must be graded.
-It can first guess masked tokens of the same texts for a while; the shipped ones did not, since
-so few texts teach more through their labels in the same time. Two blocks learn faster than four.
+It can first guess masked tokens of the same texts for a while; the shipped ones did not.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from hitl.config.ppo import PPOConfig
 from hitl.learn import losses
 from hitl.learn.advantages import gae, token_rewards
-from hitl.learn.kl import full_kl, k3, token_kl
+from hitl.learn.kl import full_kl, token_kl
 from hitl.learn.masked import masked_mean, whiten
 from hitl.learn.policy import Policy
 from hitl.learn.rollout import Rollout
@@ -69,6 +69,9 @@ class Outcome:
 
 HALVINGS = 8
 """Tries to shorten a pass that went too far."""
+
+MEASURED = 16
+"""Completions that the length of a pass is measured on; bounds the memory of a large batch."""
 
 
 class NonFiniteUpdateError(ArithmeticError):
@@ -150,6 +153,7 @@ def learn(
     per_epoch = -(-len(rollout.ids) // config.mini_batch_size)
     steps: list[dict[str, float]] = []
     step_kl, epochs, stopped = 0.0, 0, False
+    yardstick = Yardstick.at(policy, rollout, how)
     for epoch in range(config.ppo_epochs):
         before = snapshot(policy, optimizer) if config.stop_kl is not None else None
         taken = len(steps)
@@ -162,9 +166,9 @@ def learn(
             if number % config.gradient_accumulation_steps == 0 or number == len(minis):
                 _optimizer_step(optimizer, config.max_grad_norm, steps[-1])
             on_step(len(steps), per_epoch * config.ppo_epochs)
-        moved = _distance(policy, rollout, targets, how, config)
+        moved = yardstick.distance(policy)
         if before is not None and config.stop_kl is not None and not moved <= config.stop_kl:
-            shortened = _shorten(policy, optimizer, before, rollout, targets, how, config)
+            shortened = _shorten(policy, optimizer, before, yardstick, config.stop_kl)
             stopped = True
             if shortened is None:
                 del steps[taken:]
@@ -191,12 +195,31 @@ def learn(
     )
 
 
-def _distance(
-    policy: Policy, rollout: Rollout, targets: Targets, how: Sampling, config: PPOConfig
-) -> float:
-    """How far the policy is from where the update began, nats a token (k3)."""
-    logp, _, _ = evaluate_all(policy, rollout, how, config.micro_batch_size)
-    return float(masked_mean(k3(logp, targets.old_logp), rollout.mask))
+@dataclass(frozen=True)
+class Yardstick:
+    """Where the policy stood as the update began: whole distributions on a few completions.
+
+    Estimates from the sampled tokens alone are four times too long here: the passes teach those
+    very tokens, and move all others far less.
+    """
+
+    rollout: Rollout
+    log_p: Tensor
+    """(b, T, V)"""
+    how: Sampling
+
+    @classmethod
+    @torch.no_grad()
+    def at(cls, policy: Policy, rollout: Rollout, how: Sampling) -> Yardstick:
+        """Set up where `policy` is now, on the first MEASURED rows."""
+        rows = rollout.rows(torch.arange(min(len(rollout.ids), MEASURED), device=policy.device))
+        return cls(rows, evaluate(policy, rows, how).log_p, how)
+
+    @torch.no_grad()
+    def distance(self, policy: Policy) -> float:
+        """KL(then || now), exact, mean over positions, nats a token."""
+        now = evaluate(policy, self.rollout, self.how).log_p
+        return float(masked_mean(full_kl(self.log_p, now), self.rollout.mask))
 
 
 @torch.no_grad()
@@ -204,10 +227,8 @@ def _shorten(
     policy: Policy,
     optimizer: torch.optim.Optimizer,
     before: Snapshot,
-    rollout: Rollout,
-    targets: Targets,
-    how: Sampling,
-    config: PPOConfig,
+    yardstick: Yardstick,
+    stop_kl: float,
 ) -> float | None:
     """Halves the pass since `before` until it stays within `stop_kl`; its distance then.
 
@@ -220,8 +241,7 @@ def _shorten(
     for halving in range(1, HALVINGS + 1):
         for name, parameter in policy.named_parameters():
             parameter.copy_(before[0][name] + moved[name] * 0.5**halving)
-        distance = _distance(policy, rollout, targets, how, config)
-        if config.stop_kl is not None and distance <= config.stop_kl:
+        if (distance := yardstick.distance(policy)) <= stop_kl:
             return distance
     restore(policy, optimizer, before)
     return None

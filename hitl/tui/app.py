@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import signal
 import threading
 import time
@@ -22,7 +24,7 @@ from hitl.tui.screens.judging import JudgingScreen, SessionInfo
 from hitl.tui.screens.rank import RankScreen
 from hitl.tui.screens.runs import Choice, Leave, NewRun, ResumeRun, RunsScreen, Summary
 from hitl.tui.screens.score import ScoreScreen
-from hitl.tui.terminal import quiet_stderr
+from hitl.tui.terminal import abandon, quiet_stderr
 from hitl.tui.theme import CALM
 
 __all__ = [
@@ -37,6 +39,10 @@ __all__ = [
     "pick_run",
     "run_session",
 ]
+
+
+GRACE = 2.0
+"""Seconds the app has to end by itself once its terminal is lost and its session saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,8 @@ class HitlApp(App[Choice]):
         self._judging: JudgingScreen | None = None
         self.error: BaseException | None = None
         """What the session's thread failed with."""
+        self.signal: signal.Signals | None = None
+        """What ended the app, if it was not the operator."""
 
     # -- life -------------------------------------------------------------------------------
 
@@ -143,16 +151,33 @@ class HitlApp(App[Choice]):
             self._thread.join()
 
     def _listen_to_signals(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
         loop = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None and threading.current_thread() is threading.main_thread():
-                try:
-                    loop.add_signal_handler(number, self._signalled)
-                except NotImplementedError:  # Windows
-                    return
+        with contextlib.suppress(NotImplementedError):  # Windows
+            loop.add_signal_handler(signal.SIGTERM, self._terminated)
+        if hasattr(signal, "SIGHUP"):
+            # Not through the loop: it may be waiting for the output of the lost terminal.
+            signal.signal(signal.SIGHUP, lambda *_: self._terminal_lost())
 
-    def _signalled(self) -> None:
+    def _terminated(self) -> None:
+        self.signal = signal.SIGTERM
+        self._leave()
+
+    def _terminal_lost(self) -> None:
+        """Saves and ends without the screen, whatever state it is in."""
+        self.signal = signal.SIGHUP
+        abandon()
+        self.hang_up()
+        threading.Thread(target=self._bury, name="undertaker", daemon=True).start()
+
+    def _bury(self) -> None:
+        if self._thread is not None and self._thread.ident is not None:
+            self._thread.join()  # its last save
+        time.sleep(GRACE)
+        os._exit(128 + signal.SIGHUP)
+
+    def _leave(self) -> None:
         if self._judging is not None:
             self._judging.action_quit()
         else:
@@ -173,10 +198,10 @@ class HitlApp(App[Choice]):
 
     async def action_quit(self) -> None:
         """Textual's own way out, which would forget to save."""
-        self._signalled()
+        self._leave()
 
     def action_help_quit(self) -> None:
-        self._signalled()
+        self._leave()
 
 
 def run_session(
@@ -223,4 +248,4 @@ def _run(app: HitlApp, log: Path | None) -> int:
             app.finish()
     if app.error is not None:
         raise app.error
-    return app.return_code or 0
+    return 128 + app.signal if app.signal is not None else app.return_code or 0

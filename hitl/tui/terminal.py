@@ -39,6 +39,19 @@ def quiet_stderr(log: Path | None) -> Iterator[None]:
         os.close(terminal)
 
 
+def abandon() -> None:
+    """For a terminal that has gone away: what is read from it or written to it goes nowhere.
+
+    Otherwise Textual's input thread would spin on the dead descriptor, and its output thread die of
+    an error and leave the app waiting for it for ever.
+    """
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.__stdin__, sys.__stdout__, sys.__stderr__):
+        if stream is not None:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
 def _on_terminal() -> bool:
     try:
         return os.isatty(2)

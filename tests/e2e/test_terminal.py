@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -24,10 +27,16 @@ class Terminal:
     """A tmux session of its own server, 80 columns by 24 rows."""
 
     def __init__(self, folder: Path) -> None:
-        self._socket = str(folder / "tmux")
         self._folder = folder
+        self._starts = 0
+
+    @property
+    def _socket(self) -> str:
+        """Another one each time: a server on its way out still answers for a moment."""
+        return str(self._folder / f"tmux{self._starts}")
 
     def start(self, *arguments: str, lang: str = "C.UTF-8") -> None:
+        self._starts += 1
         known = ("LANG", "HF_HUB_OFFLINE", "OMP_NUM_THREADS", "PYTHONPATH")
         given = environment() | {"LANG": lang}
         variables = [f"{name}={given[name]}" for name in known]
@@ -112,3 +121,44 @@ def test_a_first_session(terminal: Terminal, lang: str) -> None:
     assert "policy v2" in terminal.screen()
     terminal.keys("q")
     terminal.until(r"exit code 0")
+
+
+def holder(run: Path) -> int:
+    """The process that has the run open."""
+    return int(json.loads((run / "lock").read_text())["pid"])
+
+
+def gone(pid: int, seconds: float = 30) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("how", ["terminal closed", "SIGTERM", "SIGKILL"])
+def test_a_session_that_is_ended_from_outside_keeps_every_label(
+    terminal: Terminal, tmp_path: Path, how: str
+) -> None:
+    terminal.start("train", "--lang", "zh", "--run", "a")
+    terminal.until(r"Prompt 1\b")
+    terminal.judge("4", "3", "5", "1")
+    terminal.until(r"batch 4/16")
+    terminal.keys("2", "5")
+    terminal.until(r"\[ 5 \]")
+    process = holder(tmp_path / "checkpoints" / "a")
+    if how == "terminal closed":
+        terminal.close()
+    else:
+        os.kill(process, getattr(signal, how))
+        terminal.until({"SIGTERM": "exit code 143", "SIGKILL": "exit code 137"}[how])
+        terminal.close()
+    assert gone(process)
+
+    terminal.start("resume")
+    screen = terminal.until(r"\[ 5 \]")
+    assert "Prompt 2" in screen and "[ 2 ]" in screen  # also the half-judged group
+    assert "batch 4/16" in screen
