@@ -1,0 +1,55 @@
+"""Seconds from the command to the first painted screen, and to the first group to judge.
+
+python benchmarks/first_paint.py [RUNS]     (5)
+
+Starts `hitl train --lang zh` on a terminal of its own, 80×24, in an empty folder, and reads what
+it draws. Prints the median and the range; judges nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import signal
+import statistics
+import struct
+import sys
+import tempfile
+import termios
+import time
+
+MARKS = {"first paint": b"policy v0", "first group": b"Prompt"}
+
+
+def measure() -> dict[str, float]:
+    """One start, seconds by mark."""
+    folder = tempfile.mkdtemp()
+    started = time.perf_counter()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.environ |= {"TERM": "xterm-256color", "HF_HUB_OFFLINE": "1"}
+        os.execv(sys.executable, [sys.executable, "-m", "hitl", "train", "--lang", "zh"])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    seen, found = b"", dict[str, float]()
+    while len(found) < len(MARKS):
+        seen += os.read(terminal, 65536)
+        for name, mark in MARKS.items():
+            if name not in found and mark in seen:
+                found[name] = time.perf_counter() - started
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    return found
+
+
+def main() -> None:
+    runs = [measure() for _ in range(int(sys.argv[1]) if sys.argv[1:] else 5)]
+    for name in MARKS:
+        times = sorted(run[name] for run in runs)
+        print(f"{name}: {statistics.median(times):.2f} s ({times[0]:.2f} to {times[-1]:.2f})")
+
+
+if __name__ == "__main__":
+    main()
