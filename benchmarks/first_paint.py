@@ -1,8 +1,8 @@
 """Seconds from the command to the first painted screen, and to the first group to judge.
 
-python benchmarks/first_paint.py [RUNS]     (5)
+python benchmarks/first_paint.py [RUNS [WORDS ...]]     (5)
 
-Starts `hitl train --lang zh` on a terminal of its own, 80×24, in an empty folder, and reads what
+Starts `hitl` (with what follows RUNS) on a terminal of its own, 80×24, in an empty folder, and reads what
 it draws. Prints the median and the range; judges nothing.
 """
 
@@ -30,7 +30,7 @@ def measure() -> dict[str, float]:
     if pid == 0:
         os.chdir(folder)
         os.environ |= {"TERM": "xterm-256color", "HF_HUB_OFFLINE": "1"}
-        os.execv(sys.executable, [sys.executable, "-m", "hitl", "train", "--lang", "zh"])
+        os.execv(sys.executable, [sys.executable, "-m", "hitl", *sys.argv[2:]])
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     seen, found = b"", dict[str, float]()
     while len(found) < len(MARKS):

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.metadata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +32,11 @@ def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
     source = resolve(config.base_policy, root)
     prompts_of(config)
     config = anchored(config)
+    from importlib.metadata import version  # 17 ms, and only a new run needs it
+
     return RunDir.create(root, name, {
         "options": config.to_json(),
-        "versions": {package: importlib.metadata.version(package) for package in RECORDED},
+        "versions": {package: version(package) for package in RECORDED},
         "base": {"policy": str(source)},
     })  # fmt: skip
 

@@ -20,10 +20,11 @@ import pytest
 
 import hitl
 from hitl import cli
+from hitl.commands.dispatch import COMMANDS as BY_NAME
 from hitl.config.session import SessionConfig
 from hitl.errors import HitlError, UsageError
 
-COMMANDS = sorted(cli._COMMANDS)
+COMMANDS = sorted(BY_NAME)
 ROOT = Path(__file__).parent.parent
 
 
@@ -61,7 +62,7 @@ def test_help_names_every_option_and_default(
     assert cli.main([*command.split(), "--help"]) == 0
     said = words(capsys.readouterr().out)
     assert f"hitl {command}" in said
-    for option, default in options(cli._COMMANDS[command]):
+    for option, default in options(BY_NAME[command]):
         assert f"{option} " in said
         if default is not dataclasses.MISSING:
             after = said.split(f"{option} ", 1)[1]
@@ -72,7 +73,7 @@ def test_help_names_every_option_and_default(
 def test_every_option_says_what_it_is(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     cli.main([*command.split(), "--help"])
     said = words(capsys.readouterr().out)
-    for option, _ in options(cli._COMMANDS[command]):
+    for option, _ in options(BY_NAME[command]):
         meaning = said.split(f"{option} ", 1)[1].split("(default:")[0].split("(required)")[0]
         assert len(meaning.split()) >= 3, f"{option}: {meaning}"
 

@@ -1,0 +1,104 @@
+"""Which command, with which options. Each imports what it uses when it runs."""
+
+from __future__ import annotations
+
+import difflib
+from types import MappingProxyType
+
+from hitl.commands.parse import parse
+from hitl.config.commands import Replay, Resume, Runs, Simulate, Train
+from hitl.config.pretrain import PretrainConfig
+from hitl.config.reward import RewardTrainConfig
+from hitl.errors import UsageError
+
+COMMANDS: MappingProxyType[str, type] = MappingProxyType({
+    "train": Train,
+    "resume": Resume,
+    "runs": Runs,
+    "replay": Replay,
+    "simulate": Simulate,
+    "pretrain": PretrainConfig,
+    "reward train": RewardTrainConfig,
+})  # fmt: skip
+
+_HELP = ("-h", "--help", "help")
+
+_ABOUT = """usage: hitl [COMMAND] [OPTIONS]
+
+Teach a Chinese or English GPT-2 by hand, in the terminal. Without a command: pick a run to resume,
+or begin one.
+
+{commands}
+
+hitl COMMAND --help lists the options of a command; hitl --version says the version.
+After any command, --debug shows the traceback of an error.
+Exit codes: 0 good, 1 failed, 2 usage, 130 interrupted.
+Environment: LANG (language of a new run), NO_COLOR."""
+
+
+def dispatch(words: list[str]) -> int:
+    """Runs the command that `words` begin with; returns its exit code."""
+    if words[0] in _HELP:
+        print(_ABOUT.format(commands=_overview("")))
+        return 0
+    group = _overview(f"{words[0]} ")
+    if group and words[1:2] and words[1] in _HELP:  # `hitl reward --help`
+        print(group)
+        return 0
+    return _dispatch(_parse(words))
+
+
+def _parse(words: list[str]) -> object:
+    for length in (2, 1):
+        name = " ".join(words[:length])
+        if name in COMMANDS and len(words) >= length:
+            return parse(COMMANDS[name], name, words[length:])
+    for name in COMMANDS:
+        if name.split()[0] == words[0]:  # `hitl reward` alone
+            raise UsageError(f"hitl {words[0]} needs more: hitl {name} --help")
+    near = difflib.get_close_matches(words[0], COMMANDS, 1)
+    meant = f", did you mean {near[0]}?" if near else ":"
+    raise UsageError(f"no command {words[0]!r}{meant} `hitl --help` lists them")
+
+
+def _overview(start: str) -> str:
+    """A line for each command whose name begins with `start`."""
+    width = max(map(len, COMMANDS))
+    return "\n".join(
+        f"  {name:{width}}  {(kind.__doc__ or '').splitlines()[0]}"
+        for name, kind in COMMANDS.items()
+        if name.startswith(start)
+    )
+
+
+def _dispatch(command: object) -> int:
+    match command:
+        case Train():
+            from hitl.commands.train import train
+
+            return train(command)
+        case Resume():
+            from hitl.commands.resume import resume
+
+            return resume(command)
+        case Runs():
+            from hitl.commands.runs import runs
+
+            return runs(command)
+        case Replay():
+            from hitl.commands.replay import replay
+
+            return replay(command)
+        case Simulate():
+            from hitl.commands.simulate import simulate
+
+            return simulate(command)
+        case PretrainConfig():
+            from hitl.commands.models import pretrain
+
+            return pretrain(command)
+        case RewardTrainConfig():
+            from hitl.commands.models import reward_train
+
+            return reward_train(command)
+    raise AssertionError(f"no command for {command!r}")
