@@ -2,8 +2,8 @@
 
 python benchmarks/first_paint.py [RUNS [WORDS ...]]     (5)
 
-Starts `hitl` (with what follows RUNS) on a terminal of its own, 80×24, in an empty folder, and reads what
-it draws. Prints the median and the range; judges nothing.
+Starts `hitl WORDS` on a terminal of its own, 80×24, in an empty folder, and reads what it draws.
+Prints the median and the range; judges nothing.
 """
 
 from __future__ import annotations

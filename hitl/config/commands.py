@@ -50,7 +50,7 @@ class Runs:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Make a run's updates again from its journal, and say whether the weights are identical."""
+    """Make a run's updates again from its journal: are the weights identical?"""
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Name of the run."""
