@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
     source = resolve(config.base_policy, root)
     prompts_of(config)
     config = anchored(config)
+    if config.threads is None:
+        config = dataclasses.replace(config, threads=processors())
     from importlib.metadata import version  # 17 ms, and only a new run needs it
 
     return RunDir.create(root, name, {
@@ -39,6 +42,12 @@ def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
         "versions": {package: version(package) for package in RECORDED},
         "base": {"policy": str(source)},
     })  # fmt: skip
+
+
+def processors() -> int:
+    """Those this process may use, or fewer if OpenMP is told so."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdigit() and int(told) else len(os.sched_getaffinity(0))
 
 
 def anchored(config: SessionConfig) -> SessionConfig:

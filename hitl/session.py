@@ -7,6 +7,7 @@ thread while the operator reads, and the journal records which policy sampled wh
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 from collections import deque
@@ -63,6 +64,7 @@ class Session:
         self._sampling: deque[Future[None]] = deque()
         self._training: Future[None] | None = None
         self._in_training: tuple[JudgedGroup, ...] = ()
+        self._shown: set[tuple[int, int]] = set()
         self._next_number = 1
 
     def run(self) -> None:
@@ -72,8 +74,9 @@ class Session:
         self._ready.extend(self._journal.open_groups())
         self._next_number = self._journal.last_group_number() + 1
         self._train_if_full()
-        while self.step():
-            pass
+        with contextlib.suppress(KeyboardInterrupt):  # Ctrl+C at a pipe: leave, and save
+            while self.step():
+                pass
         self._finish_training()
         self._engine.submit(self._save).result()
 
@@ -130,7 +133,12 @@ class Session:
     def _refresh(self, engine: Engine) -> None:
         """Samples waiting groups again from the policy as it is now (engine's thread)."""
         with self._lock:
-            stale = [g for g in self._ready if g.policy_version < engine.version]
+            # What was on the screen once may come back there with what was entered for it.
+            stale = [
+                g
+                for g in self._ready
+                if g.policy_version < engine.version and g.key not in self._shown
+            ]
         for old in stale:
             [new] = engine.sample([old.prompt], self._config.group_size, self._config.seed)
             with self._lock:  # the operator may have got the old one meanwhile: then it stays
@@ -145,6 +153,7 @@ class Session:
     # --- judgements ----------------------------------------------------------------------------
 
     def _desk(self, group: Group) -> Desk:
+        self._shown.add(group.key)
         draft = self._journal.draft(group.key)
         return Desk(
             group=group,
@@ -154,8 +163,13 @@ class Session:
             batch_size=self._config.batch_size,
             ready=len(self._ready),
             draft=Draft(draft) if draft is not None else None,
-            save_draft=lambda draft: self._journal.save_draft(group.key, draft.entries),
+            save_draft=lambda draft: self._save_draft(group, draft.entries),
         )
+
+    def _save_draft(self, group: Group, entries: tuple[str, ...]) -> None:
+        """A convenience, not worth a session: a full disk shows when the judgement is kept."""
+        with contextlib.suppress(JournalError):
+            self._journal.save_draft(group.key, entries)
 
     def _keep(self, group: Group, judgement: Judgement) -> bool:
         """Journal first, acknowledge after. A journal that cannot be written loses nothing but
@@ -176,17 +190,18 @@ class Session:
         if last is None:
             self._operator.notify(Notice("nothing to undo yet"))
             return
-        try:
-            # An update that runs has read its batch: what it learns from cannot be taken back.
-            if last.id in {judged.id for judged in self._in_training}:
-                raise JournalError("the update that learns from it has begun")
-            self._journal.undo(last.id)
-        except JournalError:
+        # An update that runs has read its batch: what it learns from cannot be taken back.
+        if last.id not in {judged.id for judged in self._waiting()}:
             self._operator.notify(Notice("already trained: the last judgement is in the weights"))
+            return
+        try:
+            self._journal.undo(last.id)
+        except JournalError as error:
+            self._operator.notify(Notice(str(error), "error"))
             return
         if isinstance(verdict := last.judgement.verdict, Scores):
             entries = tuple("" if v is None else f"{v:g}" for v in verdict.values)
-            self._journal.save_draft(last.group.key, entries)
+            self._save_draft(last.group, entries)
         self._put_back(last.group)
         self._operator.notify(Undone(last.judgement, self._waiting_labels()))
 
@@ -250,7 +265,8 @@ class Session:
 
     def _save(self, engine: Engine) -> None:
         """Writes a checkpoint of the current version unless it is there (engine's thread)."""
-        if engine.version == 0:
+        if engine.version == 0:  # the journal is all there is
+            self._operator.notify(Saved(0))
             return
         try:
             self._checkpoints.commit(engine.version, engine.save)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hitl.assemble import Opened, create_run, opened, prompts_of
+from hitl.assemble import Opened, config_of, create_run, opened, prompts_of
 from hitl.config.commands import Simulate
 from hitl.language import with_language
 from hitl.models import resolve
@@ -29,6 +29,9 @@ def simulate(command: Simulate) -> int:
         run_dir = RunDir.open(root, name)
     else:
         run_dir = create_run(root, name, config)
+
+    # One that is continued has options of its own: its scale, its seed.
+    config = config_of(run_dir)
 
     from hitl.learn.scorers import Scorer
 

@@ -48,6 +48,9 @@ class SessionConfig:
     """KL to the reference to stay near, nats a sequence; default: the preset's."""
     device: str = "auto"
     """Where the policy lives: auto, cpu, cuda, cuda:1 …"""
+    threads: int | None = None
+    """CPU threads of the policy; a run repeats bit for bit with the same number. Default: the
+    processors of the machine it begins on."""
     seed: int = 1
     """Seed of everything random in the run."""
     operator_name: str = "operator"
@@ -66,6 +69,8 @@ class SessionConfig:
         _at_least("--ahead", self.ahead, 0)
         _at_least("--top-k", self.top_k, 0)
         _at_least("--keep", self.keep, 2)
+        if self.threads is not None:
+            _at_least("--threads", self.threads, 1)
         if self.mode == "pair" and self.group_size != 2:
             raise UsageError("--mode pair judges two completions: add --group-size 2")
         if self.mode == "rank" and self.group_size > 9:

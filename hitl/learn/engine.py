@@ -54,6 +54,8 @@ class LocalEngine:
         self._how = Sampling(config.max_new_tokens, config.temperature, config.top_k, config.top_p)
         self._progress = on_progress
         device = pick_device(config.device)
+        if config.threads is not None and device.type == "cpu":
+            torch.set_num_threads(config.threads)  # the order of sums, and so the last bits
         loaded = _load(source, device)
         self._codec = loaded.codec
         if config.max_new_tokens >= self._codec.context:
@@ -126,12 +128,7 @@ class LocalEngine:
         started = time.perf_counter()
         batch = [self._with_edit(group) for group in batch]
         rollout = rollout_of(batch, self._codec.pad_id, self._policy.device)
-        before = ppo.snapshot(self._policy, self._optimizer)
-        try:
-            stats, moments, kl_coef = self._learn(number, batch, rollout)
-        except ppo.NonFiniteUpdateError as error:
-            ppo.restore(self._policy, self._optimizer, before)
-            raise UpdateRefusedError(f"update {number} was undone, {error}") from error
+        stats, moments, kl_coef = self._learn_or_restore(number, batch, rollout)
         stats = dataclasses.replace(
             stats, seconds=time.perf_counter() - started, digest=self.digest()
         )
@@ -171,9 +168,13 @@ class LocalEngine:
             return group
         sampled = group.group
         top = Scale.parse(self._config.scale).high if group.mode is Mode.SCORE else 1.0
-        ids = self._codec.encode_completion(group.edit, self._how.max_new_tokens)
+        text = group.edit
+        if not (self._codec.is_bert or sampled.prompt.text[-1:].isspace() or text[:1].isspace()):
+            text = f" {text}"  # a word after a word: where sampled completions have their space
+        room = self._codec.context - len(sampled.prompt_ids)
+        ids = self._codec.encode_completion(text, room)
         logprobs = tuple(self._logprobs(sampled.prompt_ids, ids).tolist())
-        edited = Completion(group.edit, ids, logprobs, finished=True)
+        edited = Completion(text, ids, logprobs, finished=True)
         return dataclasses.replace(
             group,
             group=dataclasses.replace(sampled, completions=(*sampled.completions, edited)),
@@ -189,6 +190,30 @@ class LocalEngine:
         )
         logp, _, _ = ppo.evaluate_all(self._policy, rollout, self._how, 1)
         return logp[0]
+
+    def _learn_or_restore(
+        self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout
+    ) -> tuple[UpdateStats, dict[str, Moments], float]:
+        """Whatever goes wrong, the weights are those from before. Out of memory is tried again in
+        smaller pieces, which add up to the same."""
+        before = ppo.snapshot(self._policy, self._optimizer)
+        while True:
+            try:
+                return self._learn(number, batch, rollout)
+            except ppo.NonFiniteUpdateError as error:
+                ppo.restore(self._policy, self._optimizer, before)
+                raise UpdateRefusedError(f"update {number} was undone, {error}") from error
+            except torch.OutOfMemoryError as error:
+                ppo.restore(self._policy, self._optimizer, before)
+                smaller = self._ppo.micro_batch_size // 2
+                if smaller == 0:
+                    raise UpdateRefusedError(
+                        f"update {number} was undone, one completion does not fit into memory"
+                    ) from error
+                self._ppo = dataclasses.replace(self._ppo, micro_batch_size=smaller)
+            except BaseException:
+                ppo.restore(self._policy, self._optimizer, before)
+                raise
 
     def _learn(
         self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout

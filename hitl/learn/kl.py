@@ -29,7 +29,8 @@ def token_kl(logp: Tensor, ref_logp: Tensor, penalty: Penalty = "kl") -> Tensor:
 
 def full_kl(log_p: Tensor, ref_log_p: Tensor) -> Tensor:
     """Exact KL(p || p_ref) of each position, nats: (B, T, V) twice -> (B, T)."""
-    return (log_p.exp() * (log_p - ref_log_p)).sum(-1)
+    # A token of probability 0 adds nothing, whatever the other says of it.
+    return torch.where(log_p.isinf(), 0.0, log_p.exp() * (log_p - ref_log_p)).sum(-1)
 
 
 def k3(logp_new: Tensor, logp_old: Tensor) -> Tensor:
@@ -43,4 +44,5 @@ def adapted_coef(coef: float, kl: float, target: float, labels: int, horizon: fl
     """The KL weight after a batch of `labels` whose mean sequence KL was `kl` nats: raised above
     the target, lowered below, by at most 20 % a horizon (Ziegler et al. 2019, section 2.2)."""
     error = min(max(kl / target - 1, -0.2), 0.2)
-    return coef * (1 + error * labels / horizon)
+    # More labels than the horizon count as the horizon: the weight must not change its sign.
+    return coef * (1 + error * min(labels / horizon, 1.0))

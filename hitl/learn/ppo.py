@@ -213,6 +213,8 @@ class Yardstick:
     def at(cls, policy: Policy, rollout: Rollout, how: Sampling) -> Yardstick:
         """Set up where `policy` is now, on the first MEASURED rows."""
         rows = rollout.rows(torch.arange(min(len(rollout.ids), MEASURED), device=policy.device))
+        # Without top-k and top-p: a token that leaves the most likely ones is no infinite move.
+        how = Sampling(how.max_new_tokens, how.temperature)
         return cls(rows, evaluate(policy, rows, how).log_p, how)
 
     @torch.no_grad()

@@ -13,7 +13,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from hitl.config.session import SessionConfig
 from hitl.engine import UpdateRefusedError
 from hitl.errors import HitlError
+from hitl.learn import ppo
 from hitl.learn.engine import LocalEngine
+from hitl.learn.policy import Policy
+from hitl.learn.rollout import Rollout
+from hitl.learn.sampling import Sampling
 from hitl.records import LabelledGroup, Mode, Prompt
 from hitl.shipped import shipped
 
@@ -137,6 +141,47 @@ def test_the_classic_preset_learns_too() -> None:
     digest = one.digest()
     stats = one.update(1, judged(one))
     assert stats.epochs == 4 and stats.value_loss > 0 and one.digest() != digest
+
+
+@pytest.mark.parametrize("restricted", [{"top_k": 20}, {"top_p": 0.9}, {"temperature": 0.7}])
+def test_restricted_sampling_learns_too(restricted: dict[str, float]) -> None:
+    one = engine(dataclasses.replace(CONFIG, **restricted))
+    digest = one.digest()
+    stats = one.update(1, judged(one))
+    assert stats.epochs >= 1 and 0 < stats.step_kl <= 0.1 and one.digest() != digest
+
+
+def test_out_of_memory_is_tried_again_in_smaller_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = engine()
+    batch = judged(whole, (1, 2, 3))
+    expected = whole.update(1, batch)
+    evaluate, widest = ppo.evaluate, 3
+
+    def scarce(policy: Policy, rollout: Rollout, how: Sampling) -> ppo.Evaluated:
+        if torch.is_grad_enabled() and len(rollout.ids) > widest:
+            raise torch.OutOfMemoryError("no room")
+        return evaluate(policy, rollout, how)
+
+    monkeypatch.setattr(ppo, "evaluate", scarce)
+    one = engine()
+    got = one.update(1, batch)
+    assert got.policy_loss == pytest.approx(expected.policy_loss, rel=1e-4)
+    assert got.step_kl == pytest.approx(expected.step_kl, rel=1e-2)
+
+
+def test_an_update_that_fails_leaves_the_weights_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = engine()
+    batch, digest = judged(one), one.digest()
+
+    def broken(self: ppo.Yardstick, policy: Policy) -> float:
+        raise RuntimeError("the driver went away")
+
+    monkeypatch.setattr(ppo.Yardstick, "distance", broken)  # after the first gradient step
+    with pytest.raises(RuntimeError, match="the driver went away"):
+        one.update(1, batch)
+    assert one.digest() == digest and one.version == 0
 
 
 def test_faults_of_the_user_are_one_sentence(tmp_path: Path) -> None:

@@ -76,3 +76,4 @@ def test_kl_weight_rises_above_the_target_and_falls_below() -> None:
     assert after(kl=0.0, labels=100) == pytest.approx(0.18)
     assert after(kl=6.6, labels=200) == pytest.approx(0.22)
     assert after(kl=6.0, labels=200) == 0.2
+    assert after(kl=0.0, labels=100_000) == pytest.approx(0.16)  # and never below 0
