@@ -9,6 +9,7 @@ from typing import Any
 
 from hitl.assemble import Opened, config_of, create_run, opened, prompts_of
 from hitl.config.commands import Simulate
+from hitl.errors import HitlError
 from hitl.language import with_language
 from hitl.models import resolve
 from hitl.records import Prompt
@@ -35,7 +36,13 @@ def simulate(command: Simulate) -> int:
 
     from hitl.learn.scorers import Scorer
 
-    judge, gold = (Scorer(source) for source in sources)
+    try:
+        judge, gold = (Scorer(source) for source in sources)
+    except (OSError, ValueError) as error:
+        raise HitlError(
+            f"the scorer could not be loaded ({error}): use --operator sentiment-zh, "
+            "--operator sentiment-en, or a local folder"
+        ) from error
     operator = SimulatedOperator(
         judge, Scale.parse(config.scale), command.noise, config.seed, command.labels
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from hitl.assemble import create_run
 from hitl.commands.operate import operate
 from hitl.config.commands import Train
 from hitl.errors import UsageError
+from hitl.journal import Journal
 from hitl.language import with_language
 from hitl.rundir import RunDir, fresh_name
 
@@ -19,4 +21,17 @@ def train(command: Train) -> int:
     name = command.run or fresh_name(root, config.lang)
     if RunDir.exists(root, name):
         raise UsageError(f"run {name} is there already: hitl resume {name}, or another --run NAME")
-    return operate(create_run(root, name, config), plain=command.plain)
+    run_dir = create_run(root, name, config)
+    try:
+        return operate(run_dir, plain=command.plain)
+    except Exception:
+        discard_if_empty(run_dir)
+        raise
+
+
+def discard_if_empty(run_dir: RunDir) -> None:
+    """Removes a run that failed before anything was sampled, so that its name is free again."""
+    with Journal.open(run_dir.journal_path, readonly=True) as journal:
+        empty = journal.totals().groups == 0
+    if empty:
+        shutil.rmtree(run_dir.path)

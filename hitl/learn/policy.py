@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from hitl.learn.hub import located
 from hitl.learn.tokens import Codec, codec_for
 
 
@@ -65,6 +66,7 @@ def load_model(source: Path | str, device: torch.device) -> Loaded:
     Raises OSError when there is nothing to load, ValueError when it is no language model.
     """
     quiet()
+    source = located(source)
     model = AutoModelForCausalLM.from_pretrained(
         source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from hitl.learn.hub import located
 from hitl.learn.policy import quiet
 
 _POSITIVE = ("positive", "label_1", "pos")
@@ -19,6 +20,7 @@ class Scorer:
 
     def __init__(self, source: Path | str, device: torch.device | str = "cpu") -> None:
         quiet()
+        source = located(source)
         self._model = AutoModelForSequenceClassification.from_pretrained(
             source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
         ).to(device)

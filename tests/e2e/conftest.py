@@ -28,12 +28,18 @@ def environment() -> dict[str, str]:
 def hitl(tmp_path: Path) -> Hitl:
     """Runs `hitl ARGUMENTS` in the test's folder with `typed` as standard input."""
 
-    def run(*arguments: str, typed: str | bytes = "") -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str, typed: str | bytes = "", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         data = typed.encode() if isinstance(typed, str) else typed
         done = subprocess.run(
             [sys.executable, "-m", "hitl", *arguments],
-            input=data, capture_output=True, cwd=tmp_path, env=environment(), timeout=240,
-        )  # fmt: skip
+            input=data,
+            capture_output=True,
+            cwd=tmp_path,
+            env=environment() | variables,
+            timeout=240,
+        )
         return subprocess.CompletedProcess(
             done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
         )

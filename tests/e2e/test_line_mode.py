@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,19 @@ def test_a_bad_option_gets_one_line_that_says_what_to_do(
     assert "Traceback" not in done.stderr
     [line] = done.stderr.strip().splitlines()
     assert line.startswith("hitl: ") and says in line
+    assert not list((tmp_path / "checkpoints").glob("zh-*"))  # no run that cannot be opened
+
+
+def test_a_hub_that_does_not_answer_is_given_up_soon(hitl: Hitl) -> None:
+    """A port of this machine that nobody listens at stands for it."""
+    started = time.monotonic()
+    done = hitl(
+        "train", "--plain", "--policy", "somebody/some-gpt2",
+        HF_HUB_OFFLINE="0", HF_ENDPOINT="http://127.0.0.1:9", NO_PROXY="127.0.0.1",
+    )  # fmt: skip
+    assert done.returncode == 1 and time.monotonic() - started < 30
+    [line] = done.stderr.strip().splitlines()
+    assert "--policy tiny-zh" in line
 
 
 def test_a_name_that_is_taken_is_refused(hitl: Hitl) -> None:

@@ -1,0 +1,42 @@
+"""A model of the hub, when there may be no way to it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from urllib.parse import urlparse
+
+from huggingface_hub import constants, snapshot_download
+from huggingface_hub.errors import LocalEntryNotFoundError
+
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+
+
+def located(source: Path | str) -> Path | str:
+    """Where to load `source` from: a folder, a hub id, or what this machine has kept of one.
+
+    Raises OSError when the hub does not answer and nothing was kept. Its own client would try for
+    most of a minute before it says so, line by line.
+    """
+    if isinstance(source, Path) or _hub_answers():
+        return source
+    try:
+        return Path(snapshot_download(source, local_files_only=True))
+    except LocalEntryNotFoundError as error:
+        raise OSError(f"no answer from {constants.ENDPOINT}, and no copy of it here") from error
+
+
+def _hub_answers() -> bool:
+    """Asked for three seconds at most. Behind a proxy only the client itself can tell."""
+    if constants.HF_HUB_OFFLINE:
+        return False
+    if any(os.environ.get(name) for name in _PROXIES):
+        return True
+    address = urlparse(constants.ENDPOINT)
+    port = address.port or (80 if address.scheme == "http" else 443)
+    try:
+        socket.create_connection((address.hostname or "", port), timeout=3).close()
+    except OSError:
+        return False
+    return True
