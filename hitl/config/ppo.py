@@ -53,10 +53,6 @@ class PPOConfig:
     """How many labels the KL controller takes to react."""
     whiten_rewards: bool = False
     """Whiten the token rewards before GAE (gae)."""
-    use_score_scaling: bool = False
-    """Divide scores by their running standard deviation (gae)."""
-    use_score_norm: bool = False
-    """With score scaling: subtract the running mean too (gae)."""
     score_clip: float | None = None
     """Clip scores to ± this; None clips nothing (gae)."""
     stop_kl: float | None = 0.1
