@@ -57,9 +57,9 @@ def group_rows(group: Group) -> tuple[Row, list[Row]]:
         _wellformed(group.prompt.text),
         _pack_ids(group.prompt_ids),
         int(group.policy_version),
-        float(group.temperature),
+        _stored(group.temperature),
         int(group.top_k),
-        float(group.top_p),
+        _stored(group.top_p),
     )
     rows = [_completion_row(group, completion) for completion in group.completions]
     return (*head, _group_checksum(head, rows)), rows
@@ -98,7 +98,7 @@ def judgement_row(judgement: Judgement) -> Row:
         judgement.mode.value,
         _verdict_json(judgement.verdict),
         judgement.labels,
-        float(judgement.seconds),
+        _stored(judgement.seconds),
         keys,
         len(keys),
         _json(list(judgement.shown)),
@@ -262,3 +262,8 @@ def damaged(what: str) -> JournalError:
         f"{what} in the journal was changed after it was written (its checksum differs): "
         "restore journal.db from a copy"
     )
+
+
+def _stored(value: float) -> float:
+    """As SQLite gives it back: it keeps -0.0 as 0.0, which a checksum would not forgive."""
+    return float(value) + 0.0

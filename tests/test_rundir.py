@@ -106,7 +106,7 @@ def test_good_names(tmp_path: Path, name: str) -> None:
 
 def test_open_what_is_not_there(tmp_path: Path) -> None:
     for name in ("zh-09", "../x", ""):
-        with pytest.raises(RunError, match="hitl runs"):
+        with pytest.raises(UsageError, match="hitl runs"):
             RunDir.open(tmp_path, name)
 
 
@@ -218,7 +218,7 @@ def test_newest_first_and_models_are_no_runs(tmp_path: Path) -> None:
     (tmp_path / ".tmp-zh-09-999999999").mkdir()
     assert [run.run for run in list_runs(tmp_path)] == ["zh-02", "en-01", "zh-01"]
     assert list_runs(tmp_path / "absent") == []
-    with pytest.raises(RunError, match="no run tiny-zh"):
+    with pytest.raises(UsageError, match="no run tiny-zh"):
         RunDir.open(tmp_path, "tiny-zh")
 
 

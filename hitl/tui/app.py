@@ -24,7 +24,7 @@ from hitl.tui.screens.judging import JudgingScreen, SessionInfo
 from hitl.tui.screens.rank import RankScreen
 from hitl.tui.screens.runs import Choice, Leave, NewRun, ResumeRun, RunsScreen, Summary
 from hitl.tui.screens.score import ScoreScreen
-from hitl.tui.terminal import abandon, quiet_stderr
+from hitl.tui.terminal import abandon, lost, quiet_stderr
 from hitl.tui.theme import CALM
 
 __all__ = [
@@ -165,10 +165,13 @@ class HitlApp(App[Choice]):
         self._leave()
 
     def _terminal_lost(self) -> None:
-        """Saves and ends without the screen, whatever state it is in."""
+        """Saves and ends, without the screen if that is gone, whatever state it is in."""
         self.signal = signal.SIGHUP
-        abandon()
-        self.hang_up()
+        if lost():
+            abandon()
+        self.hang_up()  # the session ends, and with it the app
+        if self._thread is None:
+            self.call_later(self.exit)
         threading.Thread(target=self._bury, name="undertaker", daemon=True).start()
 
     def _bury(self) -> None:

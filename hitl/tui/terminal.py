@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +51,15 @@ def abandon() -> None:
         if stream is not None:
             os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
+
+
+def lost() -> bool:
+    """Whether the terminal has gone away."""
+    try:
+        termios.tcgetattr(0)
+    except (termios.error, OSError):
+        return True
+    return False
 
 
 def _on_terminal() -> bool:
