@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import tyro
 
@@ -58,6 +59,23 @@ class Replay:
     """Put the policy that was made again in place of the run's checkpoints."""
     json: bool = False
     """Print the verdict as one JSON object on the last line."""
+    root: str = "checkpoints"
+    """Folder that holds the runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Labels or policy of a run, in the formats of other tools."""
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Name of the run."""
+    format: Literal["ranklist", "preferences", "scores", "parquet", "policy"]
+    """ranklist: TSV, a group a line, best to worst. preferences: JSONL of prompt, chosen, rejected.
+    scores, parquet: a label a row. policy: a folder that transformers loads."""
+    out: Path
+    """File, or folder of a policy, to write; - is standard output."""
+    force: bool = False
+    """Replace what is there."""
     root: str = "checkpoints"
     """Folder that holds the runs."""
 
