@@ -6,7 +6,7 @@ import difflib
 from types import MappingProxyType
 
 from hitl.commands.parse import parse
-from hitl.config.commands import Export, Replay, Resume, Runs, Simulate, Train
+from hitl.config.commands import Compare, Export, Replay, Resume, Runs, Simulate, Train
 from hitl.config.pretrain import PretrainConfig
 from hitl.config.reward import RewardTrainConfig
 from hitl.errors import UsageError
@@ -15,6 +15,7 @@ COMMANDS: MappingProxyType[str, type] = MappingProxyType({
     "train": Train,
     "resume": Resume,
     "runs": Runs,
+    "compare": Compare,
     "export": Export,
     "replay": Replay,
     "simulate": Simulate,
@@ -86,6 +87,10 @@ def _dispatch(command: object) -> int:
             from hitl.commands.runs import runs
 
             return runs(command)
+        case Compare():
+            from hitl.commands.compare import compare_run
+
+            return compare_run(command)
         case Export():
             from hitl.commands.export import export
 

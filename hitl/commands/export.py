@@ -13,7 +13,7 @@ from typing import Any
 
 from hitl.assemble import config_of
 from hitl.atomic import atomic_write, sync_tree, temporary_sibling
-from hitl.checkpoints import checkpoint_problem, checkpoint_versions
+from hitl.checkpoints import newest_checkpoint
 from hitl.config.commands import Export
 from hitl.errors import HitlError, UsageError
 from hitl.export import preferences, rank_lists, score_rows
@@ -123,11 +123,11 @@ def _newest(run_dir: RunDir, root: Path) -> tuple[Path, str]:
         if isinstance(source, str):
             raise HitlError(f"run {run_dir.name} has had no update: its policy is {source} itself")
         return source, "the base policy: the run has had no update yet"
-    for version in reversed(checkpoint_versions(run_dir.steps)):
-        path = run_dir.steps / f"{version:06d}"
-        if version <= last and checkpoint_problem(path) is None:
-            behind = "" if version == last else f" (the run is at {last}: resume it for the rest)"
-            return path / "policy", f"the policy after update {version}{behind}"
+    found = newest_checkpoint(run_dir.steps, last)
+    if found is not None:
+        version, path = found
+        behind = "" if version == last else f" (the run is at {last}: resume it for the rest)"
+        return path / "policy", f"the policy after update {version}{behind}"
     raise HitlError(
         f"run {run_dir.name} has no intact checkpoint: hitl replay {run_dir.name} --repair makes "
         "its policy again from the journal"

@@ -9,7 +9,6 @@ from typing import Any
 
 from hitl.assemble import Opened, config_of, create_run, opened, prompts_of
 from hitl.config.commands import Simulate
-from hitl.errors import HitlError
 from hitl.language import with_language
 from hitl.models import resolve
 from hitl.records import Prompt
@@ -34,15 +33,9 @@ def simulate(command: Simulate) -> int:
     # One that is continued has options of its own: its scale, its seed.
     config = config_of(run_dir)
 
-    from hitl.learn.scorers import Scorer
+    from hitl.learn.scorers import load_scorer
 
-    try:
-        judge, gold = (Scorer(source) for source in sources)
-    except (OSError, ValueError) as error:
-        raise HitlError(
-            f"the scorer could not be loaded ({error}): use --operator sentiment-zh, "
-            "--operator sentiment-en, or a local folder"
-        ) from error
+    judge, gold = (load_scorer(source) for source in sources)
     operator = SimulatedOperator(
         judge, Scale.parse(config.scale), command.noise, config.seed, command.labels
     )

@@ -81,6 +81,35 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
+class Compare:
+    """Base policy and taught policy side by side, on the same prompts and random numbers."""
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Name of the run."""
+    n: int = 64
+    """Completions of each, rounded up to whole groups."""
+    reward: str | None = None
+    """Scorer of the texts, by folder, shipped name or hub id. Default: the shipped one of the run's
+    language."""
+    show: int = 8
+    """Texts to print."""
+    seed: int = 0
+    """Seed of the completions."""
+    json: bool = False
+    """Print figures and all texts as one JSON object on the last line."""
+    markdown: bool = False
+    """Print Markdown, as a pipe gets it."""
+    root: str = "checkpoints"
+    """Folder that holds the runs."""
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise UsageError(f"--n {self.n} is too small: at least 1")
+        if self.show < 0:
+            raise UsageError(f"--show {self.show} is too small: at least 0")
+
+
+@dataclass(frozen=True, slots=True)
 class Simulate:
     """Let a scorer judge in a person's place, through the very same session."""
 
