@@ -13,7 +13,7 @@ from typing import Any
 
 from hitl.checkpoints import Checkpoints
 from hitl.config.session import SessionConfig
-from hitl.engine import Engine, EngineThread
+from hitl.engine import BrokenOffError, Engine, EngineThread
 from hitl.journal import Journal
 from hitl.lock import RunLock
 from hitl.models import resolve
@@ -74,13 +74,18 @@ def config_of(run: RunDir) -> SessionConfig:
 
 def make_engine(config: SessionConfig, root: Path, operator: Operator) -> EngineThread:
     """An engine for the config's base policy, in its own thread; its progress goes to the
-    operator."""
+    operator, and loading ends with BrokenOffError when they leave."""
     source = resolve(config.base_policy, root)
+
+    def tell(stage: str, done: int, total: int) -> None:
+        if stage == "load" and operator.leaving:
+            raise BrokenOffError("left while the policy was being loaded")
+        operator.notify(Progress(stage, done, total))
 
     def make() -> Engine:
         from hitl.learn.engine import LocalEngine
 
-        return LocalEngine(source, config, lambda *at: operator.notify(Progress(*at)))
+        return LocalEngine(source, config, tell)
 
     return EngineThread(make)
 

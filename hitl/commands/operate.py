@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hitl.assemble import config_of, run
+from hitl.departure import leaving_by_signal
 from hitl.journal import Journal
 from hitl.operator import Operator
 from hitl.rundir import RunDir
@@ -31,9 +32,10 @@ def operate(run_dir: RunDir, *, plain: bool) -> int:
         operator = PlainOperator(config.operator_name, scale, sys.stdin, sys.stdout)
         # Nobody is kept waiting at a pipe, so nothing is done ahead: the same input gives the
         # same run.
-        run(run_dir, operator, ahead=config.ahead if has_terminal() else 0)
-        print(f"run {run_dir.name} is saved: hitl resume {run_dir.name}", file=sys.stderr)
-        return 0
+        with leaving_by_signal(operator.leave) as departure:
+            run(run_dir, operator, ahead=config.ahead if has_terminal() else 0)
+        _say(f"run {run_dir.name} is saved: hitl resume {run_dir.name}")
+        return departure.exit_code or 0
     from hitl.tui.app import run_session
 
     plan = plan_of(run_dir)
@@ -48,6 +50,17 @@ def operate(run_dir: RunDir, *, plain: bool) -> int:
     )
     print(f"run {run_dir.name} is saved: hitl resume {run_dir.name}")
     return code
+
+
+def _say(line: str) -> None:
+    """On stderr, if that is still there."""
+    try:
+        print(line, file=sys.stderr)
+        sys.stdout.flush()
+    except OSError:
+        from hitl.tui.terminal import abandon
+
+        abandon()  # or Python would complain at exit of what it could not write
 
 
 def plan_of(run_dir: RunDir) -> SessionPlan:

@@ -22,6 +22,7 @@ class Nobody:
     """An operator who is not there."""
 
     name = "replay"
+    leaving = False
 
     def judge(self, desk: Desk) -> Reply:
         """See Operator."""

@@ -14,6 +14,7 @@ from hitl.config.ppo import PPOConfig
 from hitl.config.session import SessionConfig
 from hitl.engine import UpdateRefusedError
 from hitl.errors import HitlError
+from hitl.faultpoints import reach
 from hitl.learn import ppo, state
 from hitl.learn.keyed import generator, seed_of
 from hitl.learn.moments import Moments
@@ -237,7 +238,7 @@ class LocalEngine:
                 len(rollout.ids),
                 generator=generator(self._config.seed, "order", number, epoch),
             ),
-            lambda done, total: self._progress("update", done, total),
+            self._passed,
         )
         outcome = result.outcome
         stats = UpdateStats(
@@ -258,6 +259,10 @@ class LocalEngine:
             notices=tuple(self._notices(batch, rollout, outcome)),
         )
         return stats, self._moments_after(batch), result.kl_coef
+
+    def _passed(self, done: int, total: int) -> None:
+        reach("update:learning")
+        self._progress("update", done, total)
 
     def _notices(
         self, batch: Sequence[LabelledGroup], rollout: Rollout, outcome: ppo.Outcome
