@@ -273,6 +273,7 @@ class Session:
     def _raise_background_errors(self) -> None:
         if self._training is not None and self._training.done():
             self._finish_training()
+            self._train_if_full()  # a resume may have found two batches
 
     def _save(self, engine: Engine) -> None:
         """Writes a checkpoint of the current version unless it is there (engine's thread)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import shutil
 import tempfile
@@ -40,12 +41,17 @@ def kill_and_finish(case: Case, kills: Sequence[Kill], mood: int = 0) -> Outcome
     """Sits at the run once for each kill, and then undisturbed until it has its labels."""
     problems: list[str] = []
     killed = 0
-    for sitting, kill in enumerate([*kills, None]):
+    undisturbed: list[Kill | None] = [None]
+    sitting = -1
+    for kill in itertools.chain(kills, undisturbed):
+        sitting += 1
         code = sit(case, kill, mood * 1000 + sitting)
         killed += code == -9
         if code not in (0, -9):
             problems.append(f"sitting {sitting} ({kill}) ended with {code}")
         problems += [f"after sitting {sitting} ({kill}): {p}" for p in broken_promises(case)]
+        if kill is None and case.batch_waits() and len(undisturbed) < 5:
+            undisturbed.append(None)  # with groups ahead, one may leave before the last update
     if problems:
         problems.append(case.log.read_text()[-2000:])
     return _outcome(case, killed, problems)

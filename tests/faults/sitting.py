@@ -78,6 +78,11 @@ class Case:
         with Journal.open(self.run / "journal.db", readonly=True) as journal:
             return journal.totals().labels
 
+    def batch_waits(self) -> bool:
+        """Whether the next sitting has an update to make."""
+        with Journal.open(self.run / "journal.db", readonly=True) as journal:
+            return journal.totals().pending_labels >= self.config.batch_size
+
 
 def sit(case: Case, kill: str | float | None, mood: int) -> int:
     """One sitting until `case.labels` are given or it is killed: at a fault point (`NAME*n`) or
