@@ -23,6 +23,10 @@ class UpdateRefusedError(HitlError):
     """The batch cannot be learned from (a loss became NaN); the policy is as it was before."""
 
 
+class BrokenOffError(HitlError):
+    """The operator left while the engine was being loaded; nothing has changed."""
+
+
 class Engine(Protocol):
     """Samples from the policy and teaches it. Blocking; called from one thread."""
 

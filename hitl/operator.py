@@ -125,6 +125,11 @@ class Operator(Protocol):
 
     name: str
 
+    @property
+    def leaving(self) -> bool:
+        """Whether they have asked to go. Work that can be made again any time (loading, updates
+        made again from the journal) is broken off then; what they said before is still taken."""
+
     def judge(self, desk: Desk) -> Reply:
         """Blocks until the operator has said something about the desk's group."""
 

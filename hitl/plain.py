@@ -48,6 +48,7 @@ class PlainOperator:
 
     def __init__(self, name: str, scale: Scale, reader: TextIO, writer: TextIO) -> None:
         self.name = name
+        self.leaving = False
         self._scale = scale
         self._reader = reader
         self._writer = writer
@@ -69,6 +70,10 @@ class PlainOperator:
         except (KeyboardInterrupt, OSError):
             return Quit()
 
+    def leave(self) -> None:
+        """They are to go, whatever they do: a signal came."""
+        self.leaving = True
+
     def notify(self, event: Event) -> None:
         """See Operator."""
         try:
@@ -82,7 +87,7 @@ class PlainOperator:
     # --- one group -----------------------------------------------------------------------------
 
     def _judge(self, desk: Desk) -> Reply:
-        if self._gone:
+        if self._gone or self.leaving:
             return Quit()
         since = self._show(desk)
         while True:

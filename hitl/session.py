@@ -16,7 +16,8 @@ from concurrent.futures import Future
 
 from hitl.checkpoints import CheckpointError, Checkpoints
 from hitl.config.session import SessionConfig
-from hitl.engine import Engine, EngineThread, UpdateRefusedError
+from hitl.engine import BrokenOffError, Engine, EngineThread, UpdateRefusedError
+from hitl.faultpoints import reach
 from hitl.journal import Journal, JournalError
 from hitl.operator import (
     Desk,
@@ -69,16 +70,24 @@ class Session:
 
     def run(self) -> None:
         """Takes the run up where its journal stands, and goes on until the operator leaves."""
+        with contextlib.suppress(BrokenOffError):  # they left before there was anything to save
+            with contextlib.suppress(KeyboardInterrupt):  # a signal in line mode: leave, and save
+                self._take_up()
+                if not self._operator.leaving:
+                    while self.step():
+                        pass
+            self._finish_training()
+            self._engine.submit(self._save).result()
+
+    def _take_up(self) -> None:
+        """The policy and the groups as the journal has them."""
         self._operator.notify(Waiting("load"))
         self._engine.submit(self._restore).result()
+        if self._operator.leaving:
+            return
         self._ready.extend(self._journal.open_groups())
         self._next_number = self._journal.last_group_number() + 1
         self._train_if_full()
-        with contextlib.suppress(KeyboardInterrupt):  # Ctrl+C at a pipe: leave, and save
-            while self.step():
-                pass
-        self._finish_training()
-        self._engine.submit(self._save).result()
 
     def step(self) -> bool:
         """One thing the operator says; False when they leave."""
@@ -241,6 +250,7 @@ class Session:
         """Update, journal, checkpoint, in this order (engine's thread)."""
         number = self._journal.last_update() + 1
         ids = [judged.id for judged in batch]
+        reach("update:begin")
         try:
             stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch])
         except UpdateRefusedError as error:
@@ -249,6 +259,7 @@ class Session:
                 Notice(f"{error}: its labels are kept, and learned from no more", "error")
             )
             return
+        reach("update:learned")
         self._journal.record_update(stats, ids)
         self._operator.notify(Updated(stats))
         self._save(engine)
@@ -262,6 +273,7 @@ class Session:
     def _raise_background_errors(self) -> None:
         if self._training is not None and self._training.done():
             self._finish_training()
+            self._train_if_full()  # a resume may have found two batches
 
     def _save(self, engine: Engine) -> None:
         """Writes a checkpoint of the current version unless it is there (engine's thread)."""
@@ -276,7 +288,7 @@ class Session:
         self._operator.notify(Saved(engine.version))
 
     def _restore(self, engine: Engine) -> None:
-        """Newest intact checkpoint, then the journal's updates after it, made again."""
+        """Newest intact checkpoint, then the journal's updates after it, made again and saved."""
         last = self._journal.last_update()
         self._checkpoints.discard_after(last)
         found = self._checkpoints.newest_intact(
@@ -286,11 +298,16 @@ class Session:
         )
         if found is not None:
             engine.load(found[1])
+        reach("resume:loaded")
+        before = engine.version
         recorded: dict[int, UpdateStats] = {s.number: s for s in self._journal.updates()}
         for number in range(engine.version + 1, last + 1):
+            if self._operator.leaving:
+                break
             self._operator.notify(Notice(f"making update {number} again from the journal"))
             batch = self._journal.update_batch(number)
             stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch])
+            reach("resume:remade")
             if stats.digest != recorded[number].digest:
                 self._operator.notify(
                     Notice(
@@ -299,6 +316,8 @@ class Session:
                         "warning",
                     )
                 )
+        if engine.version > before:  # the next start shall not have to make them once more
+            self._save(engine)
 
 
 def oldest_batch(pending: Sequence[JudgedGroup], size: int) -> list[JudgedGroup]:

@@ -82,6 +82,7 @@ class Scripted:
     """Says what the script says; what it heard is kept."""
 
     name = "op"
+    leaving = False
 
     def __init__(self, script: Iterable[Line]) -> None:
         self._script = iter(script)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from hitl.assemble import Opened, config_of, create_run, opened, prompts_of
 from hitl.config.commands import Simulate
+from hitl.departure import leaving_by_signal
 from hitl.language import with_language
 from hitl.models import resolve
 from hitl.records import Prompt
@@ -43,7 +45,11 @@ def simulate(command: Simulate) -> int:
     with opened(run_dir, operator, ahead=0) as run:
         before = _portrait(run, command, gold)
         operator.labels_left = command.labels - run.journal.totals().labels
-        run.session.run()
+        with leaving_by_signal(operator.leave) as departure:
+            run.session.run()
+        if departure.exit_code is not None:
+            print(f"run {name} is saved: the same command continues it", file=sys.stderr)
+            return departure.exit_code
         after = _portrait(run, command, gold)
         figures = _figures(run, before, after, time.monotonic() - started)
     figures = {"run": name, **figures}

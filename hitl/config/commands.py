@@ -33,6 +33,12 @@ class Resume:
 
     run: Annotated[str | None, tyro.conf.Positional] = None
     """Name of the run. Default: the newest."""
+    at: int | None = None
+    """Go back to this update, 0 is the base policy, and on from there: the judgements after it
+    stay in the journal, but are not learned from any more."""
+    device: str | None = None
+    """Where the policy lives this once: auto, cpu, cuda, cuda:1 … Default: as the run says. On
+    another device the last digits differ."""
     plain: bool = False
     """Line mode: scores from standard input, one line a group."""
     root: str = "checkpoints"
@@ -55,6 +61,9 @@ class Replay:
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Name of the run."""
+    device: str | None = None
+    """Where the updates are made: auto, cpu, cuda, cuda:1 … Default: as the run says. On another
+    device the last digits differ."""
     repair: bool = False
     """Put the policy that was made again in place of the run's checkpoints."""
     json: bool = False

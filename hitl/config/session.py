@@ -51,6 +51,9 @@ class SessionConfig:
     threads: int | None = None
     """CPU threads of the policy; a run repeats bit for bit with the same number. Default: the
     processors of the machine it begins on."""
+    trust_remote_code: bool = False
+    """Run the Python code that comes with the policy, where it asks for that. Such code can do
+    whatever you can."""
     seed: int = 1
     """Seed of everything random in the run."""
     operator_name: str = "operator"

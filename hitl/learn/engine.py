@@ -14,6 +14,7 @@ from hitl.config.ppo import PPOConfig
 from hitl.config.session import SessionConfig
 from hitl.engine import UpdateRefusedError
 from hitl.errors import HitlError
+from hitl.faultpoints import reach
 from hitl.learn import ppo, state
 from hitl.learn.keyed import generator, seed_of
 from hitl.learn.moments import Moments
@@ -56,7 +57,8 @@ class LocalEngine:
         device = pick_device(config.device)
         if config.threads is not None and device.type == "cpu":
             torch.set_num_threads(config.threads)  # the order of sums, and so the last bits
-        loaded = _load(source, device)
+        trusted = config.trust_remote_code
+        loaded = _load(source, device, trusted)
         self._codec = loaded.codec
         if config.max_new_tokens >= self._codec.context:
             raise HitlError(
@@ -66,7 +68,7 @@ class LocalEngine:
         seed = seed_of(config.seed, "value head")
         self._policy = Policy(loaded.model, seed).to(device)
         on_progress("load", 1, 2)
-        self._reference = Policy(_load(source, device).model, seed).to(device)
+        self._reference = Policy(_load(source, device, trusted).model, seed).to(device)
         self._reference.requires_grad_(False)
         self._optimizer = torch.optim.Adam(
             self._policy.parameters(),
@@ -237,7 +239,7 @@ class LocalEngine:
                 len(rollout.ids),
                 generator=generator(self._config.seed, "order", number, epoch),
             ),
-            lambda done, total: self._progress("update", done, total),
+            self._passed,
         )
         outcome = result.outcome
         stats = UpdateStats(
@@ -258,6 +260,10 @@ class LocalEngine:
             notices=tuple(self._notices(batch, rollout, outcome)),
         )
         return stats, self._moments_after(batch), result.kl_coef
+
+    def _passed(self, done: int, total: int) -> None:
+        reach("update:learning")
+        self._progress("update", done, total)
 
     def _notices(
         self, batch: Sequence[LabelledGroup], rollout: Rollout, outcome: ppo.Outcome
@@ -328,10 +334,15 @@ def _idle(number: int, rollout: Rollout, kl_coef: float, notice: str) -> UpdateS
     )  # fmt: skip
 
 
-def _load(source: Path | str, device: torch.device) -> Loaded:
+def _load(source: Path | str, device: torch.device, trust_remote_code: bool) -> Loaded:
     try:
-        return load_model(source, device)
+        return load_model(source, device, trust_remote_code=trust_remote_code)
     except (OSError, ValueError) as error:
+        if "trust_remote_code" in str(error):  # of the hub: a folder was looked at before
+            raise HitlError(
+                f"the policy {str(source)!r} asks to run code of its own, which can do whatever "
+                "you can: read it, and add --trust-remote-code if you trust it"
+            ) from error
         raise HitlError(
             f"the policy {str(source)!r} could not be loaded ({_first_line(error)}): "
             "use --policy tiny-zh, --policy tiny-en, or a local folder"

@@ -60,17 +60,23 @@ class Loaded:
     codec: Codec
 
 
-def load_model(source: Path | str, device: torch.device) -> Loaded:
-    """Loads a causal LM and its tokenizer in fp32, from safetensors only.
+def load_model(
+    source: Path | str, device: torch.device, *, trust_remote_code: bool = False
+) -> Loaded:
+    """Loads a causal LM and its tokenizer in fp32, from safetensors only. Code that comes with it
+    is run only if that is trusted.
 
     Raises OSError when there is nothing to load, ValueError when it is no language model.
     """
     quiet()
     source = located(source)
     model = AutoModelForCausalLM.from_pretrained(
-        source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+        source,
+        dtype=torch.float32,
+        use_safetensors=True,
+        trust_remote_code=trust_remote_code,
     )
-    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
     model.to(device)  # type: ignore[arg-type]  # transformers' wrapper hides Module.to
     model.train(False)
     return Loaded(model, codec_for(tokenizer, model.config))
