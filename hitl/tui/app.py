@@ -20,7 +20,8 @@ from hitl.config.session import SessionConfig
 from hitl.records import UpdateStats
 from hitl.tui.messages import DeskCame, Happened, SessionEnded
 from hitl.tui.operator import TuiOperator
-from hitl.tui.screens.judging import JudgingScreen, SessionInfo
+from hitl.tui.screens.frame import SessionInfo
+from hitl.tui.screens.judging import JudgingScreen
 from hitl.tui.screens.rank import RankScreen
 from hitl.tui.screens.runs import Choice, Leave, NewRun, ResumeRun, RunsScreen, Summary
 from hitl.tui.screens.score import ScoreScreen

@@ -97,7 +97,7 @@ class ScoreScreen(JudgingScreen):
         if sheet.send:
             self._commit()
         elif sheet.complete != before.complete:
-            self._show_hints()
+            self.show_hints()
 
     def _commit(self) -> None:
         """Sends the group; if the session is away saving, it goes when the session is back."""
