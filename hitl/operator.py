@@ -10,14 +10,49 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from hitl.records import Group, Judgement, Mode, UpdateStats
+from hitl.records import Edit, Group, Judgement, Mode, Ranking, Scores, UpdateStats
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A half-judged group: what was entered so far, one string a completion ("" is none yet)."""
+    """A half-judged group: what was entered so far."""
 
     entries: tuple[str, ...]
+    """One a completion; "" is none yet. A score, or a rank from 1."""
+    edit: str = ""
+    """The operator's own text; "" is none."""
+    note: str = ""
+    flag: bool = False
+
+    @classmethod
+    def of(cls, judgement: Judgement, size: int) -> Draft:
+        """What had been entered for a group of `size` when it was judged so."""
+        verdict, edit = judgement.verdict, ""
+        if isinstance(verdict, Edit):
+            edit, given = verdict.text, verdict.rest
+        else:
+            given = verdict if isinstance(verdict, Scores | Ranking) else None
+        match given:
+            case Scores(values):
+                entries = tuple("" if v is None else f"{v:g}" for v in values)
+            case Ranking(ranks):
+                entries = tuple("" if r is None else str(r) for r in ranks)
+            case None:
+                entries = ("",) * size
+        return cls(entries, edit, judgement.note, judgement.flag)
+
+    @classmethod
+    def read(cls, strings: tuple[str, ...], size: int) -> Draft:
+        """The inverse of `strings`, for a group of `size`."""
+        entries = strings[:size] + ("",) * (size - len(strings))
+        edit, note, flag = (*strings[size:], "", "", "")[:3]
+        return cls(entries, edit, note, bool(flag))
+
+    @property
+    def strings(self) -> tuple[str, ...]:
+        """As the journal keeps a draft: the entries, then edit, note and flag, if there are any."""
+        more = (self.edit, self.note, "flag" if self.flag else "")
+        return (*self.entries, *more) if any(more) else self.entries
 
 
 @dataclass(frozen=True, slots=True)

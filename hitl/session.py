@@ -33,7 +33,7 @@ from hitl.operator import (
     Updated,
     Waiting,
 )
-from hitl.records import Group, JudgedGroup, Judgement, Mode, Prompt, Scores, UpdateStats
+from hitl.records import Group, JudgedGroup, Judgement, Mode, Prompt, UpdateStats
 from hitl.rewards import labelled, rewards_of
 
 
@@ -155,6 +155,7 @@ class Session:
     def _desk(self, group: Group) -> Desk:
         self._shown.add(group.key)
         draft = self._journal.draft(group.key)
+        size = len(group.completions)
         return Desk(
             group=group,
             mode=Mode(self._config.mode),
@@ -162,14 +163,14 @@ class Session:
             batch_labels=self._waiting_labels(),
             batch_size=self._config.batch_size,
             ready=len(self._ready),
-            draft=Draft(draft) if draft is not None else None,
-            save_draft=lambda draft: self._save_draft(group, draft.entries),
+            draft=Draft.read(draft, size) if draft is not None else None,
+            save_draft=lambda draft: self._save_draft(group, draft),
         )
 
-    def _save_draft(self, group: Group, entries: tuple[str, ...]) -> None:
+    def _save_draft(self, group: Group, draft: Draft) -> None:
         """A convenience, not worth a session: a full disk shows when the judgement is kept."""
         with contextlib.suppress(JournalError):
-            self._journal.save_draft(group.key, entries)
+            self._journal.save_draft(group.key, draft.strings)
 
     def _keep(self, group: Group, judgement: Judgement) -> bool:
         """Journal first, acknowledge after. A journal that cannot be written loses nothing but
@@ -199,9 +200,7 @@ class Session:
         except JournalError as error:
             self._operator.notify(Notice(str(error), "error"))
             return
-        if isinstance(verdict := last.judgement.verdict, Scores):
-            entries = tuple("" if v is None else f"{v:g}" for v in verdict.values)
-            self._save_draft(last.group, entries)
+        self._save_draft(last.group, Draft.of(last.judgement, len(last.group.completions)))
         self._put_back(last.group)
         self._operator.notify(Undone(last.judgement, self._waiting_labels()))
 

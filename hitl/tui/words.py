@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hitl.records import Ranking, Scores, Skip, Verdict
+from hitl.records import Edit, Ranking, Rejected, Scores, Skip, Verdict
 
 
 def describe(verdict: Verdict, shown: Sequence[int]) -> str:
@@ -20,10 +20,13 @@ def describe(verdict: Verdict, shown: Sequence[int]) -> str:
                 if (rank := ranks[i]) is not None:
                     places.setdefault(rank, []).append(str(place + 1))
             return " > ".join(" = ".join(places[rank]) for rank in sorted(places))
+        case Edit(_, rest, of):
+            edited = "" if of is None else f" {(list(shown).index(of) if shown else of) + 1}"
+            return f"edited{edited}" + ("" if rest is None else f", {describe(rest, shown)}")
+        case Rejected(count):
+            return "both bad" if count == 2 else "all bad"
         case Skip():
             return "skipped"
-        case _:
-            return "edited"
 
 
 def is_han(text: str) -> bool:
