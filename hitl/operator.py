@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from hitl.records import Edit, Group, Judgement, Mode, Ranking, Scores, UpdateStats
+from hitl.records import Edit, Group, Inspection, Judgement, Mode, Ranking, Scores, UpdateStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,9 @@ class Desk:
     """What was entered before the program stopped or the judgement was undone."""
     save_draft: Callable[[Draft], None]
     """Keeps the entries so far; cheap enough for every key."""
+    inspect: Callable[[], None] = lambda: None
+    """Asks for the group's tokens; returns at once. They come as `Inspected`, after what the engine
+    has in hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,13 @@ class Resample:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnPrompt:
+    """Sample this prompt next; the group that lay there comes after it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Save:
     """Write a checkpoint now."""
 
@@ -94,7 +104,7 @@ class Quit:
     """Save and leave."""
 
 
-Reply = Judgement | Undo | Resample | Save | Quit
+Reply = Judgement | Undo | Resample | OwnPrompt | Save | Quit
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +155,14 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
+class Inspected:
+    """The tokens of a group, as `Desk.inspect` asked."""
+
+    group: tuple[int, int]
+    tokens: Inspection
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something to know, in plain words. `level` is "info", "warning" or "error"."""
 
@@ -152,7 +170,7 @@ class Notice:
     level: str = "info"
 
 
-Event = Waiting | Progress | Judged | Undone | Updated | Saved | Notice
+Event = Waiting | Progress | Judged | Undone | Updated | Saved | Inspected | Notice
 
 
 class Operator(Protocol):

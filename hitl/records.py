@@ -66,6 +66,20 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenView:
+    """A token as a person can read it."""
+
+    text: str
+    """Its piece of the completion; the end token's own name."""
+    ref_logp: float
+    """log p under the reference, nats."""
+
+
+Inspection = tuple[tuple[TokenView, ...], ...]
+"""One entry a completion of a group, one `TokenView` a token."""
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """One score a completion, in the order of the group; None where a completion is left out."""
 

@@ -21,9 +21,11 @@ from hitl.journal import Journal, JournalError
 from hitl.operator import (
     Desk,
     Draft,
+    Inspected,
     Judged,
     Notice,
     Operator,
+    OwnPrompt,
     Quit,
     Resample,
     Save,
@@ -62,6 +64,7 @@ class Session:
         self._lock = threading.Lock()  # guards _ready: the engine's thread refreshes it
         self._ready: deque[Group] = deque()
         self._sampling: deque[Future[None]] = deque()
+        self._looks: deque[Future[None]] = deque()
         self._training: Future[None] | None = None
         self._in_training: tuple[JudgedGroup, ...] = ()
         self._shown: set[tuple[int, int]] = set()
@@ -91,6 +94,10 @@ class Session:
                 self._undo(group)
             case Resample():
                 self._resample(group)
+            case OwnPrompt(text):
+                self._put_back(group)
+                self._sample_next(Prompt(text, self._next_number))
+                self._next_number += 1
             case Save():
                 self._put_back(group)
                 self._engine.submit(self._save)
@@ -165,7 +172,16 @@ class Session:
             ready=len(self._ready),
             draft=Draft.read(draft, size) if draft is not None else None,
             save_draft=lambda draft: self._save_draft(group, draft),
+            inspect=lambda: self._inspect(group),
         )
+
+    def _inspect(self, group: Group) -> None:
+        """Looks at a group's tokens in the engine's thread; called from the operator's."""
+
+        def look(engine: Engine) -> None:
+            self._operator.notify(Inspected(group.key, engine.inspect(group)))
+
+        self._looks.append(self._engine.submit(look))
 
     def _save_draft(self, group: Group, draft: Draft) -> None:
         """A convenience, not worth a session: a full disk shows when the judgement is kept."""
@@ -208,7 +224,11 @@ class Session:
         """Other completions of the same prompt; what was on screen stays in the journal."""
         self._journal.drop_group(group.key, "resampled")
         prompt = group.prompt
-        self._request(Prompt(prompt.text, prompt.number, prompt.attempt + 1), first=True)
+        self._sample_next(Prompt(prompt.text, prompt.number, prompt.attempt + 1))
+
+    def _sample_next(self, prompt: Prompt) -> None:
+        """Has a prompt sampled before any other is shown."""
+        self._request(prompt, first=True)
         self._operator.notify(Waiting("sample"))
         for future in self._sampling:  # the new group goes to the front: wait for it
             future.result()
@@ -259,6 +279,8 @@ class Session:
         self._training, self._in_training = None, ()
 
     def _raise_background_errors(self) -> None:
+        while self._looks and self._looks[0].done():
+            self._looks.popleft().result()
         if self._training is not None and self._training.done():
             self._finish_training()
 

@@ -22,6 +22,7 @@ from hitl.tui.messages import DeskCame, Happened, SessionEnded
 from hitl.tui.operator import TuiOperator
 from hitl.tui.screens.frame import SessionInfo
 from hitl.tui.screens.judging import JudgingScreen
+from hitl.tui.screens.pair import PairScreen
 from hitl.tui.screens.rank import RankScreen
 from hitl.tui.screens.runs import Choice, Leave, NewRun, ResumeRun, RunsScreen, Summary
 from hitl.tui.screens.score import ScoreScreen
@@ -62,8 +63,12 @@ class HitlApp(App[Choice]):
         "widgets/card.tcss",
         "widgets/status.tcss",
         "widgets/prompt.tcss",
+        "widgets/entry.tcss",
         "screens/judging.tcss",
         "screens/score.tcss",
+        "screens/pair.tcss",
+        "screens/entry.tcss",
+        "screens/tokens.tcss",
         "screens/runs.tcss",
         "screens/help.tcss",
     ]
@@ -122,7 +127,7 @@ class HitlApp(App[Choice]):
     def _open(self, plan: SessionPlan) -> None:
         operator = TuiOperator(plan.info.config.operator_name, self.post_message)
         self._operator = operator
-        kind = RankScreen if plan.info.config.mode != "score" else ScoreScreen
+        kind = {"score": ScoreScreen, "rank": RankScreen, "pair": PairScreen}[plan.info.config.mode]
         self._judging = kind(plan.info, operator.reply, self._clock)
         self.push_screen(self._judging)
         self._thread = threading.Thread(

@@ -115,6 +115,11 @@ class Heard:
         a_minute = f"{60 * labels / seconds:.0f} labels/min · " if seconds > 0 else ""
         return f"{a_minute}{total} labels"
 
+    @property
+    def doing(self) -> str:
+        """What the engine does, "" for nothing."""
+        return self._status.stage
+
     def _progress(self, stage: str, done: int, total: int) -> None:
         if total > 0 and done >= total:
             if self._status.stage in ("", stage):

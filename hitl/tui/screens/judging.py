@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -39,6 +40,16 @@ from hitl.tui.widgets.prompt import PromptLine
 from hitl.tui.words import is_han
 
 
+@dataclass(frozen=True, slots=True)
+class Remarks:
+    """What was said of the group beside the entries."""
+
+    edit: str = ""
+    """The own text as far as it is written."""
+    note: str = ""
+    flag: bool = False
+
+
 class JudgingScreen(Frame):
     """A group and what can be done about it. Subclasses own the entries: see the hooks at the
     end."""
@@ -63,6 +74,7 @@ class JudgingScreen(Frame):
         """Sent, and not yet known to be kept."""
         self._came = 0.0
         self.keys = ""
+        self.remarks = Remarks()
         self._save_asked = False
         self._quitting = False
 
@@ -91,6 +103,9 @@ class JudgingScreen(Frame):
             cards[place].show(completion.text, len(completion.token_ids), completion.finished)
         for card in cards:
             card.display = card.place < len(desk.shown)
+        was = desk.draft
+        self.remarks = Remarks() if was is None else Remarks(was.edit, was.note, was.flag)
+        self._show_remarks()
         self.take(desk)
         self.show_hints()
         self.call_after_refresh(self.size_cards)
@@ -122,18 +137,35 @@ class JudgingScreen(Frame):
         """Keeps the raw key for the judgement."""
         self.keys += raw
 
-    def draft(self, entries: tuple[str, ...]) -> None:
-        """Keeps the entries (by place) where a crash cannot take them."""
+    def draft(self) -> None:
+        """Keeps entries and remarks where a crash cannot take them."""
         if self.desk is None:
             return
         by_completion = [""] * len(self.desk.group.completions)
-        for index, entry in zip(self.desk.shown, entries, strict=False):
+        for index, entry in zip(self.desk.shown, self.entries(), strict=False):
             by_completion[index] = entry
-        self.desk.save_draft(Draft(tuple(by_completion)))
+        remarks = self.remarks
+        self.desk.save_draft(Draft(tuple(by_completion), remarks.edit, remarks.note, remarks.flag))
+
+    def remark(
+        self, *, edit: str | None = None, note: str | None = None, flag: bool | None = None
+    ) -> None:
+        """Changes what is given, and keeps it with the draft."""
+        was = self.remarks
+        self.remarks = Remarks(
+            was.edit if edit is None else edit,
+            was.note if note is None else note,
+            was.flag if flag is None else flag,
+        )
+        self._show_remarks()
+        self.draft()
+
+    def _show_remarks(self) -> None:
+        self.query_one(PromptLine).mark(self.remarks.note, self.remarks.flag)
 
     def judge(self, verdict: Verdict) -> bool:
         """Sends the judgement; False while the session has yet to come back for it."""
-        if self.desk is None or not self._asked:
+        if self.desk is None or not self.asked:
             return False
         self._judged = Judgement(
             group=self.desk.group.key,
@@ -143,6 +175,8 @@ class JudgingScreen(Frame):
             seconds=round(self._clock() - self._came, 2),
             keys=self.keys,
             shown=self.desk.shown,
+            note=self.remarks.note,
+            flag=self.remarks.flag,
         )
         self.set_class(True, "-kept")
         self.say(own(("keeping …", "$frame-text")))
@@ -162,7 +196,7 @@ class JudgingScreen(Frame):
         self._send(reply)
 
     @property
-    def _asked(self) -> bool:
+    def asked(self) -> bool:
         """The session waits for a reply to the desk that is on the cards."""
         return self._replies < self._desks
 
@@ -183,7 +217,7 @@ class JudgingScreen(Frame):
 
     def action_resample(self) -> None:
         if self.may_enter():
-            if not self._asked:
+            if not self.asked:
                 self.refuse("saving: press r again in a moment")
                 return
             self.say(own(("other completions of the same prompt …", "$frame-text")))
@@ -238,6 +272,10 @@ class JudgingScreen(Frame):
 
     def came_again(self) -> None:
         """The same group with the entries it has; the session listens again."""
+
+    def entries(self) -> tuple[str, ...]:
+        """What was entered so far, by place."""
+        raise NotImplementedError
 
     def untouched(self) -> bool:
         """Whether nothing was entered for the group."""
