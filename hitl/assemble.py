@@ -97,8 +97,11 @@ class Opened:
 
 
 @contextlib.contextmanager
-def opened(run_dir: RunDir, operator: Operator, *, ahead: int) -> Iterator[Opened]:
-    """Holds the run's lock, journal and engine. `ahead` is how many groups are sampled ahead."""
+def opened(
+    run_dir: RunDir, operator: Operator, *, ahead: int, shuffle: bool = False
+) -> Iterator[Opened]:
+    """Holds the run's lock, journal and engine. `ahead` is how many groups are sampled ahead;
+    `shuffle` mixes the places of a group's completions."""
     config = config_of(run_dir)
     texts = prompts_of(config)
     with RunLock(run_dir.path), Journal.open(run_dir.journal_path) as journal:
@@ -113,13 +116,14 @@ def opened(run_dir: RunDir, operator: Operator, *, ahead: int) -> Iterator[Opene
                 lambda number: draw(texts, config.seed, number),
                 operator,
                 ahead,
+                shuffle=shuffle,
             )
             yield Opened(config, journal, checkpoints, engine, session)
         finally:
             engine.close()
 
 
-def run(run_dir: RunDir, operator: Operator, *, ahead: int) -> None:
+def run(run_dir: RunDir, operator: Operator, *, ahead: int, shuffle: bool = False) -> None:
     """One sitting of the operator at the run."""
-    with opened(run_dir, operator, ahead=ahead) as this:
+    with opened(run_dir, operator, ahead=ahead, shuffle=shuffle) as this:
         this.session.run()

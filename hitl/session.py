@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -51,9 +52,12 @@ class Session:
         prompt: Callable[[int], Prompt],
         operator: Operator,
         ahead: int,
+        *,
+        shuffle: bool = False,
     ) -> None:
         """`prompt(number)` is the prompt of the run's group `number`, from 1; `ahead` groups are
-        sampled while one is judged."""
+        sampled while one is judged; `shuffle` mixes their places on the screen, so that none gains
+        by its place."""
         self._config = config
         self._journal = journal
         self._checkpoints = checkpoints
@@ -61,6 +65,7 @@ class Session:
         self._prompt = prompt
         self._operator = operator
         self._ahead = ahead
+        self._shuffle = shuffle
         self._lock = threading.Lock()  # guards _ready: the engine's thread refreshes it
         self._ready: deque[Group] = deque()
         self._sampling: deque[Future[None]] = deque()
@@ -166,7 +171,7 @@ class Session:
         return Desk(
             group=group,
             mode=Mode(self._config.mode),
-            shown=tuple(range(len(group.completions))),
+            shown=display_order(self._config.seed, group) if self._shuffle else tuple(range(size)),
             batch_labels=self._waiting_labels(),
             batch_size=self._config.batch_size,
             ready=len(self._ready),
@@ -320,6 +325,17 @@ class Session:
                         "warning",
                     )
                 )
+
+
+def display_order(seed: int, group: Group) -> tuple[int, ...]:
+    """Completion index in each place, (k,): keyed by run and group, so that a group which comes
+    again lies as it lay."""
+
+    def chance(index: int) -> bytes:
+        keyed = f"{seed} shown {group.key} {index}".encode()
+        return hashlib.blake2b(keyed, digest_size=8).digest()
+
+    return tuple(sorted(range(len(group.completions)), key=chance))
 
 
 def oldest_batch(pending: Sequence[JudgedGroup], size: int) -> list[JudgedGroup]:

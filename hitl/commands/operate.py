@@ -30,8 +30,9 @@ def operate(run_dir: RunDir, *, plain: bool) -> int:
         scale = Scale.parse(config.scale)
         operator = PlainOperator(config.operator_name, scale, sys.stdin, sys.stdout)
         # Nobody is kept waiting at a pipe, so nothing is done ahead: the same input gives the
-        # same run.
-        run(run_dir, operator, ahead=config.ahead if has_terminal() else 0)
+        # same run. And what is piped in names completions as they were sampled.
+        person = has_terminal()
+        run(run_dir, operator, ahead=config.ahead if person else 0, shuffle=person)
         print(f"run {run_dir.name} is saved: hitl resume {run_dir.name}", file=sys.stderr)
         return 0
     from hitl.tui.app import run_session
@@ -62,4 +63,4 @@ def plan_of(run_dir: RunDir) -> SessionPlan:
 
 
 def _starter(run_dir: RunDir, ahead: int) -> Callable[[Operator], None]:
-    return lambda operator: run(run_dir, operator, ahead=ahead)
+    return lambda operator: run(run_dir, operator, ahead=ahead, shuffle=True)

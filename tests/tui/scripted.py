@@ -152,7 +152,9 @@ class ScriptedSession:
                     else:
                         operator.notify(Notice("already trained: nothing to undo", "warning"))
                 case OwnPrompt(text):
-                    own = group(100 + place, [f"{text} {n}" for n in range(len(g.completions))], text)
+                    own = group(
+                        100 + place, [f"{text} {n}" for n in range(len(g.completions))], text
+                    )
                     self.groups = [*self.groups[:place], own, *self.groups[place:]]
                 case Resample():
                     attempts[place] = attempts.get(place, 0) + 1
