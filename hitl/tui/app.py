@@ -26,7 +26,7 @@ from hitl.tui.screens.pair import PairScreen
 from hitl.tui.screens.rank import RankScreen
 from hitl.tui.screens.runs import Choice, Leave, NewRun, ResumeRun, RunsScreen, Summary
 from hitl.tui.screens.score import ScoreScreen
-from hitl.tui.terminal import abandon, lost, quiet_stderr
+from hitl.tui.terminal import abandon, drawing, lost
 from hitl.tui.theme import CALM
 
 __all__ = [
@@ -234,7 +234,8 @@ def run_session(
 
 def pick_run(runs: Sequence[Summary]) -> Choice:
     """Asks which run to resume, or for a new one."""
-    return HitlApp(runs=runs).run() or Leave()
+    with drawing(None):
+        return HitlApp(runs=runs).run() or Leave()
 
 
 def pick_and_run(
@@ -250,7 +251,7 @@ def pick_and_run(
 
 
 def _run(app: HitlApp, log: Path | None) -> int:
-    with quiet_stderr(log):
+    with drawing(log):
         try:
             app.run()
         finally:
