@@ -161,7 +161,7 @@ def _leg(
     """The run from where it is to `labels` labels, and what the policy writes then."""
     config = SessionConfig.from_json(run_dir.config()["options"])
     operator = SimulatedOperator(judge, Scale.parse(config.scale), command.noise, config.seed, 0)
-    with opened(run_dir, operator, ahead=0) as this:
+    with opened(run_dir, operator) as this:
         operator.labels_left = labels - this.journal.totals().labels
         this.session.run()
         texts = prompts_of(config)

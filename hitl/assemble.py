@@ -71,22 +71,30 @@ def prompts_of(config: SessionConfig) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Sitting:
-    """What is asked for this once, and is no option of the run."""
+class Opening:
+    """How a run is opened this time; none of it is an option of the run."""
 
+    ahead: int = 0
+    """Groups sampled ahead while one is judged; 0 waits for each."""
+    shuffle: bool = False
+    """Mix the places of a group's completions."""
     device: str | None = None
     """Where the policy lives, in place of the run's own device."""
     at: int | None = None
     """The update to go back to; what came after it is left behind."""
 
 
-def config_of(run: RunDir, sitting: Sitting | None = None) -> SessionConfig:
-    """The options a run was made with, but for what this sitting asks."""
+AS_IT_IS = Opening()
+"""Nothing ahead, nothing mixed: the same judgements make the same run."""
+
+
+def config_of(run: RunDir, opening: Opening = AS_IT_IS) -> SessionConfig:
+    """The options a run was made with, but for what is asked this time."""
     options: dict[str, Any] = run.config()["options"]
     config = SessionConfig.from_json(options)
-    if sitting is None or sitting.device is None:
+    if opening.device is None:
         return config
-    return dataclasses.replace(config, device=sitting.device)
+    return dataclasses.replace(config, device=opening.device)
 
 
 def make_engine(config: SessionConfig, root: Path, operator: Operator) -> EngineThread:
@@ -119,14 +127,12 @@ class Opened:
 
 
 @contextlib.contextmanager
-def opened(
-    run_dir: RunDir, operator: Operator, *, ahead: int, sitting: Sitting | None = None
-) -> Iterator[Opened]:
-    """Holds the run's lock, journal and engine. `ahead` is how many groups are sampled ahead.
+def opened(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> Iterator[Opened]:
+    """Holds the run's lock, journal and engine.
 
     Raises UsageError when there is no update to go back to; nothing is changed then.
     """
-    config = config_of(run_dir, sitting)
+    config = config_of(run_dir, opening)
     texts = prompts_of(config)
     with (
         RunLock(run_dir.path),
@@ -134,8 +140,8 @@ def opened(
         Journal.open(run_dir.journal_path) as journal,
     ):
         checkpoints = Checkpoints(run_dir.steps, config.keep)
-        if sitting is not None and sitting.at is not None:
-            go_back(journal, checkpoints, sitting.at)
+        if opening.at is not None:
+            go_back(journal, checkpoints, opening.at)
         engine = make_engine(config, run_dir.path.parent, operator)
         try:
             _compare_base(run_dir, config, journal, engine, operator)
@@ -146,16 +152,17 @@ def opened(
                 engine,
                 lambda number: draw(texts, config.seed, number),
                 operator,
-                ahead,
+                opening.ahead,
+                shuffle=opening.shuffle,
             )
             yield Opened(config, journal, checkpoints, engine, session)
         finally:
             engine.close()
 
 
-def run(run_dir: RunDir, operator: Operator, *, ahead: int, sitting: Sitting | None = None) -> None:
-    """One sitting of the operator at the run."""
-    with opened(run_dir, operator, ahead=ahead, sitting=sitting) as this:
+def run(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> None:
+    """The operator's session, until they leave."""
+    with opened(run_dir, operator, opening) as this:
         this.session.run()
 
 

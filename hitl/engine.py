@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from hitl.errors import HitlError
 from hitl.manifest import Manifest
-from hitl.records import Group, LabelledGroup, Prompt, UpdateStats
+from hitl.records import Group, Inspection, LabelledGroup, Prompt, UpdateStats
 
 T = TypeVar("T")
 
@@ -46,6 +46,9 @@ class Engine(Protocol):
 
     def sequence_kl(self, groups: Sequence[Group]) -> float:
         """Mean KL of the groups' completions to the reference, nats a sequence."""
+
+    def inspect(self, group: Group) -> Inspection:
+        """The tokens of each completion, with their log-probability under the reference."""
 
     def save(self, directory: Path) -> Manifest:
         """Writes policy and trainer state into an existing empty folder."""

@@ -170,6 +170,10 @@ def in_group_order(verdict: Verdict, shown: Sequence[int]) -> Verdict:
             return Scores(_unshuffled(values, shown))
         case Ranking(ranks):
             return Ranking(_unshuffled(ranks, shown))
+        case Edit(text, rest, of):
+            given = None if rest is None else in_group_order(rest, shown)
+            assert given is None or isinstance(given, Scores | Ranking)
+            return Edit(text, given, None if of is None else shown[of])
         case _:
             return verdict
 

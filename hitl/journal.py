@@ -27,7 +27,16 @@ from hitl.journal_file import connect, connect_readonly, translated
 from hitl.journal_queries import Key
 from hitl.journal_rows import JournalError
 from hitl.journal_totals import Totals, read_totals
-from hitl.records import Group, JudgedGroup, Judgement, Ranking, Scores, UpdateStats
+from hitl.records import (
+    Edit,
+    Group,
+    JudgedGroup,
+    Judgement,
+    Ranking,
+    Rejected,
+    Scores,
+    UpdateStats,
+)
 
 __all__ = ["Entry", "Journal", "JournalError", "Totals"]
 
@@ -178,11 +187,16 @@ class Journal:
                 db.execute("SELECT count(*) FROM completions WHERE group_id = ?", (identity,))
             )
             match judgement.verdict:
-                case Scores(given) | Ranking(given) if len(given) != size:
-                    raise JournalError(
-                        f"group {judgement.group[0]} has {size} completions, "
-                        f"but {len(given)} were judged"
-                    )
+                case Scores(given) | Ranking(given) | Edit(rest=Scores(given) | Ranking(given)):
+                    judged = len(given)
+                case Rejected(count):
+                    judged = count
+                case _:
+                    judged = size
+            if judged != size:
+                raise JournalError(
+                    f"group {judgement.group[0]} has {size} completions, but {judged} were judged"
+                )
             cursor = db.execute(
                 f"INSERT INTO judgements (group_id, branch, {rows.JUDGEMENT_COLUMNS}, created) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -24,6 +24,7 @@ from hitl.records import (
     Mode,
     Prompt,
     Ranking,
+    Rejected,
     Scores,
     Skip,
     UpdateStats,
@@ -197,29 +198,49 @@ def _completion_row(group: Group, completion: Completion) -> Row:
 
 def _verdict_json(verdict: Verdict) -> str:
     match verdict:
+        case Edit(text, rest, of):
+            data: dict[str, Any] = {"edit": text}
+            if rest is not None:
+                data |= _opinion(rest)
+            return _json(data | ({} if of is None else {"of": of}))
+        case Rejected(count):
+            return _json({"rejected": count})
+        case Skip():
+            return _json({"skip": True})
+        case _:
+            return _json(_opinion(verdict))
+
+
+def _opinion(verdict: Scores | Ranking) -> dict[str, Any]:
+    match verdict:
         case Scores(values):
             if not all(value is None or math.isfinite(value) for value in values):
                 raise JournalError(f"a score must be a finite number, and one of {values} is not")
-            return _json({"scores": list(values)})
+            return {"scores": list(values)}
         case Ranking(ranks):
-            return _json({"ranks": list(ranks)})
-        case Edit(text):
-            return _json({"edit": text})
-        case Skip():
-            return _json({"skip": True})
+            return {"ranks": list(ranks)}
 
 
 def _read_verdict(text: str) -> Verdict:
-    match json.loads(text):
+    match data := json.loads(text):
+        case {"edit": str(edited)}:
+            return Edit(edited, _read_opinion(data), data.get("of"))
+        case {"rejected": int(count)}:
+            return Rejected(count)
+        case {"skip": True}:
+            return Skip()
+    if (opinion := _read_opinion(data)) is not None:
+        return opinion
+    raise JournalError(f"the journal holds a verdict this version does not know: {text}")
+
+
+def _read_opinion(data: Any) -> Scores | Ranking | None:
+    match data:
         case {"scores": values}:
             return Scores(tuple(values))
         case {"ranks": ranks}:
             return Ranking(tuple(ranks))
-        case {"edit": str(edited)}:
-            return Edit(edited)
-        case {"skip": True}:
-            return Skip()
-    raise JournalError(f"the journal holds a verdict this version does not know: {text}")
+    return None
 
 
 def _json(data: Any) -> str:

@@ -10,14 +10,49 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from hitl.records import Group, Judgement, Mode, UpdateStats
+from hitl.records import Edit, Group, Inspection, Judgement, Mode, Ranking, Scores, UpdateStats
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A half-judged group: what was entered so far, one string a completion ("" is none yet)."""
+    """A half-judged group: what was entered so far."""
 
     entries: tuple[str, ...]
+    """One a completion; "" is none yet. A score, or a rank from 1."""
+    edit: str = ""
+    """The operator's own text; "" is none."""
+    note: str = ""
+    flag: bool = False
+
+    @classmethod
+    def of(cls, judgement: Judgement, size: int) -> Draft:
+        """What had been entered for a group of `size` when it was judged so."""
+        verdict, edit = judgement.verdict, ""
+        if isinstance(verdict, Edit):
+            edit, given = verdict.text, verdict.rest
+        else:
+            given = verdict if isinstance(verdict, Scores | Ranking) else None
+        match given:
+            case Scores(values):
+                entries = tuple("" if v is None else f"{v:g}" for v in values)
+            case Ranking(ranks):
+                entries = tuple("" if r is None else str(r) for r in ranks)
+            case None:
+                entries = ("",) * size
+        return cls(entries, edit, judgement.note, judgement.flag)
+
+    @classmethod
+    def read(cls, strings: tuple[str, ...], size: int) -> Draft:
+        """The inverse of `strings`, for a group of `size`."""
+        entries = strings[:size] + ("",) * (size - len(strings))
+        edit, note, flag = (*strings[size:], "", "", "")[:3]
+        return cls(entries, edit, note, bool(flag))
+
+    @property
+    def strings(self) -> tuple[str, ...]:
+        """As the journal keeps a draft: the entries, then edit, note and flag, if there are any."""
+        more = (self.edit, self.note, "flag" if self.flag else "")
+        return (*self.entries, *more) if any(more) else self.entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +72,9 @@ class Desk:
     """What was entered before the program stopped or the judgement was undone."""
     save_draft: Callable[[Draft], None]
     """Keeps the entries so far; cheap enough for every key."""
+    inspect: Callable[[], None] = lambda: None
+    """Asks for the group's tokens; returns at once. They come as `Inspected`, after what the engine
+    has in hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +88,13 @@ class Resample:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnPrompt:
+    """Sample this prompt next; the group that lay there comes after it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Save:
     """Write a checkpoint now."""
 
@@ -59,7 +104,7 @@ class Quit:
     """Save and leave."""
 
 
-Reply = Judgement | Undo | Resample | Save | Quit
+Reply = Judgement | Undo | Resample | OwnPrompt | Save | Quit
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +155,14 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
+class Inspected:
+    """The tokens of a group, as `Desk.inspect` asked."""
+
+    group: tuple[int, int]
+    tokens: Inspection
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something to know, in plain words. `level` is "info", "warning" or "error"."""
 
@@ -117,7 +170,7 @@ class Notice:
     level: str = "info"
 
 
-Event = Waiting | Progress | Judged | Undone | Updated | Saved | Notice
+Event = Waiting | Progress | Judged | Undone | Updated | Saved | Inspected | Notice
 
 
 class Operator(Protocol):

@@ -66,6 +66,20 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenView:
+    """A token as a person can read it."""
+
+    text: str
+    """Its piece of the completion; the end token's own name."""
+    ref_logp: float
+    """log p under the reference, nats."""
+
+
+Inspection = tuple[tuple[TokenView, ...], ...]
+"""One entry a completion of a group, one `TokenView` a token."""
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """One score a completion, in the order of the group; None where a completion is left out."""
 
@@ -84,6 +98,18 @@ class Edit:
     """The operator's own text; it becomes the best of its group."""
 
     text: str
+    rest: Scores | Ranking | None = None
+    """What was said of the sampled completions before; None when nothing was."""
+    of: int | None = None
+    """Index of the completion it was rewritten from; None when that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """None of the `count` completions will do: "both bad". An opinion, unlike a tie, which says
+    nothing of how good the two are, and unlike a skip."""
+
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +117,7 @@ class Skip:
     """Seen, and no opinion: nothing is learned from the group."""
 
 
-Verdict = Scores | Ranking | Edit | Skip
+Verdict = Scores | Ranking | Edit | Rejected | Skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +141,14 @@ class Judgement:
     def labels(self) -> int:
         """Completions with a usable judgement."""
         match self.verdict:
-            case Scores(values):
-                return sum(v is not None for v in values)
-            case Ranking(ranks):
-                return sum(r is not None for r in ranks)
+            case Scores(given) | Ranking(given):
+                return sum(value is not None for value in given)
+            case Edit(rest=Scores(given) | Ranking(given)):
+                return 1 + sum(value is not None for value in given)
             case Edit():
                 return 1
+            case Rejected(count):
+                return count
             case Skip():
                 return 0
 

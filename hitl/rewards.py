@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import math
 
-from hitl.records import Edit, Group, Judgement, LabelledGroup, Ranking, Scores
+from hitl.records import Edit, Group, Judgement, LabelledGroup, Ranking, Rejected, Scores
 
 EXCLUDED = math.nan
 """The reward of a completion nobody judged: it takes part in nothing."""
 
+LOST = -1.0
+"""The reward of the last of a ranking. A rejected completion gets the same: a pair that is "both
+bad" is two losers. Only a baseline that outlives the group can tell that from a tie, and the
+operator's running mean does (see `learn.advantages`)."""
+
 
 def rewards_of(judgement: Judgement, group_size: int) -> tuple[float, ...]:
     """One reward for each completion, (k,): scores as they are, rankings as centred mid-ranks in
-    [-1, 1], NaN where nothing was said."""
+    [-1, 1], -1 for what was rejected, NaN where nothing was said. With an edit a ranking goes on
+    behind it: the operator's own text has the first place."""
     match judgement.verdict:
-        case Scores(values):
+        case Scores(values) | Edit(rest=Scores(values)):
             return tuple(EXCLUDED if value is None else float(value) for value in values)
         case Ranking(ranks):
             return centred_ranks(ranks)
+        case Edit(rest=Ranking(ranks)):
+            return centred_ranks((0, *ranks))[1:]
+        case Rejected(count):
+            return (LOST,) * count
         case _:
             return (EXCLUDED,) * group_size
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -22,9 +23,11 @@ from hitl.journal import Journal, JournalError
 from hitl.operator import (
     Desk,
     Draft,
+    Inspected,
     Judged,
     Notice,
     Operator,
+    OwnPrompt,
     Quit,
     Resample,
     Save,
@@ -34,12 +37,12 @@ from hitl.operator import (
     Updated,
     Waiting,
 )
-from hitl.records import Group, JudgedGroup, Judgement, Mode, Prompt, Scores, UpdateStats
+from hitl.records import Group, JudgedGroup, Judgement, Mode, Prompt, UpdateStats
 from hitl.rewards import labelled, rewards_of
 
 
 class Session:
-    """One sitting of one operator at one run."""
+    """One operator's session at one run."""
 
     def __init__(
         self,
@@ -50,9 +53,12 @@ class Session:
         prompt: Callable[[int], Prompt],
         operator: Operator,
         ahead: int,
+        *,
+        shuffle: bool = False,
     ) -> None:
         """`prompt(number)` is the prompt of the run's group `number`, from 1; `ahead` groups are
-        sampled while one is judged."""
+        sampled while one is judged; `shuffle` mixes their places on the screen, so that none gains
+        by its place."""
         self._config = config
         self._journal = journal
         self._checkpoints = checkpoints
@@ -60,9 +66,11 @@ class Session:
         self._prompt = prompt
         self._operator = operator
         self._ahead = ahead
+        self._shuffle = shuffle
         self._lock = threading.Lock()  # guards _ready: the engine's thread refreshes it
         self._ready: deque[Group] = deque()
         self._sampling: deque[Future[None]] = deque()
+        self._looks: deque[Future[None]] = deque()
         self._training: Future[None] | None = None
         self._in_training: tuple[JudgedGroup, ...] = ()
         self._shown: set[tuple[int, int]] = set()
@@ -100,6 +108,10 @@ class Session:
                 self._undo(group)
             case Resample():
                 self._resample(group)
+            case OwnPrompt(text):
+                self._put_back(group)
+                self._sample_next(Prompt(text, self._next_number))
+                self._next_number += 1
             case Save():
                 self._put_back(group)
                 self._engine.submit(self._save)
@@ -164,21 +176,31 @@ class Session:
     def _desk(self, group: Group) -> Desk:
         self._shown.add(group.key)
         draft = self._journal.draft(group.key)
+        size = len(group.completions)
         return Desk(
             group=group,
             mode=Mode(self._config.mode),
-            shown=tuple(range(len(group.completions))),
+            shown=display_order(self._config.seed, group) if self._shuffle else tuple(range(size)),
             batch_labels=self._waiting_labels(),
             batch_size=self._config.batch_size,
             ready=len(self._ready),
-            draft=Draft(draft) if draft is not None else None,
-            save_draft=lambda draft: self._save_draft(group, draft.entries),
+            draft=Draft.read(draft, size) if draft is not None else None,
+            save_draft=lambda draft: self._save_draft(group, draft),
+            inspect=lambda: self._inspect(group),
         )
 
-    def _save_draft(self, group: Group, entries: tuple[str, ...]) -> None:
+    def _inspect(self, group: Group) -> None:
+        """Looks at a group's tokens in the engine's thread; called from the operator's."""
+
+        def look(engine: Engine) -> None:
+            self._operator.notify(Inspected(group.key, engine.inspect(group)))
+
+        self._looks.append(self._engine.submit(look))
+
+    def _save_draft(self, group: Group, draft: Draft) -> None:
         """A convenience, not worth a session: a full disk shows when the judgement is kept."""
         with contextlib.suppress(JournalError):
-            self._journal.save_draft(group.key, entries)
+            self._journal.save_draft(group.key, draft.strings)
 
     def _keep(self, group: Group, judgement: Judgement) -> bool:
         """Journal first, acknowledge after. A journal that cannot be written loses nothing but
@@ -208,9 +230,7 @@ class Session:
         except JournalError as error:
             self._operator.notify(Notice(str(error), "error"))
             return
-        if isinstance(verdict := last.judgement.verdict, Scores):
-            entries = tuple("" if v is None else f"{v:g}" for v in verdict.values)
-            self._save_draft(last.group, entries)
+        self._save_draft(last.group, Draft.of(last.judgement, len(last.group.completions)))
         self._put_back(last.group)
         self._operator.notify(Undone(last.judgement, self._waiting_labels()))
 
@@ -218,7 +238,11 @@ class Session:
         """Other completions of the same prompt; what was on screen stays in the journal."""
         self._journal.drop_group(group.key, "resampled")
         prompt = group.prompt
-        self._request(Prompt(prompt.text, prompt.number, prompt.attempt + 1), first=True)
+        self._sample_next(Prompt(prompt.text, prompt.number, prompt.attempt + 1))
+
+    def _sample_next(self, prompt: Prompt) -> None:
+        """Has a prompt sampled before any other is shown."""
+        self._request(prompt, first=True)
         self._operator.notify(Waiting("sample"))
         for future in self._sampling:  # the new group goes to the front: wait for it
             future.result()
@@ -271,6 +295,8 @@ class Session:
         self._training, self._in_training = None, ()
 
     def _raise_background_errors(self) -> None:
+        while self._looks and self._looks[0].done():
+            self._looks.popleft().result()
         if self._training is not None and self._training.done():
             self._finish_training()
             self._train_if_full()  # a resume may have found two batches
@@ -318,6 +344,17 @@ class Session:
                 )
         if engine.version > before:  # the next start shall not have to make them once more
             self._save(engine)
+
+
+def display_order(seed: int, group: Group) -> tuple[int, ...]:
+    """Completion index in each place, (k,): keyed by run and group, so that a group which comes
+    again lies as it lay."""
+
+    def chance(index: int) -> bytes:
+        keyed = f"{seed} shown {group.key} {index}".encode()
+        return hashlib.blake2b(keyed, digest_size=8).digest()
+
+    return tuple(sorted(range(len(group.completions)), key=chance))
 
 
 def oldest_batch(pending: Sequence[JudgedGroup], size: int) -> list[JudgedGroup]:

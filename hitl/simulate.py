@@ -26,7 +26,7 @@ class SimulatedOperator:
         self, scorer: ScoreTexts, scale: Scale, noise: float, seed: int, labels_to_give: int
     ) -> None:
         """`noise` is the standard deviation added to the utility of each completion, on its 0-1
-        range; `labels_to_give` is counted over this sitting."""
+        range; `labels_to_give` is counted from now on."""
         self.name = "simulated"
         self.leaving = False
         self.updates: list[UpdateStats] = []

@@ -13,11 +13,13 @@ from hitl.operator import Desk, Event, Reply
 from hitl.records import (
     Completion,
     Group,
+    Inspection,
     Judgement,
     LabelledGroup,
     Mode,
     Prompt,
     Scores,
+    TokenView,
     UpdateStats,
 )
 
@@ -61,6 +63,11 @@ class FakeEngine:
 
     def sequence_kl(self, groups: Sequence[Group]) -> float:
         return 0.0
+
+    def inspect(self, group: Group) -> Inspection:
+        return tuple(
+            tuple(TokenView(f"<{token}>", -1.0) for token in c.token_ids) for c in group.completions
+        )
 
     def save(self, directory: Path) -> Manifest:
         (directory / "state.json").write_text(json.dumps([self.version, self.weights]))

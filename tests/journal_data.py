@@ -14,6 +14,7 @@ from hitl.records import (
     Mode,
     Prompt,
     Ranking,
+    Rejected,
     Scores,
     Skip,
     UpdateStats,
@@ -100,11 +101,11 @@ def judgements_of(draw: st.DrawFn, target: Group) -> Judgement:
     def each(value: st.SearchStrategy[object]) -> st.SearchStrategy[tuple[object, ...]]:
         return st.lists(st.none() | value, min_size=size, max_size=size).map(tuple)
 
+    opinion = st.builds(Scores, each(finite)) | st.builds(Ranking, each(st.integers(1, size)))
     verdict = draw(
-        st.builds(Scores, each(finite))
-        | st.builds(Ranking, each(st.integers(1, size)))
-        | st.builds(Edit, texts)
-        | st.just(Skip())
+        opinion
+        | st.builds(Edit, texts, st.none() | opinion, st.none() | st.integers(0, size - 1))
+        | st.sampled_from([Rejected(size), Skip()])
     )
     return Judgement(
         target.key,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hitl.records import Edit, Judgement, Mode, Ranking, Scores, Skip, Verdict
+from hitl.records import Edit, Judgement, Mode, Ranking, Rejected, Scores, Skip, Verdict
 from hitl.rewards import centred_ranks, rewards_of
 
 
@@ -22,6 +22,23 @@ def test_scores_are_rewards_and_what_is_left_out_is_nan() -> None:
 @pytest.mark.parametrize("verdict", [Skip(), Edit("better")])
 def test_no_number_given_is_nan_never_zero(verdict: Verdict) -> None:
     assert all(math.isnan(r) for r in rewards_of(judged(verdict), 3))
+
+
+def test_what_was_said_beside_an_edit_counts() -> None:
+    scored = Edit("better", rest=Scores((None, 2.0)))
+    assert rewards_of(judged(scored), 2)[1] == 2.0 and judged(scored).labels == 2
+    # 1 is the own text's, which the engine adds; the ranking goes on behind it.
+    ranked = Edit("better", rest=Ranking((2, 1, 3)))
+    assert rewards_of(judged(ranked), 3) == pytest.approx((-1 / 3, 1 / 3, -1))
+    assert judged(ranked).labels == 4
+    one = rewards_of(judged(Edit("better", rest=Ranking((1, None)))), 2)
+    assert one[0] == -1 and math.isnan(one[1]), "the own text is better than that one"
+
+
+def test_both_bad_is_no_tie() -> None:
+    assert rewards_of(judged(Rejected(2)), 2) == (-1, -1) and judged(Rejected(2)).labels == 2
+    assert rewards_of(judged(Ranking((1, 1))), 2) == (0, 0)
+    assert rewards_of(judged(Ranking((2, 1))), 2) == (-1, 1), "as one that lost"
 
 
 def test_four_ranks_are_spread_evenly() -> None:

@@ -18,8 +18,10 @@ from hitl.journal import Journal
 from hitl.operator import (
     Desk,
     Draft,
+    Inspected,
     Judged,
     Notice,
+    OwnPrompt,
     Quit,
     Resample,
     Save,
@@ -28,7 +30,7 @@ from hitl.operator import (
     Undone,
     Updated,
 )
-from hitl.records import JudgedGroup, Judgement, Mode, Prompt, Scores, Skip
+from hitl.records import Edit, JudgedGroup, Judgement, Mode, Prompt, Ranking, Scores, Skip
 from hitl.session import Session, oldest_batch
 
 from .fakes import FakeEngine, Line, Scripted, scores
@@ -45,14 +47,18 @@ class Sitting:
         self.journal = Journal.open(folder / "journal.db", create=True)
 
     def __call__(
-        self, *script: Line, ahead: int = 0, engine: FakeEngine | None = None
+        self,
+        *script: Line,
+        ahead: int = 0,
+        engine: FakeEngine | None = None,
+        shuffle: bool = False,
     ) -> tuple[Scripted, FakeEngine]:
         operator, engine = Scripted([*script, Quit()]), engine or FakeEngine()
         thread = EngineThread(lambda: engine)
         try:
             Session(
                 CONFIG, self.journal, Checkpoints(self.folder / "steps"), thread,
-                lambda number: Prompt(f"prompt {number}", number), operator, ahead,
+                lambda number: Prompt(f"prompt {number}", number), operator, ahead, shuffle=shuffle,
             ).run()  # fmt: skip
         finally:
             thread.close()
@@ -125,6 +131,77 @@ def test_undo_brings_the_group_back_with_its_scores(sitting: Sitting) -> None:
     assert len(operator.heard(Undone)) == 1
     [pending] = sitting.journal.pending()
     assert pending.judgement.verdict == Scores((1, 2))
+
+
+def test_undo_brings_note_flag_and_own_text_back(sitting: Sitting) -> None:
+    def edited(desk: Desk) -> Judgement:
+        verdict = Edit("better", Scores((None, 2.0)), 0)
+        return Judgement(desk.group.key, verdict, "op", Mode.SCORE, note="why", flag=True)
+
+    operator, _ = sitting(edited, Undo())
+    assert operator.desks[2].draft == Draft(("", "2"), "better", "why", True)
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_an_own_prompt_is_sampled_next_and_the_group_comes_after_it(
+    sitting: Sitting, ahead: int
+) -> None:
+    operator, engine = sitting(OwnPrompt("从前"), GOOD, GOOD, GOOD, ahead=ahead)
+    first, own, again, following, _ = (desk.group for desk in operator.desks)
+    assert own.prompt.text == "从前" and own.prompt.attempt == 0
+    assert again == first and first.prompt.number == 1 and following.prompt.number > 1
+    numbers = [number for number, _, _ in engine.sampled]
+    assert own.prompt.number not in numbers[: numbers.index(own.prompt.number)]
+
+
+def test_an_own_prompt_that_was_not_judged_is_there_after_a_resume(sitting: Sitting) -> None:
+    first, _ = sitting(OwnPrompt("从前"))
+    again, _ = sitting(GOOD)
+    [_, own] = (desk.group for desk in first.desks)
+    assert [desk.group for desk in again.desks] == [first.desks[0].group, own]
+
+
+def test_places_are_mixed_the_same_way_each_time(sitting: Sitting) -> None:
+    def at_places(desk: Desk) -> Judgement:
+        ranks = [0, 0]
+        for place, index in enumerate(desk.shown, 1):
+            ranks[index] = place
+        return Judgement(desk.group.key, Ranking(tuple(ranks)), "op", Mode.RANK, shown=desk.shown)
+
+    operator, _ = sitting(at_places, Undo(), *[at_places] * 20, shuffle=True)
+    first, _, again, *rest = operator.desks
+    assert again.shown == first.shown
+    orders = [desk.shown for desk in (first, *rest)]
+    assert set(orders) == {(0, 1), (1, 0)} and 4 < orders.count((0, 1)) < 18
+    for judged in sitting.journal.judged():
+        assert isinstance(judged.judgement.verdict, Ranking)
+        assert judged.judgement.verdict.ranks[judged.judgement.shown[0]] == 1
+    plain, _ = sitting(GOOD)
+    assert plain.desks[0].shown == (0, 1)
+
+
+def test_tokens_are_looked_at_while_the_operator_thinks(sitting: Sitting) -> None:
+    heard: list[Inspected] = []
+
+    def look(desk: Desk) -> Judgement:
+        desk.inspect()
+        for _ in range(200):
+            heard.extend(operators[0].heard(Inspected))
+            if heard:
+                break
+            time.sleep(0.01)
+        return GOOD(desk)  # type: ignore[no-any-return,operator]
+
+    operators = [Scripted([look, Quit()])]
+    engine = FakeEngine()
+    thread = EngineThread(lambda: engine)
+    Session(
+        CONFIG, sitting.journal, Checkpoints(sitting.folder / "s"), thread,
+        lambda n: Prompt("p", n), operators[0], 0,
+    ).run()  # fmt: skip
+    thread.close()
+    group = operators[0].desks[0].group
+    assert heard[0].group == group.key and heard[0].tokens == engine.inspect(group)
 
 
 def test_what_is_trained_is_not_undone(sitting: Sitting) -> None:

@@ -9,28 +9,15 @@ from typing import Any
 
 from hitl.assemble import config_of, make_engine, prompts_of
 from hitl.checkpoints import newest_checkpoint
+from hitl.commands.nobody import Nobody
 from hitl.compare import Comparison, compare, markdown
 from hitl.config.commands import Compare
 from hitl.engine import Engine
 from hitl.errors import HitlError
 from hitl.journal import Journal
 from hitl.models import resolve
-from hitl.operator import Desk, Event, Quit, Reply
 from hitl.records import Group, Prompt
 from hitl.rundir import RunDir
-
-
-class _Silent:
-    """Nobody judges here; the engine's progress goes nowhere."""
-
-    name = "compare"
-
-    def judge(self, desk: Desk) -> Reply:
-        """See Operator."""
-        return Quit()
-
-    def notify(self, event: Event) -> None:
-        """See Operator."""
 
 
 def compare_run(command: Compare) -> int:
@@ -75,7 +62,7 @@ def _comparison(command: Compare, run_dir: RunDir) -> Comparison:
         groups = engine.sample(prompts, size, command.seed)
         return groups, engine.sequence_kl(groups)
 
-    engine = make_engine(config, root, _Silent())
+    engine = make_engine(config, root, Nobody())
     try:
         before = engine.submit(sample).result()
         after, kl = engine.submit(sample_after).result()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hitl.assemble import Sitting, config_of, run
+from hitl.assemble import AS_IT_IS, Opening, config_of, run
 from hitl.departure import leaving_by_signal
 from hitl.journal import Journal
 from hitl.operator import Operator
@@ -23,8 +24,8 @@ def has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def operate(run_dir: RunDir, *, plain: bool, sitting: Sitting | None = None) -> int:
-    """One sitting at the run, until the operator leaves."""
+def operate(run_dir: RunDir, *, plain: bool, opening: Opening = AS_IT_IS) -> int:
+    """One session at the run, until the operator leaves."""
     if plain or not has_terminal():
         from hitl.plain import PlainOperator
 
@@ -32,15 +33,16 @@ def operate(run_dir: RunDir, *, plain: bool, sitting: Sitting | None = None) -> 
         scale = Scale.parse(config.scale)
         operator = PlainOperator(config.operator_name, scale, sys.stdin, sys.stdout)
         # Nobody is kept waiting at a pipe, so nothing is done ahead: the same input gives the
-        # same run.
+        # same run. And what is piped in names completions as they were sampled.
+        if has_terminal():
+            opening = replace(opening, ahead=config.ahead, shuffle=True)
         with leaving_by_signal(operator.leave) as departure:
-            ahead = config.ahead if has_terminal() else 0
-            run(run_dir, operator, ahead=ahead, sitting=sitting)
+            run(run_dir, operator, opening)
         _say(f"run {run_dir.name} is saved: hitl resume {run_dir.name}")
         return departure.exit_code or 0
     from hitl.tui.app import run_session
 
-    plan = plan_of(run_dir, sitting)
+    plan = plan_of(run_dir, opening)
     code = run_session(
         run=plan.info.run,
         config=plan.info.config,
@@ -65,21 +67,21 @@ def _say(line: str) -> None:
         abandon()  # or Python would complain at exit of what it could not write
 
 
-def plan_of(run_dir: RunDir, sitting: Sitting | None = None) -> SessionPlan:
+def plan_of(run_dir: RunDir, opening: Opening = AS_IT_IS) -> SessionPlan:
     """What the terminal UI needs to open the run."""
     from hitl.tui.app import SessionInfo, SessionPlan
 
-    config = config_of(run_dir, sitting)
+    config = config_of(run_dir, opening)
     with (
         saying_what_is_left(run_dir),
         Journal.open(run_dir.journal_path, readonly=True) as journal,
     ):
         updates = tuple(journal.updates())
-    if sitting is not None and sitting.at is not None:
-        updates = updates[: sitting.at]
+    if opening.at is not None:
+        updates = updates[: opening.at]
     info = SessionInfo(run_dir.name, config, config.base_policy, len(updates), updates)
-    return SessionPlan(info, _starter(run_dir, config.ahead, sitting))
+    return SessionPlan(info, _starter(run_dir, replace(opening, ahead=config.ahead, shuffle=True)))
 
 
-def _starter(run_dir: RunDir, ahead: int, sitting: Sitting | None) -> Callable[[Operator], None]:
-    return lambda operator: run(run_dir, operator, ahead=ahead, sitting=sitting)
+def _starter(run_dir: RunDir, opening: Opening) -> Callable[[Operator], None]:
+    return lambda operator: run(run_dir, operator, opening)

@@ -9,29 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hitl.assemble import RECORDED, Opened, Sitting, opened
+from hitl.assemble import RECORDED, Opened, Opening, opened
+from hitl.commands.nobody import Nobody
 from hitl.config.commands import Replay
 from hitl.engine import Engine
-from hitl.operator import Desk, Event, Notice, Quit, Reply
 from hitl.records import UpdateStats
 from hitl.rewards import labelled
 from hitl.rundir import RunDir
-
-
-class Nobody:
-    """An operator who is not there."""
-
-    name = "replay"
-    leaving = False
-
-    def judge(self, desk: Desk) -> Reply:
-        """See Operator."""
-        return Quit()
-
-    def notify(self, event: Event) -> None:
-        """See Operator. What casts doubt on the verdict is printed."""
-        if isinstance(event, Notice):
-            print(f"{event.level}: {event.text}", file=sys.stderr)
 
 
 def replay(command: Replay) -> int:
@@ -41,7 +25,7 @@ def replay(command: Replay) -> int:
     """
     run_dir = RunDir.open(Path(command.root), command.run)
     identical, digest, updates = True, "", 0
-    with opened(run_dir, Nobody(), ahead=0, sitting=Sitting(command.device)) as run:
+    with opened(run_dir, Nobody(), Opening(device=command.device)) as run:
         for number, (recorded, made) in enumerate(_remade(run), 1):
             same = recorded.digest == made
             identical, digest, updates = identical and same, made, number

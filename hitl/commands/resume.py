@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hitl.assemble import Sitting, check_update
+from hitl.assemble import Opening, check_update
 from hitl.commands.operate import operate
 from hitl.config.commands import Resume
 from hitl.errors import UsageError
@@ -30,4 +30,6 @@ def resume(command: Resume) -> int:
             Journal.open(run_dir.journal_path, readonly=True) as journal,
         ):
             check_update(journal, command.at)
-    return operate(run_dir, plain=command.plain, sitting=Sitting(command.device, command.at))
+    return operate(
+        run_dir, plain=command.plain, opening=Opening(device=command.device, at=command.at)
+    )

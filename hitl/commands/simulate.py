@@ -42,7 +42,7 @@ def simulate(command: Simulate) -> int:
         judge, Scale.parse(config.scale), command.noise, config.seed, command.labels
     )
     # The portrait before is taken before the session restores the run: it is the base policy's.
-    with opened(run_dir, operator, ahead=0) as run:
+    with opened(run_dir, operator) as run:
         before = _portrait(run, command, gold)
         operator.labels_left = command.labels - run.journal.totals().labels
         with leaving_by_signal(operator.leave) as departure:

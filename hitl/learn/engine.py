@@ -24,7 +24,16 @@ from hitl.learn.sampling import Sampling, sample_group
 from hitl.learn.state import TrainerState
 from hitl.learn.step import Expected, per_sequence, ppo_step
 from hitl.manifest import Manifest
-from hitl.records import Completion, Group, LabelledGroup, Mode, Prompt, UpdateStats
+from hitl.records import (
+    Completion,
+    Group,
+    Inspection,
+    LabelledGroup,
+    Mode,
+    Prompt,
+    TokenView,
+    UpdateStats,
+)
 from hitl.scale import Scale
 
 OnProgress = Callable[[str, int, int], None]
@@ -120,6 +129,24 @@ class LocalEngine:
         micro = self._ppo.micro_batch_size
         ref_logp, _, _ = ppo.evaluate_all(self._reference, rollout, self._how, micro)
         return per_sequence(rollout.old_logp - ref_logp, rollout.mask)
+
+    def inspect(self, group: Group) -> Inspection:
+        """See Engine."""
+        asked = [LabelledGroup(group, (0.0,) * len(group.completions), "", Mode.SCORE)]
+        rollout = rollout_of(asked, self._codec.pad_id, self._policy.device)
+        micro = self._ppo.micro_batch_size
+        ref_logp, _, _ = ppo.evaluate_all(self._reference, rollout, self._how, micro)
+        rows = iter(ref_logp.tolist())
+        # A completion without tokens has no row.
+        return tuple(
+            tuple(
+                TokenView(self._codec.piece(token), logp)
+                for token, logp in zip(c.token_ids, next(rows), strict=False)
+            )
+            if c.token_ids
+            else ()
+            for c in group.completions
+        )
 
     def update(self, number: int, batch: Sequence[LabelledGroup]) -> UpdateStats:
         """See Engine."""

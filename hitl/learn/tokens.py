@@ -64,6 +64,11 @@ class Codec:
         )
         return _SPACE_BESIDE_WIDE.sub("", text) if self.is_bert else text
 
+    def piece(self, token: int) -> str:
+        """One token as text: the end token by its name, half a character as U+FFFD."""
+        text: str = self.tokenizer.decode([token], clean_up_tokenization_spaces=False)
+        return text
+
 
 def codec_for(tokenizer: Any, model_config: Any) -> Codec:
     """The codec of a tokenizer and the config of the model it belongs to.

@@ -20,11 +20,13 @@ from hitl.config.session import SessionConfig
 from hitl.records import UpdateStats
 from hitl.tui.messages import DeskCame, Happened, SessionEnded
 from hitl.tui.operator import TuiOperator
-from hitl.tui.screens.judging import JudgingScreen, SessionInfo
+from hitl.tui.screens.frame import SessionInfo
+from hitl.tui.screens.judging import JudgingScreen
+from hitl.tui.screens.pair import PairScreen
 from hitl.tui.screens.rank import RankScreen
 from hitl.tui.screens.runs import Choice, Leave, NewRun, ResumeRun, RunsScreen, Summary
 from hitl.tui.screens.score import ScoreScreen
-from hitl.tui.terminal import abandon, lost, quiet_stderr
+from hitl.tui.terminal import abandon, drawing, lost
 from hitl.tui.theme import CALM
 
 __all__ = [
@@ -61,8 +63,12 @@ class HitlApp(App[Choice]):
         "widgets/card.tcss",
         "widgets/status.tcss",
         "widgets/prompt.tcss",
+        "widgets/entry.tcss",
         "screens/judging.tcss",
         "screens/score.tcss",
+        "screens/pair.tcss",
+        "screens/entry.tcss",
+        "screens/tokens.tcss",
         "screens/runs.tcss",
         "screens/help.tcss",
     ]
@@ -123,7 +129,7 @@ class HitlApp(App[Choice]):
     def _open(self, plan: SessionPlan) -> None:
         operator = TuiOperator(plan.info.config.operator_name, self.post_message)
         self._operator = operator
-        kind = RankScreen if plan.info.config.mode != "score" else ScoreScreen
+        kind = {"score": ScoreScreen, "rank": RankScreen, "pair": PairScreen}[plan.info.config.mode]
         self._judging = kind(plan.info, operator.reply, self._clock)
         self.push_screen(self._judging)
         self._thread = threading.Thread(
@@ -237,7 +243,8 @@ def run_session(
 
 def pick_run(runs: Sequence[Summary]) -> Choice:
     """Asks which run to resume, or for a new one."""
-    return HitlApp(runs=runs).run() or Leave()
+    with drawing(None):
+        return HitlApp(runs=runs).run() or Leave()
 
 
 def pick_and_run(
@@ -253,7 +260,7 @@ def pick_and_run(
 
 
 def _run(app: HitlApp, log: Path | None) -> int:
-    with quiet_stderr(log):
+    with drawing(log):
         try:
             app.run()
         finally:

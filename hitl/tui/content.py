@@ -13,6 +13,11 @@ def foreign(text: str, style: str = "", *, newlines: bool = False) -> Content:
     return Content.styled(safe(text, newlines=newlines), style)
 
 
+def plain(text: str, *, newlines: bool = False) -> str:
+    """The same for what a person edits: a text field draws what it holds as it is."""
+    return safe(text, newlines=newlines)
+
+
 def own(*parts: str | Content | tuple[str, str]) -> Content:
     """Our own words, and foreign text that is Content already, one after the other.
 

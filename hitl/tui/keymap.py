@@ -23,6 +23,8 @@ class Key:
     """As the help writes them; "" leaves the key out of the help."""
     action: str
     tooltip: str
+    priority: bool = False
+    """Before a text field that would type it."""
 
     def binding(self) -> Binding:
         return Binding(
@@ -33,6 +35,7 @@ class Key:
             id=self.id,
             tooltip=self.tooltip,
             key_display=self.shown or None,
+            priority=self.priority,
         )
 
 
@@ -86,13 +89,33 @@ GROUP = (
     Key("group.resample", "r,ｒ", "r", "resample", "other completions of the same prompt"),
 )
 
+ASIDES = (
+    Key(
+        "group.edit",
+        "e,ｅ,f7",
+        "e",
+        "edit",
+        "rewrite the current card: your text becomes the best of its group",
+    ),
+    Key("group.note", "n,ｎ,f9", "n", "note", "a note, kept with the judgement"),
+    Key("group.flag", "f,ｆ,f10", "f", "flag", "flag the group, or take the flag off"),
+    Key("group.prompt", "p,ｐ,f8", "p", "prompt", "a prompt of your own: it comes next"),
+    Key(
+        "group.tokens",
+        "i,ｉ,f12",
+        "i",
+        "tokens",
+        "the tokens of the current card: how likely each was, and how far from the reference",
+    ),
+)
+
 EVERYWHERE = (
     Key("app.save", "ctrl+s", "Ctrl+S", "save", "write a checkpoint now"),
     Key("app.help", "question_mark,？,f1", "?", "help", "this page"),
     Key("app.quit", "q,ｑ,ctrl+q,ctrl+c", "q", "quit", "save and leave"),
 )
 
-SCORE = (*DIGITS, *NUMBERS, *CARDS, *GROUP, *EVERYWHERE)
+SCORE = (*DIGITS, *NUMBERS, *CARDS, *GROUP, *ASIDES, *EVERYWHERE)
 
 RANK_DIGITS = tuple(
     Key(
@@ -114,8 +137,32 @@ RANK = (
         "tie",
         "before a digit, as good as the one before: twice, all the rest are equal",
     ),
+    Key("rank.better", "[,【,［,「", "[", "shift(-1)", "move the current card up in the order"),
+    Key("rank.worse", "],】,］,」", "]", "shift(1)", "move the current card down in the order"),
+    Key(
+        "group.enter",
+        "enter",
+        "Enter",
+        "enter",
+        "after two digits, best and worst, the rest tie between: or keep a complete group",
+    ),
     *CARDS,
-    *GROUP,
+    *(key for key in GROUP if key.id != "group.enter"),
+    *ASIDES,
+    *EVERYWHERE,
+)
+
+PAIR = (
+    Key("pair.first", "left,1,１", "←", "win(0)", "the first one is better (also 1)"),
+    Key("pair.second", "right,2,２", "→", "win(1)", "the second one is better (also 2)"),
+    Key("pair.tie", "down,=,＝", "↓", "tie", "both are equally good (also =)"),
+    Key(
+        "pair.bad", "up,0,０", "↑", "bad", "both are bad: each learns what a loser learns (also 0)"
+    ),
+    Key("card.other", "tab", "Tab", "other", "the other card, for e and i"),
+    *(key for key in CARDS if key.id.startswith("card.scroll")),
+    *(key for key in GROUP if key.id != "group.enter"),
+    *ASIDES,
     *EVERYWHERE,
 )
 
@@ -127,3 +174,15 @@ RUNS = (
 )
 
 HELP = (Key("help.close", "escape,q,ｑ,question_mark,？,f1,enter", "Esc", "close", "back"),)
+
+EDITOR = (
+    Key("editor.keep", "enter,ctrl+s,f7", "Enter", "keep", "keep the text", priority=True),
+    Key("editor.line", "ctrl+j", "Ctrl+J", "line", "a new line", priority=True),
+    Key("editor.back", "escape", "Esc", "back", "go back without it", priority=True),
+)
+
+TOKENS = (
+    Key("tokens.close", "escape,q,ｑ,i,ｉ,f12,enter", "Esc", "close", "back"),
+    Key("tokens.next", "right,tab", "→", "turn(1)", "the next card"),
+    Key("tokens.last", "left,shift+tab", "←", "turn(-1)", "the card before"),
+)

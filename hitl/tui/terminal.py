@@ -11,33 +11,44 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def quiet_stderr(log: Path | None) -> Iterator[None]:
-    """Sends file descriptor 2 to `log` (or nowhere) and leaves the app its way to the terminal.
+def drawing(log: Path | None) -> Iterator[None]:
+    """Gives the app a way of its own to the terminal, and keeps all else off it.
 
-    Textual draws on `sys.__stderr__`, so that gets a descriptor of its own. Everything is put back
-    at the end.
+    Textual draws on `sys.__stderr__`, which is fd 2. So that gets another descriptor of the
+    terminal. What libraries write to fd 2 goes to `log` (or nowhere), unless the user sent fd 2
+    somewhere (`hitl 2>errors`): then it goes there. Everything is put back at the end.
     """
-    if not _on_terminal():
+    terminal = _terminal()
+    if terminal is None:
         yield
         return
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    target = log if log is not None else Path(os.devnull)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    sink = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     before = sys.__stderr__
     screen = os.fdopen(terminal, "w", encoding="utf-8", closefd=False)
     try:
-        os.dup2(sink, 2)
-        os.close(sink)
         sys.__stderr__ = screen  # type: ignore[misc]
-        yield
+        with _fd_2_to(log) if _is_terminal(2) else contextlib.nullcontext():
+            yield
     finally:
         sys.__stderr__ = before  # type: ignore[misc]
         with contextlib.suppress(OSError):  # the terminal may have gone away
             screen.flush()
-        os.dup2(terminal, 2)
         os.close(terminal)
+
+
+@contextlib.contextmanager
+def _fd_2_to(log: Path | None) -> Iterator[None]:
+    sys.stderr.flush()
+    target = log if log is not None else Path(os.devnull)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    saved = os.dup(2)
+    sink = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(sink, 2)
+    os.close(sink)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 def abandon() -> None:
@@ -62,8 +73,16 @@ def lost() -> bool:
     return False
 
 
-def _on_terminal() -> bool:
+def _terminal() -> int | None:
+    """A new descriptor of the terminal; None when there is none."""
+    for descriptor in (1, 2):
+        if _is_terminal(descriptor):
+            return os.dup(descriptor)
+    return None
+
+
+def _is_terminal(descriptor: int) -> bool:
     try:
-        return os.isatty(2)
+        return os.isatty(descriptor)
     except OSError:
         return False

@@ -18,7 +18,7 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from hitl.assemble import create_run, opened
+from hitl.assemble import Opening, create_run, opened
 from hitl.commands.operate import operate
 from hitl.config.session import SessionConfig
 from hitl.faultpoints import VARIABLE
@@ -134,7 +134,7 @@ def _session(case: Case, mood: int, left: int) -> int:
     if case.by_lines:
         return operate(run_dir, plain=True)
     operator = Careful(case.minutes, left, mood)
-    with opened(run_dir, operator, ahead=case.ahead) as run:
+    with opened(run_dir, operator, Opening(ahead=case.ahead)) as run:
         run.session.run()
     print("\n".join(operator.notices), file=sys.stderr)
     return 0

@@ -18,7 +18,7 @@ from hitl.learn.engine import LocalEngine
 from hitl.learn.policy import Policy
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
-from hitl.records import LabelledGroup, Mode, Prompt
+from hitl.records import Completion, LabelledGroup, Mode, Prompt
 from hitl.shipped import shipped
 
 CONFIG = SessionConfig(lang="zh", group_size=2, max_new_tokens=6, seed=5)
@@ -134,6 +134,26 @@ def test_sequence_kl_is_zero_before_and_positive_after() -> None:
     for number in range(1, 4):
         one.update(number, judged(one, (number, 100 + number)))
     assert one.sequence_kl(one.sample(prompts, 4, 0)) > 0.05
+
+
+def test_tokens_of_a_group_with_the_reference() -> None:
+    one = engine(dataclasses.replace(CONFIG, lr=1e-3))
+    [group] = one.sample([Prompt("这部电影很", 1)], 2, 5)
+    empty = Completion("", (), (), False)
+    group = dataclasses.replace(group, completions=(empty, *group.completions))
+    nothing, *tokens = one.inspect(group)
+    assert nothing == ()
+    for seen, completion in zip(tokens, group.completions[1:], strict=True):
+        text = "".join(token.text for token in seen)
+        assert text.removesuffix("[SEP]").replace(" ", "") == completion.text.replace(" ", "")
+        # Nothing was learned yet: the policy is the reference.
+        assert [t.ref_logp for t in seen] == pytest.approx(completion.logprobs, abs=1e-4)
+    one.update(1, judged(one))
+    [after] = one.sample([Prompt("这部电影很", 1)], 1, 5)
+    [seen] = one.inspect(after)
+    difference = [p - t.ref_logp for p, t in zip(after.completions[0].logprobs, seen, strict=True)]
+    assert sum(difference) == pytest.approx(one.sequence_kl([after]), abs=1e-4)
+    assert max(map(abs, difference)) > 1e-3
 
 
 def test_the_classic_preset_learns_too() -> None:

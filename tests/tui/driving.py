@@ -56,7 +56,7 @@ class Driver:
     async def at_desk(self) -> None:
         screen: Any = self.app._judging
         await self.until(
-            lambda: screen._desks == self.session.desks and screen._asked and screen.open
+            lambda: screen._desks == self.session.desks and screen.asked and screen.open
         )
 
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, replace
 from hitl.operator import (
     Desk,
     Draft,
+    Inspected,
     Judged,
     Notice,
     Operator,
+    OwnPrompt,
     Quit,
     Reply,
     Resample,
@@ -31,6 +33,7 @@ from hitl.records import (
     Mode,
     Prompt,
     Scores,
+    TokenView,
     UpdateStats,
 )
 
@@ -77,6 +80,16 @@ class ScriptedSession:
         if stage in self.hold:
             assert self._free.wait(10)
 
+    def inspect(self, operator: Operator, asked: Group) -> None:
+        def look() -> None:
+            self.pause("inspect")
+            tokens = tuple(
+                tuple(TokenView(letter, -1.0) for letter in c.text) for c in asked.completions
+            )
+            operator.notify(Inspected(asked.key, tokens))
+
+        threading.Thread(target=look).start()
+
     def start(self, operator: Operator) -> None:
         try:
             self.before(operator)
@@ -89,7 +102,8 @@ class ScriptedSession:
         attempts: dict[int, int] = {}
         while True:
             g = self.groups[place % len(self.groups)]
-            prompt = replace(g.prompt, number=place + 1, attempt=attempts.get(place, 0))
+            number = g.prompt.number if g.prompt.number >= 100 else place + 1
+            prompt = replace(g.prompt, number=number, attempt=attempts.get(place, 0))
             g = replace(g, prompt=prompt)
             shown = list(range(len(g.completions)))
             if self.seed is not None:
@@ -105,6 +119,7 @@ class ScriptedSession:
                 3,
                 self.drafts.get(g.key),
                 lambda d, key=g.key: self.drafts.__setitem__(key, d),
+                lambda asked=g: self.inspect(operator, asked),
             )
             reply = operator.judge(desk)
             self.replies.append(reply)
@@ -117,6 +132,7 @@ class ScriptedSession:
                         if isinstance(reply.verdict, Scores)
                         else (0.0,) * len(g.completions)
                     )
+                    self.drafts.pop(g.key, None)
                     waiting = sum(j.labels for j in self.kept[consumed:])
                     operator.notify(Judged(reply, rewards, waiting))
                     place += 1
@@ -130,9 +146,16 @@ class ScriptedSession:
                     if len(self.kept) > consumed:
                         back = self.kept.pop()
                         place -= 1
+                        size = len(self.groups[place % len(self.groups)].completions)
+                        self.drafts[back.group] = Draft.of(back, size)
                         operator.notify(Undone(back, 0))
                     else:
                         operator.notify(Notice("already trained: nothing to undo", "warning"))
+                case OwnPrompt(text):
+                    own = group(
+                        100 + place, [f"{text} {n}" for n in range(len(g.completions))], text
+                    )
+                    self.groups = [*self.groups[:place], own, *self.groups[place:]]
                 case Resample():
                     attempts[place] = attempts.get(place, 0) + 1
                 case Save():

@@ -53,3 +53,42 @@ async def test_a_rank_is_given_once() -> None:
         await me.press("3", "3", "9")
         assert "there are 4 completions" in me.text
         assert me.session.drafts[(1, 0)].entries == ("", "", "1", "")
+
+
+@pytest.mark.parametrize(
+    ("keys", "ranks"),
+    [
+        (["2", "4", "enter"], (2, 1, 2, 4)),
+        (["2", "1", "[", "3"], (1, 2, 3, 4)),
+        (["2", "1", "【", "3"], (1, 2, 3, 4)),
+        (["2", "1", "up", "down", "]", "[", "4"], (2, 1, 4, 3)),
+    ],
+)
+async def test_best_and_worst_and_moving(keys: list[str], ranks: tuple[int, ...]) -> None:
+    async with driving(ScriptedSession([group(1, TEXTS)], mode=Mode.RANK)) as me:
+        await me.at_desk()
+        named = {"[": "left_square_bracket", "]": "right_square_bracket"}
+        await me.press(*[named.get(key, key) for key in keys])
+        await me.kept(1)
+        assert me.session.kept[0].verdict == Ranking(ranks)
+
+
+async def test_moving_what_has_no_place_is_refused() -> None:
+    async with driving(ScriptedSession([group(1, TEXTS)], mode=Mode.RANK)) as me:
+        await me.at_desk()
+        await me.press("left_square_bracket")
+        assert "1 has no place yet" in me.text
+        await me.press("3", "enter")
+        assert "best, worst and Enter" in me.text and not me.session.kept
+
+
+@pytest.mark.parametrize(
+    ("mode", "keys", "count"), [(Mode.RANK, "213", 3), (Mode.SCORE, "5321", 4), (Mode.PAIR, "1", 1)]
+)
+async def test_keystrokes_of_a_group(mode: Mode, keys: str, count: int) -> None:
+    texts = TEXTS[:2] if mode is Mode.PAIR else TEXTS
+    async with driving(ScriptedSession([group(1, texts)], mode=mode)) as me:
+        await me.at_desk()
+        await me.press(*keys)
+        await me.kept(1)
+        assert len(me.session.kept[0].keys) == len(keys) == count

@@ -56,7 +56,8 @@ class Terminal:
 
 
 @contextmanager
-def playing(log: Path, *arguments: str) -> Iterator[Terminal]:
+def playing(log: Path, *arguments: str, errors: Path | None = None) -> Iterator[Terminal]:
+    """`errors` is where fd 2 is sent, as by a shell's 2>errors."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     environment = os.environ | {
@@ -67,7 +68,7 @@ def playing(log: Path, *arguments: str) -> Iterator[Terminal]:
         [sys.executable, "-m", "tests.tui.playing", str(log), *arguments],
         stdin=slave,
         stdout=slave,
-        stderr=slave,
+        stderr=slave if errors is None else os.open(errors, os.O_WRONLY | os.O_CREAT),
         env=environment,
         start_new_session=True,
     )
@@ -116,6 +117,24 @@ def test_noise_goes_to_the_log(tmp_path: Path) -> None:
         assert terminal.wait() == 0
         assert b"NOISE" not in terminal.raw
         assert "NOISE OF A LIBRARY" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("noise", ["played", "fail"])
+def test_errors_sent_to_a_file_go_there_and_the_screen_does_not(tmp_path: Path, noise: str) -> None:
+    errors = tmp_path / "errors"
+    with playing(tmp_path / "log", noise, errors=errors) as terminal:
+        if noise == "fail":
+            assert terminal.wait() == 1
+            assert "RuntimeError: no weights" in errors.read_text()
+        else:
+            terminal.sees("a fine day")
+            os.write(terminal.fd, b"q")
+            assert terminal.wait() == 0
+            assert restored(terminal)
+        assert b"NOISE" not in terminal.raw
+        assert errors.read_text().startswith("NOISE OF A LIBRARY\n")
+        assert "\x1b" not in errors.read_text()
+        assert not (tmp_path / "log").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

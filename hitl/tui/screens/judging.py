@@ -1,4 +1,4 @@
-"""What scoring, ranking and comparing share: the frame, the group on the cards, the commands.
+"""What scoring, ranking and comparing share: the group on the cards, and the commands.
 
 A label counts as kept only when the session says so (`Judged`); until then the cards are dimmed
 and the last line says "keeping". Keys in between:
@@ -11,71 +11,49 @@ and the last line says "keeping". Keys in between:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.content import Content
 from textual.events import Key as KeyEvent
-from textual.events import Paste, Resize
-from textual.screen import Screen
+from textual.events import Paste
 
-from hitl.config.session import SessionConfig
 from hitl.operator import (
     Desk,
     Draft,
     Event,
-    Judged,
-    Notice,
-    Progress,
     Quit,
     Reply,
     Resample,
     Save,
     Saved,
     Undo,
-    Undone,
-    Updated,
-    Waiting,
 )
-from hitl.records import Judgement, Ranking, Scores, Skip, UpdateStats, Verdict
-from hitl.tui.content import foreign, own
+from hitl.records import Judgement, Skip, Verdict
+from hitl.tui.content import own
 from hitl.tui.keymap import Key
+from hitl.tui.screens.frame import Frame, SessionInfo
 from hitl.tui.screens.help import HelpScreen
 from hitl.tui.widgets.card import Card
-from hitl.tui.widgets.line import Line
-from hitl.tui.widgets.prompt import PromptLine, WaitingPanel
-from hitl.tui.widgets.status import LastLine, Rail, Status, StatusLine, age
-
-PATIENCE = 0.15
-"""Seconds before a wait is shown in the cards' place; shorter ones would only flicker."""
-
-ROWS_LEAST, ROWS_MOST = 4, 8
-"""Rows of a card with its frame."""
-
-NOTICE_SECONDS = 20.0
-"""A notice stays at least so long, and until another group is judged."""
+from hitl.tui.widgets.prompt import PromptLine
+from hitl.tui.words import is_han
 
 
 @dataclass(frozen=True, slots=True)
-class SessionInfo:
-    """The run on the screen."""
+class Remarks:
+    """What was said of the group beside the entries."""
 
-    run: str
-    config: SessionConfig
-    policy_label: str
-    version: int
-    updates: Sequence[UpdateStats] = ()
-    """Those the run has had, for the figures and sparklines of a resumed run."""
+    edit: str = ""
+    """The own text as far as it is written."""
+    note: str = ""
+    flag: bool = False
 
 
-class JudgingScreen(Screen[None]):
-    """The frame around a group. Subclasses own the entries: see the hooks at the end."""
+class JudgingScreen(Frame):
+    """A group and what can be done about it. Subclasses own the entries: see the hooks at the
+    end."""
 
-    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(
@@ -84,13 +62,8 @@ class JudgingScreen(Screen[None]):
         reply: Callable[[Reply], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
-        self.info = info
+        super().__init__(info, clock)
         self._send = reply
-        self._clock = clock
-        self._status = Status(
-            info.run, info.policy_label, info.version, batch_size=info.config.batch_size
-        )
         self.desk: Desk | None = None
         """The group on the cards, also while its reply is on the way."""
         self._desks = 0
@@ -101,155 +74,9 @@ class JudgingScreen(Screen[None]):
         """Sent, and not yet known to be kept."""
         self._came = 0.0
         self.keys = ""
-        self._waiting: tuple[str, float] | None = ("load", clock())
-        self._stage_since: tuple[str, float, int] | None = None
-        self._saved_at: float | None = None
+        self.remarks = Remarks()
         self._save_asked = False
         self._quitting = False
-        self._updates: list[UpdateStats] = list(info.updates)
-        self._recent: list[str] = []
-        self._paced: list[tuple[float, int]] = []
-        self._notices: list[tuple[float, str, str]] = []
-
-    # -- the frame --------------------------------------------------------------------------
-
-    def compose(self) -> ComposeResult:
-        yield StatusLine(self._status)
-        yield PromptLine()
-        with Horizontal(id="middle"):
-            with VerticalScroll(id="cards", can_focus=False):
-                for place in range(self.info.config.group_size):
-                    yield Card(place)
-            yield WaitingPanel()
-            yield Rail()
-        with Vertical(id="foot"):
-            yield LastLine()
-            yield Line(id="notice")
-            yield Line(id="hints")
-
-    def on_mount(self) -> None:
-        self.set_interval(0.5, self._tick)
-        self._show_waiting()
-        self._show_hints()
-        self._show_figures()
-        self._show_rail()
-        self.say(own(("? shows every key", "$frame-text")))
-
-    def on_resize(self, event: Resize) -> None:
-        self.set_class(event.size.width >= 100, "-wide")
-        self._show_hints()
-        self.call_after_refresh(self._size_cards)
-
-    def _size_cards(self) -> None:
-        """Cards of one height: uneven ones would be restless. What is left over stays blank."""
-        shown = [card for card in self.cards if card.display]
-        room = self.query_one("#cards").size.height
-        if shown and room:
-            height = max(ROWS_LEAST, min(ROWS_MOST, room // len(shown)))
-            for card in shown:
-                card.styles.height = height
-
-    def _tick(self) -> None:
-        if self._waiting is not None:
-            self._show_waiting()
-        self._show_status()
-        if self.has_class("-wide"):
-            self._show_rail()
-
-    def _show_status(self) -> None:
-        now = self._clock()
-        eta = None
-        if self._stage_since is not None and self._status.total:
-            _, since, first = self._stage_since
-            done = self._status.done - first
-            if done > 0:
-                eta = (now - since) / done * (self._status.total - self._status.done)
-        saved = None if self._saved_at is None else now - self._saved_at
-        self.query_one(StatusLine).show(replace(self._status, eta=eta, saved_age=saved))
-
-    def _show_waiting(self) -> None:
-        """Puts the panel in the cards' place, once the wait is long enough to be worth it."""
-        if self._waiting is None:
-            return
-        reason, since = self._waiting
-        seconds = self._clock() - since
-        never_had_a_group = self.desk is None
-        if seconds < PATIENCE and not never_had_a_group:
-            self.set_timer(PATIENCE, self._show_waiting)
-            return
-        self.set_class(True, "-waiting")
-        self.query_one(PromptLine).clear()
-        stage = self._status.stage == reason
-        self.query_one(WaitingPanel).show(
-            reason,
-            seconds,
-            self._status.done if stage else 0,
-            self._status.total if stage else 0,
-        )
-
-    def _show_rail(self) -> None:
-        self.query_one(Rail).show(
-            [u.reward for u in self._updates],
-            [u.sequence_kl for u in self._updates],
-            self._recent,
-            self._pace(),
-        )
-
-    def _show_figures(self) -> None:
-        if self._updates:
-            stats = self._updates[-1]
-            self.query_one(LastLine).figures(
-                own(
-                    ("reward ", "$frame-text"),
-                    (f"{stats.reward:.2f}", "$success"),
-                    ("  KL ", "$frame-text"),
-                    (f"{stats.sequence_kl:.2f}", "$accent"),
-                )
-            )
-
-    def _pace(self) -> str:
-        if not self._paced:
-            return ""
-        total = sum(labels for _, labels in self._paced)
-        seconds = sum(seconds for seconds, _ in self._paced[-20:])
-        labels = sum(labels for _, labels in self._paced[-20:])
-        a_minute = f"{60 * labels / seconds:.0f} labels/min · " if seconds > 0 else ""
-        return f"{a_minute}{total} labels"
-
-    def _show_hints(self) -> None:
-        self.query_one("#hints", Line).show(
-            own((self.hints(), "$frame-text")).truncate(max(self.size.width - 2, 1))
-        )
-
-    def say(self, content: Content) -> None:
-        """On the last-action line."""
-        self.query_one(LastLine).show(content)
-
-    def refuse(self, why: str) -> None:
-        """Why a key did nothing, in our own words."""
-        self.say(own((why, "$warning")))
-
-    def _show_notice(self) -> None:
-        line = self.query_one("#notice", Line)
-        # In the place of the hints, which are known by heart, so that the cards do not move.
-        self.query_one("#hints").display = not self._notices
-        line.display = bool(self._notices)
-        if not self._notices:
-            return
-        _, text, level = self._notices[-1]
-        style = {"warning": "$warning", "error": "$error"}.get(level, "$accent")
-        mark = {"warning": "! ", "error": "× "}.get(level, "· ")
-        more = len(self._notices) - 1
-        line.show(
-            own(
-                (mark, style), foreign(text, style), (f"  (+{more})" if more else "", "$frame-text")
-            )
-        )
-
-    def _drop_old_notices(self) -> None:
-        now = self._clock()
-        self._notices = [n for n in self._notices if now - n[0] < NOTICE_SECONDS]
-        self._show_notice()
 
     # -- the session's side -----------------------------------------------------------------
 
@@ -257,22 +84,13 @@ class JudgingScreen(Screen[None]):
         """The session asks about a group."""
         again = self.desk is not None and self.desk.group.key == desk.group.key
         # After a save the same group comes again. What is on the cards is newer than its draft.
-        keep_entries = again and self._judged is None and not self.has_class("-waiting")
+        keep_entries = again and self._judged is None and not self.waiting
         self.desk = desk
         self._desks += 1
         self._judged = None
-        self._waiting = None
-        self.set_class(False, "-waiting")
         self.set_class(False, "-kept")
-        if self._status.stage == "load":
-            self._status = replace(self._status, stage="", done=0, total=0)
-        self._status = replace(
-            self._status,
-            ready=desk.ready,
-            batch_labels=desk.batch_labels,
-            batch_size=desk.batch_size,
-        )
-        self._show_status()
+        self.heard.asked(desk)
+        self.show_group()
         if keep_entries:
             self.came_again()
             return
@@ -285,96 +103,27 @@ class JudgingScreen(Screen[None]):
             cards[place].show(completion.text, len(completion.token_ids), completion.finished)
         for card in cards:
             card.display = card.place < len(desk.shown)
+        was = desk.draft
+        self.remarks = Remarks() if was is None else Remarks(was.edit, was.note, was.flag)
+        self._show_remarks()
         self.take(desk)
-        self._show_hints()
-        self.call_after_refresh(self._size_cards)
+        self.show_hints()
+        self.call_after_refresh(self.size_cards)
 
     def happened(self, event: Event) -> None:
         """The session tells something."""
-        match event:
-            case Waiting(reason):
-                if self._waiting is None or self._waiting[0] != reason:
-                    self._waiting = (reason, self._clock())
-                    self._show_waiting()
-            case Progress(stage, done, total):
-                self._progress(stage, done, total)
-            case Judged():
-                self._kept(event)
-            case Undone(_, batch_labels):
-                self._status = replace(self._status, batch_labels=batch_labels)
-                if self._recent:
-                    self._recent.pop()
-                if self._paced:
-                    self._paced.pop()
-                self.say(own("undone: the group is back"))
-            case Updated(stats):
-                self._updated(stats)
-            case Saved():
-                self._saved_at = self._clock()
-                if self._save_asked and not self._quitting:
-                    self.say(own("saved"))
-                self._save_asked = False
-                self._progress("save", 1, 1)
-            case Notice(text, level):
-                self._notices.append((self._clock(), text, level))
-                self._show_notice()
-        self._show_status()
-        self._show_rail()
-
-    def _progress(self, stage: str, done: int, total: int) -> None:
-        if total > 0 and done >= total:
-            if self._status.stage in ("", stage):
-                self._status = replace(self._status, stage="", done=0, total=0)
-                self._stage_since = None
-        else:
-            if self._stage_since is None or self._stage_since[0] != stage:
-                self._stage_since = (stage, self._clock(), done)
-            self._status = replace(self._status, stage=stage, done=done, total=total)
-        if self.has_class("-waiting"):
-            self._show_waiting()
-
-    def _kept(self, event: Judged) -> None:
-        self._status = replace(self._status, batch_labels=event.batch_labels)
-        judgement = event.judgement
-        words = describe(judgement.verdict, judgement.shown)
-        self._recent.append(words)
-        self._paced.append((judgement.seconds, judgement.labels))
-        self._drop_old_notices()
-        reward = ""
-        if not isinstance(judgement.verdict, Scores | Skip):
-            order = judgement.shown or range(len(event.rewards))
-            reward = " → " + " ".join(f"{event.rewards[i]:+.2g}" for i in order)
-        self.say(own("last: ", (words + reward, "bold"), ("   ⌫ to undo", "$frame-text")))
-
-    def _updated(self, stats: UpdateStats) -> None:
-        self._updates.append(stats)
-        self._status = replace(
-            self._status, version=stats.number, batch_labels=0, stage="", done=0, total=0
-        )
-        self._stage_since = None
-        self.say(
-            own(
-                ("update ", ""),
-                (f"{stats.number}", "bold"),
-                f": mean reward {stats.reward:.2f}, KL {stats.sequence_kl:.2f}, "
-                f"{age(stats.seconds)}",
-            )
-        )
-        self._show_figures()
-        for text in stats.notices:
-            self._notices.append((self._clock(), text, "warning"))
-        self._show_notice()
+        super().happened(event)
+        if isinstance(event, Saved):
+            if self._save_asked and not self._quitting:
+                self.say(own("saved"))
+            self._save_asked = False
 
     # -- the operator's side ----------------------------------------------------------------
 
     @property
-    def cards(self) -> list[Card]:
-        return list(self.query(Card))
-
-    @property
     def open(self) -> bool:
         """Whether a group is on the cards and not yet judged."""
-        return self.desk is not None and self._judged is None and not self.has_class("-waiting")
+        return self.desk is not None and self._judged is None and not self.waiting
 
     def may_enter(self) -> bool:
         """Whether an entry has a group to go to; says so if not."""
@@ -388,18 +137,35 @@ class JudgingScreen(Screen[None]):
         """Keeps the raw key for the judgement."""
         self.keys += raw
 
-    def draft(self, entries: tuple[str, ...]) -> None:
-        """Keeps the entries (by place) where a crash cannot take them."""
+    def draft(self) -> None:
+        """Keeps entries and remarks where a crash cannot take them."""
         if self.desk is None:
             return
         by_completion = [""] * len(self.desk.group.completions)
-        for index, entry in zip(self.desk.shown, entries, strict=False):
+        for index, entry in zip(self.desk.shown, self.entries(), strict=False):
             by_completion[index] = entry
-        self.desk.save_draft(Draft(tuple(by_completion)))
+        remarks = self.remarks
+        self.desk.save_draft(Draft(tuple(by_completion), remarks.edit, remarks.note, remarks.flag))
+
+    def remark(
+        self, *, edit: str | None = None, note: str | None = None, flag: bool | None = None
+    ) -> None:
+        """Changes what is given, and keeps it with the draft."""
+        was = self.remarks
+        self.remarks = Remarks(
+            was.edit if edit is None else edit,
+            was.note if note is None else note,
+            was.flag if flag is None else flag,
+        )
+        self._show_remarks()
+        self.draft()
+
+    def _show_remarks(self) -> None:
+        self.query_one(PromptLine).mark(self.remarks.note, self.remarks.flag)
 
     def judge(self, verdict: Verdict) -> bool:
         """Sends the judgement; False while the session has yet to come back for it."""
-        if self.desk is None or not self._asked:
+        if self.desk is None or not self.asked:
             return False
         self._judged = Judgement(
             group=self.desk.group.key,
@@ -409,6 +175,8 @@ class JudgingScreen(Screen[None]):
             seconds=round(self._clock() - self._came, 2),
             keys=self.keys,
             shown=self.desk.shown,
+            note=self.remarks.note,
+            flag=self.remarks.flag,
         )
         self.set_class(True, "-kept")
         self.say(own(("keeping …", "$frame-text")))
@@ -428,7 +196,7 @@ class JudgingScreen(Screen[None]):
         self._send(reply)
 
     @property
-    def _asked(self) -> bool:
+    def asked(self) -> bool:
         """The session waits for a reply to the desk that is on the cards."""
         return self._replies < self._desks
 
@@ -449,7 +217,7 @@ class JudgingScreen(Screen[None]):
 
     def action_resample(self) -> None:
         if self.may_enter():
-            if not self._asked:
+            if not self.asked:
                 self.refuse("saving: press r again in a moment")
                 return
             self.say(own(("other completions of the same prompt …", "$frame-text")))
@@ -492,10 +260,6 @@ class JudgingScreen(Screen[None]):
 
     # -- hooks ------------------------------------------------------------------------------
 
-    def hints(self) -> str:
-        """The line of keys at the bottom."""
-        raise NotImplementedError
-
     def help_title(self) -> str:
         raise NotImplementedError
 
@@ -509,6 +273,10 @@ class JudgingScreen(Screen[None]):
     def came_again(self) -> None:
         """The same group with the entries it has; the session listens again."""
 
+    def entries(self) -> tuple[str, ...]:
+        """What was entered so far, by place."""
+        raise NotImplementedError
+
     def untouched(self) -> bool:
         """Whether nothing was entered for the group."""
         raise NotImplementedError
@@ -519,30 +287,3 @@ class JudgingScreen(Screen[None]):
 
     def current_card(self) -> Card:
         raise NotImplementedError
-
-
-def describe(verdict: Verdict, shown: tuple[int, ...]) -> str:
-    """A judgement in a few characters, in the order of the screen."""
-    match verdict:
-        case Scores(values):
-            order = shown or range(len(values))
-            return " ".join("·" if (v := values[i]) is None else f"{v:g}" for i in order)
-        case Ranking(ranks):
-            order = shown or range(len(ranks))
-            places: dict[int, list[str]] = {}
-            for place, i in enumerate(order):
-                if (rank := ranks[i]) is not None:
-                    places.setdefault(rank, []).append(str(place + 1))
-            return " > ".join(" = ".join(places[rank]) for rank in sorted(places))
-        case Skip():
-            return "skipped"
-        case _:
-            return "edited"
-
-
-def is_han(text: str) -> bool:
-    """Whether there is a Chinese character in it, as an input method sends."""
-    return any(
-        "\u3400" <= c <= "\u9fff" or "\uf900" <= c <= "\ufaff" or "\U00020000" <= c <= "\U0003ffff"
-        for c in text
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -11,63 +11,14 @@ from hitl.operator import Desk
 from hitl.records import Ranking
 from hitl.tui.content import own
 from hitl.tui.keymap import RANK, Key, bindings
-from hitl.tui.screens.judging import JudgingScreen
+from hitl.tui.ordering import Order
+from hitl.tui.screens.asides import Asides
 from hitl.tui.widgets.card import Card
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """Ranks by place on the screen, 1 is best, 0 is none yet. Pure."""
-
-    ranks: tuple[int, ...]
-    history: tuple[int, ...] = ()
-    tie: bool = False
-    """The next digit ties with the one before."""
-
-    @classmethod
-    def restored(cls, entries: tuple[str, ...]) -> Order:
-        ranks = tuple(int(e) if e.isdecimal() else 0 for e in entries)
-        placed = sorted((p for p, r in enumerate(ranks) if r), key=lambda p: (ranks[p], p))
-        return cls(ranks, tuple(placed))
-
-    @property
-    def entries(self) -> tuple[str, ...]:
-        return tuple(str(rank) if rank else "" for rank in self.ranks)
-
-    @property
-    def complete(self) -> bool:
-        return all(self.ranks)
-
-    def put(self, place: int) -> Order:
-        """The card at `place` comes next; the last one left is placed by itself."""
-        # 1 2 2 4: as ranks with ties are counted.
-        tied = self.tie and self.history
-        rank = self.ranks[self.history[-1]] if tied else len(self.history) + 1
-        order = self._with(place, rank)
-        left = [p for p, r in enumerate(order.ranks) if not r]
-        return order._with(left[0], len(order.history) + 1) if len(left) == 1 else order
-
-    def level(self) -> Order:
-        """The cards without a rank share the next one."""
-        left = tuple(p for p, rank in enumerate(self.ranks) if not rank)
-        shared = len(self.history) + 1
-        ranks = tuple(rank or shared for rank in self.ranks)
-        return Order(ranks, (*self.history, *left))
-
-    def _with(self, place: int, rank: int) -> Order:
-        ranks = (*self.ranks[:place], rank, *self.ranks[place + 1 :])
-        return Order(ranks, (*self.history, place))
-
-    def erase(self) -> Order:
-        if self.tie:
-            return replace(self, tie=False)
-        *before, last = self.history
-        ranks = (*self.ranks[:last], 0, *self.ranks[last + 1 :])
-        return Order(ranks, tuple(before))
-
-
-class RankScreen(JudgingScreen):
-    """One order a group. `=` before a digit ties it with the one before, `==` ties all the rest."""
+class RankScreen(Asides):
+    """One order a group. `=` before a digit ties it with the one before, `==` ties all the rest;
+    Enter after two digits takes them for the best and the worst."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(RANK)]
 
@@ -83,8 +34,16 @@ class RankScreen(JudgingScreen):
         self._mark()
 
     def came_again(self) -> None:
+        super().came_again()
         if self.order.complete:
             self._commit()
+
+    def entries(self) -> tuple[str, ...]:
+        return self.order.entries
+
+    def given(self) -> Ranking | None:
+        ranks = self._by_completion()
+        return Ranking(ranks) if any(ranks) else None
 
     def untouched(self) -> bool:
         return not self.order.history and not self.order.tie
@@ -106,6 +65,7 @@ class RankScreen(JudgingScreen):
             self.refuse(f"{digit} has its place: ⌫ takes the last one back")
         else:
             self.note_key(digit)
+            self.current = place
             self._become(self.order.put(place))
 
     def action_tie(self) -> None:
@@ -123,8 +83,20 @@ class RankScreen(JudgingScreen):
             if self.order.complete:
                 self.note_key("⏎")
                 self._commit()
+            elif self.order.names_best_and_worst:
+                self.note_key("⏎")
+                self._become(self.order.best_and_worst())
             else:
-                self.refuse("digits, best to worst; the last is placed by itself")
+                self.refuse("digits, best to worst; or best, worst and Enter")
+
+    def action_shift(self, by: int) -> None:
+        if not self.may_enter():
+            return
+        if not self.order.ranks[self.current]:
+            self.refuse(f"{self.current + 1} has no place yet: its digit gives it one")
+            return
+        self.note_key("[" if by < 0 else "]")
+        self._become(self.order.shift(self.current, by))
 
     def action_move(self, by: int) -> None:
         if self.open:
@@ -152,18 +124,19 @@ class RankScreen(JudgingScreen):
     def _become(self, order: Order) -> None:
         before, self.order = self.order, order
         if order.entries != before.entries:
-            self.draft(order.entries)
+            self.draft()
         self._mark()
         if order.complete and not before.complete:
             self._commit()
 
     def _commit(self) -> None:
-        if self.desk is None:
-            return
-        ranks: list[int | None] = [None] * len(self.desk.group.completions)
-        for index, rank in zip(self.desk.shown, self.order.ranks, strict=True):
-            ranks[index] = rank
-        self.judge(Ranking(tuple(ranks)))
+        self.judge(Ranking(self._by_completion()))
+
+    def _by_completion(self) -> tuple[int | None, ...]:
+        """(k,) in the order of the group."""
+        shown = self.desk.shown if self.desk is not None else ()
+        by_index = dict(zip(shown, self.order.ranks, strict=True))
+        return tuple(by_index[index] or None for index in range(len(shown)))
 
     def _mark(self) -> None:
         for card in self.cards[: len(self.order.ranks)]:

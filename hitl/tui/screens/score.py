@@ -13,11 +13,11 @@ from hitl.scale import Scale
 from hitl.tui.content import own
 from hitl.tui.keymap import SCORE, Key, bindings
 from hitl.tui.scoring import Sheet
-from hitl.tui.screens.judging import JudgingScreen
+from hitl.tui.screens.asides import Asides
 from hitl.tui.widgets.card import Card
 
 
-class ScoreScreen(JudgingScreen):
+class ScoreScreen(Asides):
     """One number a completion."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(SCORE)]
@@ -37,8 +37,16 @@ class ScoreScreen(JudgingScreen):
         self._mark()
 
     def came_again(self) -> None:
+        super().came_again()
         if self.sheet.send:
             self._commit()
+
+    def entries(self) -> tuple[str, ...]:
+        return self.sheet.texts
+
+    def given(self) -> Scores | None:
+        values = self._by_completion()
+        return Scores(values) if any(v is not None for v in values) else None
 
     def untouched(self) -> bool:
         return self.sheet.untouched
@@ -88,7 +96,7 @@ class ScoreScreen(JudgingScreen):
     def _become(self, sheet: Sheet) -> None:
         before, self.sheet = self.sheet, sheet
         if sheet.texts != before.texts:
-            self.draft(sheet.texts)
+            self.draft()
         if sheet.error:
             self.refuse(sheet.error)
         elif before.error:
@@ -97,16 +105,22 @@ class ScoreScreen(JudgingScreen):
         if sheet.send:
             self._commit()
         elif sheet.complete != before.complete:
-            self._show_hints()
+            self.show_hints()
 
     def _commit(self) -> None:
         """Sends the group; if the session is away saving, it goes when the session is back."""
-        if self.desk is None:
-            return
-        values: list[float | None] = [None] * len(self.desk.group.completions)
-        for index, value in zip(self.desk.shown, self.sheet.values, strict=True):
-            values[index] = value
-        self.judge(Scores(tuple(values)))
+        self.judge(Scores(self._by_completion()))
+
+    def _by_completion(self) -> tuple[float | None, ...]:
+        """(k,) in the order of the group."""
+        shown = self.desk.shown if self.desk is not None else ()
+        sheet = self.sheet
+        by_place = (
+            float(text) if scored else None
+            for text, scored in zip(sheet.texts, sheet.scored, strict=True)
+        )
+        by_index = dict(zip(shown, by_place, strict=True))
+        return tuple(by_index[index] for index in range(len(shown)))
 
     def _mark(self) -> None:
         sheet = self.sheet

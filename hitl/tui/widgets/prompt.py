@@ -19,6 +19,14 @@ class PromptLine(Widget):
         super().__init__()
         self._number = Content("")
         self._text = Content("")
+        self._marks = Content("")
+
+    def mark(self, note: str, flag: bool) -> None:
+        """That the group has a flag, and the beginning of its note."""
+        short = foreign(note).truncate(16, ellipsis=True)
+        marks = own(("[flag] ", "bold $warning")) if flag else Content("")
+        self._marks = own(marks, ("[", "$accent"), short, ("] ", "$accent")) if note else marks
+        self.refresh(layout=True)
 
     def show(self, number: int, text: str) -> None:
         self._number = own((f"Prompt {number}  ", "$frame-text"))
@@ -26,7 +34,7 @@ class PromptLine(Widget):
         self.refresh(layout=True)
 
     def clear(self) -> None:
-        self._number = self._text = Content("")
+        self._number = self._text = self._marks = Content("")
         self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -38,14 +46,16 @@ class PromptLine(Widget):
             lines = lines[-ROWS:]
             mark = own("… ", lines[0]).truncate(self.size.width)
             lines[0] = mark
-        indent = " " * self._number.cell_length
+        head = own(self._number, self._marks)
+        indent = " " * head.cell_length
         first, *rest = lines or [Content("")]
-        return Content("\n").join([own(self._number, first), *(own(indent, r) for r in rest)])
+        return Content("\n").join([own(head, first), *(own(indent, r) for r in rest)])
 
     def _lines(self, width: int) -> list[Content]:
         if not self._text:
             return []
-        return self._text.wrap(max(width - self._number.cell_length, 2))
+        head = self._number.cell_length + self._marks.cell_length
+        return self._text.wrap(max(width - head, 2))
 
 
 WAITING = {

@@ -1,0 +1,143 @@
+"""What the session told so far, as the figures the screen shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from hitl.operator import (
+    Desk,
+    Event,
+    Judged,
+    Notice,
+    Progress,
+    Saved,
+    Undone,
+    Updated,
+    Waiting,
+)
+from hitl.records import UpdateStats
+from hitl.tui.widgets.status import Status
+from hitl.tui.words import describe
+
+NOTICE_SECONDS = 20.0
+"""A notice stays at least so long, and until another group is judged."""
+
+PACE_GROUPS = 20
+"""Groups the pace is the mean of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A notice. `at` is the clock's seconds."""
+
+    at: float
+    text: str
+    level: str
+
+
+class Heard:
+    """Listens to the session; knows no widget."""
+
+    def __init__(
+        self, status: Status, updates: Sequence[UpdateStats], clock: Callable[[], float]
+    ) -> None:
+        self._clock = clock
+        self._status = status
+        self._stage_since: tuple[str, float, int] | None = None
+        self._saved_at: float | None = None
+        self._paced: list[tuple[float, int]] = []
+        self.waiting: tuple[str, float] | None = ("load", clock())
+        """Why there is no group, and since when."""
+        self.updates: list[UpdateStats] = list(updates)
+        self.recent: list[str] = []
+        """The last judgements, oldest first."""
+        self.notices: list[Told] = []
+
+    def asked(self, desk: Desk) -> None:
+        """A group lies there."""
+        self.waiting = None
+        if self._status.stage == "load":
+            self._status = replace(self._status, stage="", done=0, total=0)
+        self._status = replace(
+            self._status,
+            ready=desk.ready,
+            batch_labels=desk.batch_labels,
+            batch_size=desk.batch_size,
+        )
+
+    def told(self, event: Event) -> None:
+        """Something happened."""
+        match event:
+            case Waiting(reason):
+                if self.waiting is None or self.waiting[0] != reason:
+                    self.waiting = (reason, self._clock())
+            case Progress(stage, done, total):
+                self._progress(stage, done, total)
+            case Judged(judgement, _, batch_labels):
+                self._status = replace(self._status, batch_labels=batch_labels)
+                self.recent.append(describe(judgement.verdict, judgement.shown))
+                self._paced.append((judgement.seconds, judgement.labels))
+                self._drop_old_notices()
+            case Undone(_, batch_labels):
+                self._status = replace(self._status, batch_labels=batch_labels)
+                # A judgement of an earlier session is in neither.
+                del self.recent[-1:], self._paced[-1:]
+            case Updated(stats):
+                self._updated(stats)
+            case Saved():
+                self._saved_at = self._clock()
+                self._progress("save", 1, 1)
+            case Notice(text, level):
+                self.notices.append(Told(self._clock(), text, level))
+
+    @property
+    def status(self) -> Status:
+        """As of now: the time left of the stage and the age of the checkpoint run on."""
+        now = self._clock()
+        eta = None
+        if self._stage_since is not None and self._status.total:
+            _, since, first = self._stage_since
+            done = self._status.done - first
+            if done > 0:
+                eta = (now - since) / done * (self._status.total - self._status.done)
+        saved = None if self._saved_at is None else now - self._saved_at
+        return replace(self._status, eta=eta, saved_age=saved)
+
+    @property
+    def pace(self) -> str:
+        """Labels a minute, and in all; "" before the first."""
+        if not self._paced:
+            return ""
+        total = sum(labels for _, labels in self._paced)
+        seconds = sum(seconds for seconds, _ in self._paced[-PACE_GROUPS:])
+        labels = sum(labels for _, labels in self._paced[-PACE_GROUPS:])
+        a_minute = f"{60 * labels / seconds:.0f} labels/min · " if seconds > 0 else ""
+        return f"{a_minute}{total} labels"
+
+    @property
+    def doing(self) -> str:
+        """What the engine does, "" for nothing."""
+        return self._status.stage
+
+    def _progress(self, stage: str, done: int, total: int) -> None:
+        if total > 0 and done >= total:
+            if self._status.stage in ("", stage):
+                self._status = replace(self._status, stage="", done=0, total=0)
+                self._stage_since = None
+        else:
+            if self._stage_since is None or self._stage_since[0] != stage:
+                self._stage_since = (stage, self._clock(), done)
+            self._status = replace(self._status, stage=stage, done=done, total=total)
+
+    def _updated(self, stats: UpdateStats) -> None:
+        self.updates.append(stats)
+        self._status = replace(
+            self._status, version=stats.number, batch_labels=0, stage="", done=0, total=0
+        )
+        self._stage_since = None
+        self.notices += [Told(self._clock(), text, "warning") for text in stats.notices]
+
+    def _drop_old_notices(self) -> None:
+        now = self._clock()
+        self.notices = [told for told in self.notices if now - told.at < NOTICE_SECONDS]

@@ -1,0 +1,129 @@
+"""What can be done beside judging a group: an own text or prompt, a note, a flag, its tokens."""
+
+from __future__ import annotations
+
+from hitl.feedback import FeedbackError, parse_edit
+from hitl.operator import Event, Inspected, OwnPrompt
+from hitl.records import Edit, Inspection, Ranking, Scores
+from hitl.tui.content import foreign, own, plain
+from hitl.tui.screens.entry import EditScreen, Entered, LineScreen
+from hitl.tui.screens.judging import JudgingScreen
+from hitl.tui.screens.tokens import TokensScreen
+
+
+class Asides(JudgingScreen):
+    """Between the judging screen and those that score, rank and compare."""
+
+    _edit: Edit | None = None
+    """Made while the session was away saving: sent when it is back."""
+    _prompt = ""
+    """What was typed as a prompt and not yet sent."""
+    _inspected: tuple[tuple[int, int], Inspection] | None = None
+
+    # -- an own text ------------------------------------------------------------------------
+
+    def action_edit(self) -> None:
+        if not self.may_enter() or self.desk is None:
+            return
+        place = self.current_card().place
+        text = self.desk.group.completions[self.desk.shown[place]].text
+        screen = EditScreen(
+            f"{place + 1}: as it should be", self.remarks.edit or text, self.current_card().region
+        )
+        self.app.push_screen(screen, lambda entered: self._edited(place, text, entered))
+
+    def _edited(self, place: int, before: str, entered: Entered | None) -> None:
+        if entered is None or self.desk is None:
+            return
+        changed = entered.text != plain(before, newlines=True)
+        self.remark(edit=entered.text if changed else "")
+        if not entered.kept:
+            if changed:
+                self.say(own("not kept: e goes on with the text"))
+            return
+        if not changed:
+            self.refuse("the text is as it was: change it, or give the card the best mark")
+            return
+        if not self.may_enter():
+            return
+        try:
+            edit = parse_edit(entered.text)
+        except FeedbackError as error:
+            self.refuse(str(error))
+            return
+        self.note_key("e⏎")
+        self._edit = Edit(edit.text, self.given(), self.desk.shown[place])
+        if self.judge(self._edit):
+            self._edit = None
+
+    def came_again(self) -> None:
+        if self._edit is not None:
+            edit, self._edit = self._edit, None
+            self.judge(edit)
+
+    # -- an own prompt ----------------------------------------------------------------------
+
+    def action_prompt(self) -> None:
+        if self.may_enter():
+            self.app.push_screen(LineScreen("your prompt", self._prompt), self._prompted)
+
+    def _prompted(self, entered: Entered | None) -> None:
+        if entered is None:
+            return
+        self._prompt = entered.text.strip()
+        if not entered.kept or not self._prompt or not self.may_enter():
+            return
+        if not self.asked:
+            self.refuse("saving: press p again in a moment")
+            return
+        self.say(own("your prompt comes next …"))
+        self.command(OwnPrompt(self._prompt))
+        self._prompt = ""
+
+    # -- note and flag ----------------------------------------------------------------------
+
+    def action_note(self) -> None:
+        if self.may_enter():
+            self.app.push_screen(LineScreen("note", self.remarks.note), self._noted)
+
+    def _noted(self, entered: Entered | None) -> None:
+        if entered is None or not entered.kept or not self.may_enter():
+            return
+        self.note_key("n⏎")
+        self.remark(note=entered.text.strip())
+        self.say(own("note: ", foreign(self.remarks.note)) if self.remarks.note else own("no note"))
+
+    def action_flag(self) -> None:
+        if self.may_enter():
+            self.note_key("f")
+            self.remark(flag=not self.remarks.flag)
+            self.say(own("flagged" if self.remarks.flag else "the flag is off"))
+
+    # -- tokens -----------------------------------------------------------------------------
+
+    def action_tokens(self) -> None:
+        if not self.open or self.desk is None:
+            self.refuse("no group to look at yet")
+            return
+        key = self.desk.group.key
+        known = None
+        if self._inspected is not None and self._inspected[0] == key:
+            known = self._inspected[1]
+        else:
+            self.desk.inspect()
+        screen = TokensScreen(self.desk, self.current_card().place, known, self.heard.doing)
+        self.app.push_screen(screen)
+
+    def happened(self, event: Event) -> None:
+        super().happened(event)
+        if isinstance(event, Inspected):
+            self._inspected = event.group, event.tokens
+            top = self.app.screen
+            if isinstance(top, TokensScreen) and top.group == event.group:
+                top.inspected(event.tokens)
+
+    # -- hooks ------------------------------------------------------------------------------
+
+    def given(self) -> Scores | Ranking | None:
+        """What was said of the sampled completions so far, in the order of the group."""
+        raise NotImplementedError

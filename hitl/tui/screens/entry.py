@@ -1,0 +1,97 @@
+"""Asking for a text over the judging screen: a rewritten completion, a note, a prompt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.geometry import Region
+from textual.screen import ModalScreen
+
+from hitl.tui.content import own
+from hitl.tui.keymap import EDITOR, bindings
+from hitl.tui.widgets.entry import Editor, OneLine
+
+LEAST_ROWS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What stood in the field when it was left."""
+
+    text: str
+    kept: bool
+    """Whether it is meant; otherwise the operator went back."""
+
+
+class EntryScreen(ModalScreen[Entered]):
+    """A frame with a field; Enter keeps, Esc goes back. Subclasses make the field."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(EDITOR)]
+    CLOSING = "Enter keeps it · Esc goes back"
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="entry") as box:
+            box.border_title = own(self._title)
+            box.border_subtitle = own(self.CLOSING)
+            yield self.field()
+
+    def field(self) -> Editor | OneLine:
+        raise NotImplementedError
+
+    def entered(self) -> str:
+        raise NotImplementedError
+
+    def action_keep(self) -> None:
+        self.dismiss(Entered(self.entered(), True))
+
+    def action_back(self) -> None:
+        self.dismiss(Entered(self.entered(), False))
+
+    def action_line(self) -> None:
+        """Only a field of several lines has a use for it."""
+
+
+class EditScreen(EntryScreen):
+    """Several lines, where the card is that is rewritten."""
+
+    CLOSING = "Enter keeps it, the best of its group · Ctrl+J new line · Esc goes back"
+
+    def __init__(self, title: str, text: str, over: Region) -> None:
+        super().__init__(title, text)
+        self._over = over
+
+    def on_mount(self) -> None:
+        box = self.query_one("#entry")
+        height = min(max(self._over.height, LEAST_ROWS), self.size.height)
+        width = max(self._over.width, min(76, self.size.width))
+        box.styles.width, box.styles.height = width, height
+        left = min(self._over.x, max(self.size.width - width, 0))
+        box.styles.offset = (left, max(min(self._over.y, self.size.height - height - 2), 0))
+
+    def field(self) -> Editor:
+        return Editor(self._text)
+
+    def entered(self) -> str:
+        return self.query_one(Editor).text
+
+    def action_line(self) -> None:
+        self.query_one(Editor).insert("\n")
+
+
+class LineScreen(EntryScreen):
+    """One line, at the bottom."""
+
+    def field(self) -> OneLine:
+        return OneLine(self._text)
+
+    def entered(self) -> str:
+        return self.query_one(OneLine).value

@@ -1,0 +1,234 @@
+"""The frame around what is judged: status, prompt, cards, rail and the lines at the bottom.
+
+It shows what the session tells and knows no key.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.events import Resize
+from textual.screen import Screen
+
+from hitl.config.session import SessionConfig
+from hitl.operator import Event, Judged, Progress, Undone, Updated, Waiting
+from hitl.records import Scores, Skip, UpdateStats
+from hitl.tui.content import foreign, own
+from hitl.tui.heard import Heard
+from hitl.tui.widgets.card import Card
+from hitl.tui.widgets.line import Line
+from hitl.tui.widgets.prompt import PromptLine, WaitingPanel
+from hitl.tui.widgets.status import LastLine, Rail, Status, StatusLine, age
+from hitl.tui.words import describe
+
+PATIENCE = 0.15
+"""Seconds before a wait is shown in the cards' place; shorter ones would only flicker."""
+
+ROWS_LEAST, ROWS_MOST = 4, 8
+"""Rows of a card with its frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """The run on the screen."""
+
+    run: str
+    config: SessionConfig
+    policy_label: str
+    version: int
+    updates: Sequence[UpdateStats] = ()
+    """Those the run has had, for the figures and sparklines of a resumed run."""
+
+
+class Frame(Screen[None]):
+    """What every judging screen has around its group."""
+
+    AUTO_FOCUS = ""
+
+    def __init__(self, info: SessionInfo, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.info = info
+        self._clock = clock
+        status = Status(
+            info.run, info.policy_label, info.version, batch_size=info.config.batch_size
+        )
+        self.heard = Heard(status, info.updates, clock)
+        self._had_a_group = False
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine(self.heard.status)
+        yield PromptLine()
+        with Horizontal(id="middle"):
+            with VerticalScroll(id="cards", can_focus=False):
+                for place in range(self.info.config.group_size):
+                    yield Card(place)
+            yield WaitingPanel()
+            yield Rail()
+        with Vertical(id="foot"):
+            yield LastLine()
+            yield Line(id="notice")
+            yield Line(id="hints")
+
+    def on_mount(self) -> None:
+        self.set_interval(0.5, self._tick)
+        self._show_waiting()
+        self.show_hints()
+        self._show_figures()
+        self._show_rail()
+        self.say(own(("? shows every key", "$frame-text")))
+
+    def on_resize(self, event: Resize) -> None:
+        self.set_class(event.size.width >= 100, "-wide")
+        self.show_hints()
+        self.call_after_refresh(self.size_cards)
+
+    @property
+    def cards(self) -> list[Card]:
+        return list(self.query(Card))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the panel stands in the cards' place."""
+        return self.has_class("-waiting")
+
+    def happened(self, event: Event) -> None:
+        """The session tells something."""
+        self.heard.told(event)
+        match event:
+            case Waiting():
+                self._show_waiting()
+            case Progress() if self.waiting:
+                self._show_waiting()
+            case Judged():
+                self._say_kept(event)
+            case Undone():
+                self.say(own("undone: the group is back"))
+            case Updated(stats):
+                self._say_updated(stats)
+                self._show_figures()
+        self._show_notice()
+        self._show_status()
+        self._show_rail()
+
+    def show_group(self) -> None:
+        """The cards take the panel's place."""
+        self._had_a_group = True
+        self.set_class(False, "-waiting")
+        self._show_status()
+
+    def size_cards(self) -> None:
+        """Cards of one height: uneven ones would be restless. What is left over stays blank."""
+        shown = [card for card in self.cards if card.display]
+        room = self.query_one("#cards").size.height
+        if shown and room:
+            height = max(ROWS_LEAST, min(ROWS_MOST, room // len(shown)))
+            for card in shown:
+                card.styles.height = height
+
+    def show_hints(self) -> None:
+        self.query_one("#hints", Line).show(
+            own((self.hints(), "$frame-text")).truncate(max(self.size.width - 2, 1))
+        )
+
+    def hints(self) -> str:
+        """The line of keys at the bottom."""
+        raise NotImplementedError
+
+    def say(self, content: Content) -> None:
+        """On the last-action line."""
+        self.query_one(LastLine).show(content)
+
+    def refuse(self, why: str) -> None:
+        """Why a key did nothing, in our own words."""
+        self.say(own((why, "$warning")))
+
+    def _tick(self) -> None:
+        self._show_waiting()
+        self._show_status()
+        if self.has_class("-wide"):
+            self._show_rail()
+
+    def _show_status(self) -> None:
+        self.query_one(StatusLine).show(self.heard.status)
+
+    def _show_waiting(self) -> None:
+        """Puts the panel in the cards' place, once the wait is long enough to be worth it."""
+        if self.heard.waiting is None:
+            return
+        reason, since = self.heard.waiting
+        seconds = self._clock() - since
+        if seconds < PATIENCE and self._had_a_group:
+            self.set_timer(PATIENCE, self._show_waiting)
+            return
+        self.set_class(True, "-waiting")
+        self.query_one(PromptLine).clear()
+        status = self.heard.status
+        stage = status.stage == reason
+        self.query_one(WaitingPanel).show(
+            reason, seconds, status.done if stage else 0, status.total if stage else 0
+        )
+
+    def _show_rail(self) -> None:
+        heard = self.heard
+        self.query_one(Rail).show(
+            [u.reward for u in heard.updates],
+            [u.sequence_kl for u in heard.updates],
+            heard.recent,
+            heard.pace,
+        )
+
+    def _show_figures(self) -> None:
+        if self.heard.updates:
+            stats = self.heard.updates[-1]
+            self.query_one(LastLine).figures(
+                own(
+                    ("reward ", "$frame-text"),
+                    (f"{stats.reward:.2f}", "$success"),
+                    ("  KL ", "$frame-text"),
+                    (f"{stats.sequence_kl:.2f}", "$accent"),
+                )
+            )
+
+    def _show_notice(self) -> None:
+        line = self.query_one("#notice", Line)
+        notices = self.heard.notices
+        # In the place of the hints, which are known by heart, so that the cards do not move.
+        self.query_one("#hints").display = not notices
+        line.display = bool(notices)
+        if not notices:
+            return
+        last = notices[-1]
+        style = {"warning": "$warning", "error": "$error"}.get(last.level, "$accent")
+        mark = {"warning": "! ", "error": "× "}.get(last.level, "· ")
+        more = len(notices) - 1
+        line.show(
+            own(
+                (mark, style),
+                foreign(last.text, style),
+                (f"  (+{more})" if more else "", "$frame-text"),
+            )
+        )
+
+    def _say_kept(self, event: Judged) -> None:
+        judgement = event.judgement
+        words = describe(judgement.verdict, judgement.shown)
+        reward = ""
+        if not isinstance(judgement.verdict, Scores | Skip):
+            order = judgement.shown or range(len(event.rewards))
+            reward = " → " + " ".join(f"{event.rewards[i]:+.2g}" for i in order)
+        self.say(own("last: ", (words + reward, "bold"), ("   ⌫ to undo", "$frame-text")))
+
+    def _say_updated(self, stats: UpdateStats) -> None:
+        self.say(
+            own(
+                ("update ", ""),
+                (f"{stats.number}", "bold"),
+                f": mean reward {stats.reward:.2f}, KL {stats.sequence_kl:.2f}, "
+                f"{age(stats.seconds)}",
+            )
+        )

@@ -1,0 +1,121 @@
+"""The tokens of a completion: how likely each was, and how far the policy is from the reference."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+
+from hitl.operator import Desk
+from hitl.records import Completion, Inspection, TokenView
+from hitl.tui.content import foreign, own
+from hitl.tui.keymap import TOKENS, bindings
+from hitl.tui.widgets.line import Line
+
+PIECE = 10
+"""Cells a token's text has at most."""
+
+UNLIKELY = -4.0
+"""log p from which a token is drawn as a surprise: a chance of 2 %."""
+
+FAR = 0.5
+"""log p - log p_ref, nats, from which a token is drawn as one the training moved."""
+
+
+class TokensScreen(ModalScreen[None]):
+    """A cell a token: its text, log p, and log p - log p_ref once the engine has it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(TOKENS)]
+
+    def __init__(self, desk: Desk, place: int, tokens: Inspection | None, busy: str) -> None:
+        """`busy` is what the engine does, "" for nothing."""
+        super().__init__()
+        self._desk = desk
+        self._place = place
+        self._tokens = tokens
+        self._busy = busy
+
+    @property
+    def group(self) -> tuple[int, int]:
+        return self._desk.group.key
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="tokens"):
+            yield Line(id="tokens-about")
+            yield Line(id="tokens-cells")
+
+    def on_mount(self) -> None:
+        self._show()
+
+    def on_resize(self) -> None:
+        self._show()
+
+    def inspected(self, tokens: Inspection) -> None:
+        """The engine answered."""
+        self._tokens = tokens
+        self._show()
+
+    def action_turn(self, by: int) -> None:
+        self._place = (self._place + by) % len(self._desk.shown)
+        self._show()
+
+    def action_close(self) -> None:
+        self.dismiss()
+
+    def _show(self) -> None:
+        index = self._desk.shown[self._place]
+        completion = self._desk.group.completions[index]
+        views = None if self._tokens is None else self._tokens[index]
+        box = self.query_one("#tokens")
+        box.border_title = own(f"{self._place + 1}: tokens")
+        box.border_subtitle = own("← → other cards · Esc goes back")
+        self.query_one("#tokens-about", Line).show(_about(completion, views, self._busy))
+        width = max(box.size.width - 4, 20)
+        self.query_one("#tokens-cells", Line).show(_cells(completion, views, width))
+
+
+def _about(completion: Completion, views: tuple[TokenView, ...] | None, busy: str) -> Content:
+    total = sum(completion.logprobs)
+    said = f"{len(completion.token_ids)} tokens, log p {total:.1f}"
+    if views is None:
+        doing = f"the engine is busy ({busy})" if busy else "asking the engine"
+        return own(said, (f" · log p_ref comes: {doing} …", "$warning"))
+    kl = sum(p - v.ref_logp for p, v in zip(completion.logprobs, views, strict=True))
+    means = "token, log p, log p - log p_ref (+ likelier than in the reference)"
+    return Content("\n").join(
+        [own(said, f", log p - log p_ref {kl:+.1f}"), own((means, "$frame-text"))]
+    )
+
+
+def _cells(completion: Completion, views: tuple[TokenView, ...] | None, width: int) -> Content:
+    """As many cells in a row as fit, with a blank between."""
+    names = [
+        f"#{token}" if views is None else _visible(views[place].text)
+        for place, token in enumerate(completion.token_ids)
+    ]
+    broad = min(max((foreign(name).cell_length for name in names), default=0), PIECE)
+    cells = []
+    for place, logp in enumerate(completion.logprobs):
+        name = foreign(names[place], "bold $warning" if logp <= UNLIKELY else "bold")
+        cell = own(name.truncate(broad, ellipsis=True, pad=True), f"{logp:6.1f}")
+        ratio = None if views is None else _ratio(logp - views[place].ref_logp)
+        cells.append(cell if ratio is None else own(cell, ratio))
+    if not cells:
+        return own(("(nothing: it ended at once)", "$frame-text italic"))
+    across = max((width + 3) // (cells[0].cell_length + 3), 1)
+    rows = [cells[start : start + across] for start in range(0, len(cells), across)]
+    return Content("\n").join([own((" │ ", "$frame")).join(row) for row in rows])
+
+
+def _ratio(ratio: float) -> Content:
+    style = "$success" if ratio >= FAR else "$error" if ratio <= -FAR else "$frame-text"
+    return own((f"{ratio:+6.1f}", style))
+
+
+def _visible(piece: str) -> str:
+    """A blank and a line end can be told from nothing."""
+    return piece.replace(" ", "␣").replace("\n", "⏎")

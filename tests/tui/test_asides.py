@@ -1,0 +1,203 @@
+"""Own texts and prompts, notes, flags and tokens, on the screens that have them."""
+
+from __future__ import annotations
+
+import pytest
+
+from hitl.operator import OwnPrompt
+from hitl.records import Edit, Mode, Ranking, Scores
+
+from .driving import Driver, driving
+from .scripted import ScriptedSession, group
+
+TEXTS = ["a fine day", "a dull day", "a long day at sea", "没有一天"]
+
+
+def session(mode: Mode = Mode.SCORE, **options: object) -> ScriptedSession:
+    return ScriptedSession([group(1, TEXTS)], mode=mode, **options)  # type: ignore[arg-type]
+
+
+async def test_an_own_text_is_the_best_and_the_scores_stay_with_it() -> None:
+    async with driving(session(seed=3)) as me:
+        await me.at_desk()
+        shown = me.app.screen.desk.shown
+        await me.press("4", "e")
+        assert "2: as it should be" in me.text
+        await me.press("!", "enter")
+        await me.kept(1)
+        (judgement,) = me.session.kept
+        values: list[float | None] = [None] * 4
+        values[shown[0]] = 4
+        expected = Edit(TEXTS[shown[1]] + "!", Scores(tuple(values)), shown[1])
+        assert judgement.verdict == expected and judgement.labels == 2
+        assert "last: edited 2, 4 · · ·" in me.text
+
+
+async def test_a_ranking_goes_on_behind_the_own_text() -> None:
+    async with driving(session(Mode.RANK)) as me:
+        await me.at_desk()
+        await me.press("3", "1", "e", "!", "enter")
+        await me.kept(1)
+        assert me.session.kept[0].verdict == Edit("a fine day!", Ranking((2, None, 1, None)), 0)
+
+
+@pytest.mark.parametrize("keys", [["enter"], ["ctrl+s"], ["f7"]])
+async def test_any_of_three_keys_keeps_it(keys: list[str]) -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        await me.press("ｅ", "吗", *keys)
+        await me.kept(1)
+        assert me.session.kept[0].verdict == Edit("a fine day吗", None, 0)
+
+
+async def test_several_lines_and_a_paste() -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        await me.press("e", "ctrl+j", "中", "文")
+        paste(me, "，第一行\n\x1b[31m\u202e第二行")
+        await me.pilot.pause()
+        assert "\x1b" not in me.text
+        await me.press("enter")
+        await me.kept(1)
+        assert me.session.kept[0].verdict == Edit("a fine day\n中文，第一行\n[31m第二行", None, 0)
+
+
+def paste(me: Driver, text: str) -> None:
+    from textual.events import Paste
+
+    me.app.screen.focused.post_message(Paste(text))
+
+
+async def test_esc_keeps_nothing_and_loses_nothing() -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        await me.press("3", "e", "!", "escape")
+        assert "not kept" in me.text and not me.session.kept
+        assert me.session.drafts[(1, 0)].edit == "a dull day!"
+        await me.press("e")
+        assert "a dull day!" in me.text
+        await me.press("escape", "2", "2", "2")
+        await me.kept(1)
+        assert me.session.kept[0].verdict == Scores((3, 2, 2, 2))
+
+
+async def test_an_unchanged_or_empty_text_is_refused() -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        await me.press("e", "enter")
+        assert "the text is as it was" in me.text
+        await me.press("e", *["backspace"] * 12, "enter")
+        assert "the edit has no text" in me.text and not me.session.kept
+
+
+async def test_undo_brings_text_scores_note_and_flag_back() -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        await me.press("4", "f", "n", "w", "h", "y", "enter", "e", "!", "enter")
+        await me.kept(1)
+        assert "[flag]" not in me.text, "the next group has its own"
+        await me.press("backspace")
+        await me.until(lambda: not me.session.kept)
+        await me.at_desk()
+        assert "[ 4 ]" in me.text and "[flag] [why]" in me.text
+        await me.press("e")
+        assert "a dull day!" in me.text
+        await me.press("enter")
+        await me.kept(1)
+        (judgement,) = me.session.kept
+        assert judgement.verdict == Edit("a dull day!", Scores((4, None, None, None)), 1)
+        assert (judgement.note, judgement.flag) == ("why", True)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+async def test_note_and_flag_are_kept_with_the_judgement(mode: Mode) -> None:
+    texts = TEXTS[:2]
+    async with driving(ScriptedSession([group(1, texts)], mode=mode)) as me:
+        await me.at_desk()
+        await me.press("n", "太", "q", "?", " ", "1", "enter")
+        assert "note: 太q? 1" in me.text and "[太q? 1]" in me.text
+        await me.press("f")
+        assert "flagged" in me.text and "[flag]" in me.text
+        await me.press("f")
+        assert "[flag]" not in me.text
+        await me.press("f", "1", *("2" if mode is Mode.SCORE else ""))
+        await me.kept(1)
+        (judgement,) = me.session.kept
+        assert (judgement.note, judgement.flag) == ("太q? 1", True)
+
+
+async def test_a_note_can_be_taken_away_or_left() -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        await me.press("n", "a", "enter", "n", "b", "escape")
+        assert "[a]" in me.text
+        await me.press("n", "backspace", "enter")
+        assert "[a]" not in me.text and me.session.drafts[(1, 0)].note == ""
+
+
+async def test_note_and_flag_survive_a_crash() -> None:
+    first = session()
+    async with driving(first) as me:
+        await me.at_desk()
+        await me.press("f", "n", "a", "enter", "5")
+    async with driving(session(drafts=first.drafts)) as me:
+        await me.at_desk()
+        assert "[flag] [a]" in me.text and "[ 5 ]" in me.text
+
+
+async def test_an_own_prompt_comes_next_and_the_group_after_it() -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        await me.press("5", "p", *"从前", "space", "r", "enter")
+        await me.until(lambda: me.session.replies == [OwnPrompt("从前 r")])
+        await me.at_desk()
+        assert "从前 r" in me.lines[1] and "[ 5 ]" not in me.text
+        await me.press("1", "2", "3", "4")
+        await me.kept(1)
+        assert "a fine day" in me.text
+
+
+async def test_an_empty_prompt_asks_for_nothing_and_one_left_is_not_lost() -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        await me.press("p", "enter", "p", "h", "i", "escape", "p")
+        assert "hi" in me.text and not me.session.replies
+        await me.press("escape")
+
+
+async def test_tokens_show_log_p_first_and_the_reference_when_it_is_there() -> None:
+    async with driving(session(hold={"inspect"})) as me:
+        await me.at_desk()
+        await me.press("down", "i")
+        assert "2: tokens" in me.text and "log p_ref comes" in me.text and "#3" in me.text
+        me.session.let_go()
+        await me.sees("log p - log p_ref +10.0")
+        assert "+1.0" in me.text and "␣" in me.text and "#3" not in me.text
+        await me.press("right", "right")
+        assert "4: tokens" in me.text and "没" in me.text
+        await me.press("escape", "5")
+        assert "[ 5 ]" in me.text
+
+
+async def test_these_keys_without_a_group_are_refused_in_words() -> None:
+    async with driving(session(hold={"judged"})) as me:
+        await me.at_desk()
+        await me.press("5", "3", "2", "1")
+        for key in "enfp":
+            await me.press(key)
+            assert "this key was not taken" in me.text
+        await me.press("i")
+        assert "no group to look at yet" in me.text
+        me.session.let_go()
+        await me.kept(1)
+        assert not me.session.kept[0].note
+
+
+async def test_an_own_text_during_a_save_is_sent_when_the_session_is_back() -> None:
+    async with driving(session(hold={"save"})) as me:
+        await me.at_desk()
+        await me.press("ctrl+s", "e", "!", "enter")
+        assert not me.session.kept
+        me.session.let_go()
+        await me.kept(1)
+        assert me.session.kept[0].verdict == Edit("a fine day!", None, 0)
