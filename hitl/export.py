@@ -11,11 +11,12 @@ told as *tiers*: what the operator found equally good stands together, best firs
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hitl.records import Edit, JudgedGroup, Ranking, Scores
-from hitl.rewards import centred_ranks
+from hitl.rewards import rewards_of
 from hitl.scale import Scale
 
 Tiers = tuple[tuple[str, ...], ...]
@@ -25,21 +26,29 @@ Tiers = tuple[tuple[str, ...], ...]
 def tiers(judged: JudgedGroup) -> Tiers:
     """What the operator found better than what; fewer than two tiers say nothing.
 
-    An edited text is better than every completion it was written in place of.
+    An edited text is better than every completion, those included that nothing else was said of.
     """
     texts = [completion.text for completion in judged.group.completions]
     match judged.judgement.verdict:
-        case Scores(values):
-            keys = [None if value is None else -value for value in values]
-        case Ranking(ranks):
-            keys = list(ranks)
-        case Edit(text):
-            return (_after(judged.group.prompt.text, text),), tuple(texts)
+        case Scores() | Ranking() as given:
+            return _tiers(texts, given)
+        case Edit(text, rest):
+            own = _after(judged.group.prompt.text, text)
+            return (own,), *((tuple(texts),) if rest is None else _tiers(texts, rest))
         case _:
             return ()
-    given = sorted({key for key in keys if key is not None})
+
+
+def _tiers(texts: Sequence[str], given: Scores | Ranking) -> Tiers:
+    match given:
+        case Scores(values):
+            keys: list[float | None] = [None if value is None else -value for value in values]
+        case Ranking(ranks):
+            keys = list(ranks)
+    levels = sorted({key for key in keys if key is not None})
     return tuple(
-        tuple(text for text, key in zip(texts, keys, strict=True) if key == tier) for tier in given
+        tuple(text for text, key in zip(texts, keys, strict=True) if key == level)
+        for level in levels
     )
 
 
@@ -68,35 +77,40 @@ def preferences(judged: Iterable[JudgedGroup]) -> Iterator[dict[str, Any]]:
 
 
 def score_rows(judged: Iterable[JudgedGroup], scale: Scale) -> Iterator[dict[str, Any]]:
-    """One row a completion with a usable judgement. `text` and `label` (0 worst, 1 best of the
-    scale or of the ranking) are what `hitl reward train` reads; `score` or `rank` is what the
-    operator gave."""
+    """One row a text with a usable judgement. `text` and `label` (0 worst, 1 best of the scale or
+    of the ranking) are what `hitl reward train` reads; `score` or `rank` is what the operator gave;
+    `edited` marks their own text, whose label is 1."""
     for one in judged:
-        match one.judgement.verdict:
+        prompt, verdict = one.group.prompt, one.judgement.verdict
+        given = verdict.rest if isinstance(verdict, Edit) else verdict
+        values: Sequence[float | int | None] = ()
+        match given:
             case Scores(values):
-                labels = [
-                    None if v is None else (v - scale.low) / (scale.high - scale.low)
-                    for v in values
-                ]
-                given: Sequence[tuple[str, Any]] = [("score", v) for v in values]
-            case Ranking(ranks):
-                labels = [(reward + 1) / 2 for reward in centred_ranks(ranks)]
-                given = [("rank", rank) for rank in ranks]
+                kind = "score"
+            case Ranking(values):
+                kind = "rank"
             case _:
-                continue
-        completions = one.group.completions
-        for completion, label, (kind, value) in zip(completions, labels, given, strict=True):
-            # NaN: a ranking of one completion says nothing.
-            if value is None or label is None or label != label:
-                continue
+                kind = ""
+        rewards = rewards_of(one.judgement, len(one.group.completions))
+        told = [
+            (completion.text, _label(reward, kind, scale), {kind: values[i]} if kind else {}, False)
+            for i, (completion, reward) in enumerate(
+                zip(one.group.completions, rewards, strict=True)
+            )
+            if not math.isnan(reward)
+        ]
+        if isinstance(verdict, Edit):
+            told.append((_after(prompt.text, verdict.text), 1.0, {}, True))
+        for text, label, gave, edited in told:
             yield {
-                "group": one.group.prompt.number,
-                "prompt": one.group.prompt.text,
-                "completion": completion.text,
-                "text": one.group.prompt.text + completion.text,
+                "group": prompt.number,
+                "prompt": prompt.text,
+                "completion": text,
+                "text": prompt.text + text,
                 "label": label,
-                "score": value if kind == "score" else None,
-                "rank": value if kind == "rank" else None,
+                "score": gave.get("score"),
+                "rank": gave.get("rank"),
+                "edited": edited,
                 "mode": str(one.judgement.mode),
                 "operator": one.judgement.operator,
                 "seconds": one.judgement.seconds,
@@ -104,6 +118,12 @@ def score_rows(judged: Iterable[JudgedGroup], scale: Scale) -> Iterator[dict[str
                 "flag": one.judgement.flag,
                 "policy_version": one.group.policy_version,
             }
+
+
+def _label(reward: float, kind: str, scale: Scale) -> float:
+    """Where a reward lies between the worst and the best that can be said."""
+    low, high = (scale.low, scale.high) if kind == "score" else (-1.0, 1.0)
+    return (reward - low) / (high - low)
 
 
 def _after(prompt: str, text: str) -> str:

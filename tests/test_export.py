@@ -18,6 +18,7 @@ from hitl.records import (
     Mode,
     Prompt,
     Ranking,
+    Rejected,
     Scores,
     Skip,
     Verdict,
@@ -75,6 +76,24 @@ def test_preferences_are_all_pairs_of_better_and_worse() -> None:
 def test_an_edit_is_better_than_all_it_stands_for(prompt: str, text: str, chosen: str) -> None:
     pairs = list(preferences([judged(Edit(text), "a", "b", prompt=prompt)]))
     assert [(p["chosen"], p["rejected"]) for p in pairs] == [(chosen, "a"), (chosen, "b")]
+
+
+def test_an_edit_stands_before_what_was_said_of_the_others() -> None:
+    both = judged(Edit("own", Ranking((2, 1, None)), 0), "a", "b", "c")
+    assert tiers(both) == ((" own",), ("b",), ("a",))
+    rows = [(r["completion"], r["label"], r["rank"], r["edited"]) for r in score_rows([both], FIVE)]
+    assert rows == [("a", 0.0, 2, False), ("b", 0.5, 1, False), (" own", 1.0, None, True)]
+    scored = judged(Edit("own", Scores((2.0, None)), 0), "a", "b")
+    assert [(r["label"], r["score"]) for r in score_rows([scored], FIVE)] == [
+        (0.25, 2.0),
+        (1.0, None),
+    ]
+
+
+def test_two_that_were_rejected_are_both_bad_and_no_pair() -> None:
+    bad = judged(Rejected(2), "a", "b")
+    assert tiers(bad) == () and list(preferences([bad])) == []
+    assert [(r["label"], r["rank"]) for r in score_rows([bad], FIVE)] == [(0.0, None)] * 2
 
 
 def test_a_score_row_says_what_was_given_and_where_on_the_scale() -> None:

@@ -88,7 +88,8 @@ def _parquet(rows: Sequence[dict[str, Any]]) -> bytes:
     text, number, real = pa.string(), pa.int64(), pa.float64()
     schema = pa.schema([
         ("group", number), ("prompt", text), ("completion", text), ("text", text),
-        ("label", real), ("score", real), ("rank", number), ("mode", text), ("operator", text),
+        ("label", real), ("score", real), ("rank", number), ("edited", pa.bool_()),
+        ("mode", text), ("operator", text),
         ("seconds", real), ("note", text), ("flag", pa.bool_()), ("policy_version", number),
     ])  # fmt: skip
     buffer = io.BytesIO()
