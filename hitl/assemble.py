@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hitl.atomic import atomic_write
 from hitl.base import check_base, identity_of
 from hitl.checkpoints import Checkpoints
 from hitl.config.session import SessionConfig
 from hitl.engine import BrokenOffError, Engine, EngineThread
 from hitl.errors import UsageError
+from hitl.export import as_lines, rank_lists
 from hitl.faultpoints import reach
 from hitl.journal import Journal
 from hitl.lock import RunLock
@@ -164,6 +166,9 @@ def run(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> Non
     """The operator's session, until they leave."""
     with opened(run_dir, operator, opening) as this:
         this.session.run()
+        if this.config.label_only:
+            lines = rank_lists(reversed(this.journal.judged()))
+            atomic_write(run_dir.rank_lists_path, as_lines(lines))
 
 
 def go_back(journal: Journal, checkpoints: Checkpoints, at: int) -> None:

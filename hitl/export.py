@@ -1,4 +1,4 @@
-"""A run's judgements in the formats of the field. Pure: rows and lines, no files.
+"""A run's judgements in the formats of the field. Pure: rows and lines.
 
 Every judgement that was not taken back counts, on whatever branch, trained on or not. A group is
 told as *tiers*: what the operator found equally good stands together, best first. From them follow
@@ -138,3 +138,9 @@ def _after(prompt: str, text: str) -> str:
 def _one_line(text: str) -> str:
     """No tab and no line end of any kind: they would make other fields and other lines."""
     return " ".join(text.replace("\t", " ").splitlines())
+
+
+def as_lines(lines: Iterable[str]) -> bytes:
+    """The content of a text file, UTF-8."""
+    # A model may have written half a character; a reader of UTF-8 must not stumble over it.
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", errors="replace")

@@ -65,7 +65,8 @@ class Desk:
     """Completion index in each place, top to bottom."""
     batch_labels: int
     """Labels that wait for the next update."""
-    batch_size: int
+    batch_size: int | None
+    """Labels an update learns from; None when nothing is trained."""
     ready: int
     """Groups sampled and waiting behind this one."""
     draft: Draft | None

@@ -55,7 +55,7 @@ class PlainOperator:
         self._lock = threading.Lock()
         self._gone = False  # nobody reads what is written any more
         self._status_width = 0  # of the progress line that stands on stderr now
-        self._batch_size = 0
+        self._batch_size: int | None = 0
         self._on_screen: tuple[Desk, float] | None = None  # and since when
         if isinstance(reader, io.TextIOWrapper):
             # A byte that is no text would otherwise take thousands of good lines with it: the
@@ -173,6 +173,8 @@ class PlainOperator:
                 return []
 
     def _batch(self, labels: int) -> str:
+        if self._batch_size is None:
+            return f"{labels} labels"
         size = f"{labels} of {self._batch_size}" if self._batch_size else f"{labels}"
         return f"{size} in the batch"
 

@@ -97,6 +97,11 @@ class RunDir:
         return self.path / "journal.db"
 
     @property
+    def rank_lists_path(self) -> Path:
+        """What a run that only labels leaves behind."""
+        return self.path / "ranklist.tsv"
+
+    @property
     def steps(self) -> Path:
         """The folder of the checkpoints."""
         return self.path / "steps"

@@ -182,7 +182,7 @@ class Session:
             mode=Mode(self._config.mode),
             shown=display_order(self._config.seed, group) if self._shuffle else tuple(range(size)),
             batch_labels=self._waiting_labels(),
-            batch_size=self._config.batch_size,
+            batch_size=None if self._config.label_only else self._config.batch_size,
             ready=len(self._ready),
             draft=Draft.read(draft, size) if draft is not None else None,
             save_draft=lambda draft: self._save_draft(group, draft),
@@ -254,12 +254,14 @@ class Session:
         return [judged for judged in self._journal.pending() if judged.id not in running]
 
     def _waiting_labels(self) -> int:
-        return sum(judged.judgement.labels for judged in self._waiting())
+        return self._journal.pending_labels([judged.id for judged in self._in_training])
 
     # --- updates -------------------------------------------------------------------------------
 
     def _train_if_full(self) -> None:
         """Starts an update when a batch is full; waits for it only with nothing ahead."""
+        if self._config.label_only:
+            return
         while self._waiting_labels() >= self._config.batch_size:
             self._finish_training()
             batch = oldest_batch(self._waiting(), self._config.batch_size)

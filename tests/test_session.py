@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,7 @@ class Sitting:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.config = CONFIG
         self.journal = Journal.open(folder / "journal.db", create=True)
 
     def __call__(
@@ -57,7 +59,7 @@ class Sitting:
         thread = EngineThread(lambda: engine)
         try:
             Session(
-                CONFIG, self.journal, Checkpoints(self.folder / "steps"), thread,
+                self.config, self.journal, Checkpoints(self.folder / "steps"), thread,
                 lambda number: Prompt(f"prompt {number}", number), operator, ahead, shuffle=shuffle,
             ).run()  # fmt: skip
         finally:
@@ -358,3 +360,12 @@ def test_a_batch_is_made_of_the_oldest() -> None:
     ]
     assert [j.id for j in oldest_batch(pending, 4)] == [0, 1, 2, 3]
     assert oldest_batch([], 4) == []
+
+
+def test_labelling_alone_trains_nothing(sitting: Sitting) -> None:
+    sitting.config = replace(CONFIG, label_only=True)
+    operator, engine = sitting(GOOD, BAD, GOOD, Undo(), BAD)
+    assert engine.version == 0 and operator.heard(Updated) == []
+    assert sitting.journal.totals().pending_labels == 6
+    assert [d.batch_labels for d in operator.desks] == [0, 2, 4, 6, 4, 6]
+    assert {d.batch_size for d in operator.desks} == {None}

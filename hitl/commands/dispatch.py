@@ -6,7 +6,7 @@ import difflib
 from types import MappingProxyType
 
 from hitl.commands.parse import parse
-from hitl.config.commands import Compare, Export, Replay, Resume, Runs, Simulate, Train
+from hitl.config.commands import Compare, Export, Label, Replay, Resume, Runs, Simulate, Train
 from hitl.config.pretrain import PretrainConfig
 from hitl.config.reward import RewardTrainConfig
 from hitl.errors import UsageError
@@ -14,6 +14,7 @@ from hitl.errors import UsageError
 COMMANDS: MappingProxyType[str, type] = MappingProxyType({
     "train": Train,
     "resume": Resume,
+    "label": Label,
     "runs": Runs,
     "compare": Compare,
     "export": Export,
@@ -75,6 +76,10 @@ def _overview(start: str) -> str:
 
 def _dispatch(command: object) -> int:
     match command:
+        case Label():  # a Train, so it comes first
+            from hitl.commands.train import label
+
+            return label(command)
         case Train():
             from hitl.commands.train import train
 

@@ -16,7 +16,7 @@ from hitl.atomic import atomic_write, sync_tree, temporary_sibling
 from hitl.checkpoints import newest_checkpoint
 from hitl.config.commands import Export
 from hitl.errors import HitlError, UsageError
-from hitl.export import preferences, rank_lists, score_rows
+from hitl.export import as_lines, preferences, rank_lists, score_rows
 from hitl.journal import Journal
 from hitl.models import resolve
 from hitl.records import JudgedGroup
@@ -58,7 +58,7 @@ def _labels(run_dir: RunDir, form: str) -> tuple[bytes, str]:
         judged: list[JudgedGroup] = journal.judged()[::-1]
     if form == "ranklist":
         lines = list(rank_lists(judged))
-        return _lines(lines), f"{len(lines)} rank lists of {len(judged)} judgements"
+        return as_lines(lines), f"{len(lines)} rank lists of {len(judged)} judgements"
     if form == "preferences":
         pairs = list(preferences(judged))
         return _json_lines(pairs), f"{len(pairs)} pairs of {len(judged)} judgements"
@@ -68,12 +68,7 @@ def _labels(run_dir: RunDir, form: str) -> tuple[bytes, str]:
 
 
 def _json_lines(rows: Iterable[dict[str, Any]]) -> bytes:
-    return _lines(json.dumps(row, ensure_ascii=False) for row in rows)
-
-
-def _lines(lines: Iterable[str]) -> bytes:
-    # A model may have written half a character; a reader of UTF-8 must not stumble over it.
-    return "".join(f"{line}\n" for line in lines).encode("utf-8", errors="replace")
+    return as_lines(json.dumps(row, ensure_ascii=False) for row in rows)
 
 
 def _parquet(rows: Sequence[dict[str, Any]]) -> bytes:

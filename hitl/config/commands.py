@@ -28,6 +28,16 @@ class Train:
 
 
 @dataclass(frozen=True, slots=True)
+class Label(Train):
+    """Judge without training; the rank lists are in the run's folder. As `train --label-only`."""
+
+    session: tyro.conf.OmitArgPrefixes[SessionConfig] = field(
+        default_factory=lambda: SessionConfig(mode="rank", label_only=True)
+    )
+    """Options of the run."""
+
+
+@dataclass(frozen=True, slots=True)
 class Resume:
     """Go on with a run exactly where it stood."""
 

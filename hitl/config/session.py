@@ -58,6 +58,8 @@ class SessionConfig:
     """Seed of everything random in the run."""
     operator_name: str = "operator"
     """Name of the person who judges, for the journal."""
+    label_only: bool = False
+    """Judge without training: no update is made, and the rank lists are written on leaving."""
     ahead: int = 3
     """Groups sampled ahead while one is judged at a terminal; 0 waits for each. A pipe and a
     simulation always wait, and repeat bit for bit."""
