@@ -6,7 +6,17 @@ import difflib
 from types import MappingProxyType
 
 from hitl.commands.parse import parse
-from hitl.config.commands import Compare, Export, Label, Replay, Resume, Runs, Simulate, Train
+from hitl.config.commands import (
+    Compare,
+    Export,
+    Label,
+    Replay,
+    Resume,
+    Runs,
+    Serve,
+    Simulate,
+    Train,
+)
 from hitl.config.pretrain import PretrainConfig
 from hitl.config.reward import RewardTrainConfig
 from hitl.errors import UsageError
@@ -16,6 +26,7 @@ COMMANDS: MappingProxyType[str, type] = MappingProxyType({
     "resume": Resume,
     "label": Label,
     "runs": Runs,
+    "serve": Serve,
     "compare": Compare,
     "export": Export,
     "replay": Replay,
@@ -104,6 +115,10 @@ def _dispatch(command: object) -> int:
             from hitl.commands.replay import replay
 
             return replay(command)
+        case Serve():
+            from hitl.commands.serve import serve
+
+            return serve(command)
         case Simulate():
             from hitl.commands.simulate import simulate
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,8 +21,13 @@ if TYPE_CHECKING:
 
 
 def has_terminal() -> bool:
-    """Whether a person sits at both ends."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    """Whether a person sits at both ends, or at a browser."""
+    return in_browser() or (sys.stdin.isatty() and sys.stdout.isatty())
+
+
+def in_browser() -> bool:
+    """Whether `hitl serve` started this: standard output carries the page then."""
+    return "TEXTUAL_DRIVER" in os.environ
 
 
 def operate(run_dir: RunDir, *, plain: bool, opening: Opening = AS_IT_IS) -> int:
@@ -52,7 +58,8 @@ def operate(run_dir: RunDir, *, plain: bool, opening: Opening = AS_IT_IS) -> int
         log=run_dir.log_path,
         updates=plan.info.updates,
     )
-    print(f"run {run_dir.name} is saved: hitl resume {run_dir.name}")
+    if not in_browser():
+        print(f"run {run_dir.name} is saved: hitl resume {run_dir.name}")
     return code
 
 

@@ -129,6 +129,26 @@ class Compare:
 
 
 @dataclass(frozen=True, slots=True)
+class Serve:
+    """The terminal UI in a browser, one session a tab."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; the default is reached from this machine only."""
+    port: int = 8000
+    """Port to listen on."""
+    token: str | None = None
+    """What a browser must know to get in. Default: a new one each time."""
+    public_url: str | None = None
+    """Address that browsers open, if it is not http://HOST:PORT (a proxy, every address)."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.port < 65536:
+            raise UsageError(f"--port {self.port} is no port: 1 to 65535")
+        if self.token is not None and len(self.token) < 8:
+            raise UsageError("--token is too short to keep anybody out: at least 8 characters")
+
+
+@dataclass(frozen=True, slots=True)
 class Simulate:
     """Let a scorer judge in a person's place, through the very same session."""
 
