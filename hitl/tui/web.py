@@ -8,6 +8,7 @@ cookie that other sites' pages cannot send.
 from __future__ import annotations
 
 import hmac
+import logging
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -27,6 +28,10 @@ class TokenServer(Server):
     def address(self) -> str:
         """What to open in the browser."""
         return f"{self.public_url}/?token={self.token}"
+
+    def initialize_logging(self) -> None:
+        """Only what goes wrong: a line for each request would show the token."""
+        logging.basicConfig(level=logging.WARNING)
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
