@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -15,32 +15,19 @@ from hitl.config.session import SessionConfig
 from hitl.engine import UpdateRefusedError
 from hitl.errors import HitlError
 from hitl.learn import ppo, state
-from hitl.learn.keyed import generator, seed_of
+from hitl.learn.build import OnProgress, build
+from hitl.learn.edits import with_edit
+from hitl.learn.expected import expected, moments_after
+from hitl.learn.keyed import generator
 from hitl.learn.moments import Moments
-from hitl.learn.policy import Loaded, Policy, digest, load_model, named_weights
+from hitl.learn.policy import digest, named_weights
 from hitl.learn.rollout import Rollout, rollout_of
 from hitl.learn.sampling import Sampling, sample_group
 from hitl.learn.state import TrainerState
-from hitl.learn.step import Expected, per_sequence, ppo_step
+from hitl.learn.step import per_sequence, ppo_step
 from hitl.manifest import Manifest
 from hitl.records import Completion, Group, LabelledGroup, Mode, Prompt, UpdateStats
 from hitl.scale import Scale
-
-OnProgress = Callable[[str, int, int], None]
-"""Told (stage, done, total) as the engine works."""
-
-
-def pick_device(name: str) -> torch.device:
-    """`auto` is the first GPU if there is one. Raises HitlError for a device that is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise HitlError(f"--device {name!r} is no device: use auto, cpu or cuda[:N]") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise HitlError(f"--device {name}: no GPU was found here; use --device cpu")
-    return device
 
 
 class LocalEngine:
@@ -48,35 +35,15 @@ class LocalEngine:
     the config and the batches alone; on CPU bit for bit."""
 
     def __init__(self, source: Path | str, config: SessionConfig, on_progress: OnProgress) -> None:
-        on_progress("load", 0, 2)
         self._config = config
         self._ppo: PPOConfig = config.ppo
+        self._scale = Scale.parse(config.scale)
         self._how = Sampling(config.max_new_tokens, config.temperature, config.top_k, config.top_p)
         self._progress = on_progress
-        device = pick_device(config.device)
-        if config.threads is not None and device.type == "cpu":
-            torch.set_num_threads(config.threads)  # the order of sums, and so the last bits
-        loaded = _load(source, device)
-        self._codec = loaded.codec
-        if config.max_new_tokens >= self._codec.context:
-            raise HitlError(
-                f"--max-new-tokens {config.max_new_tokens} leaves no room for a prompt: "
-                f"{config.base_policy} takes {self._codec.context} tokens in all"
-            )
-        seed = seed_of(config.seed, "value head")
-        self._policy = Policy(loaded.model, seed).to(device)
-        on_progress("load", 1, 2)
-        self._reference = Policy(_load(source, device).model, seed).to(device)
-        self._reference.requires_grad_(False)
-        self._optimizer = torch.optim.Adam(
-            self._policy.parameters(),
-            lr=self._ppo.lr,
-            betas=self._ppo.adam_betas,
-            eps=self._ppo.adam_eps,
-            fused=True,
-        )
+        made = build(source, config, on_progress)
+        self._policy, self._reference = made.policy, made.reference
+        self._optimizer, self._codec = made.optimizer, made.codec
         self._state = TrainerState(0, self._ppo.init_kl_coef, {}, None)
-        on_progress("load", 2, 2)
 
     @property
     def version(self) -> int:
@@ -126,7 +93,7 @@ class LocalEngine:
         if number != self._state.version + 1:
             raise HitlError(f"update {number} asked of a policy that is at {self._state.version}")
         started = time.perf_counter()
-        batch = [self._with_edit(group) for group in batch]
+        batch = [with_edit(group, self._codec, self._scale, self._logprobs) for group in batch]
         rollout = rollout_of(batch, self._codec.pad_id, self._policy.device)
         stats, moments, kl_coef = self._learn_or_restore(number, batch, rollout)
         stats = dataclasses.replace(
@@ -139,7 +106,7 @@ class LocalEngine:
         """log p(text, end | prompt) under the policy, nats."""
         ids = self._codec.encode_completion(text, self._how.max_new_tokens)
         prompt_ids = self._codec.encode_prompt(prompt, self._how.max_new_tokens)
-        return float(self._logprobs(prompt_ids, ids).sum())
+        return sum(self._logprobs(prompt_ids, ids))
 
     def save(self, directory: Path) -> Manifest:
         """See Engine."""
@@ -157,31 +124,7 @@ class LocalEngine:
     def close(self) -> None:
         """Nothing outlives the object."""
 
-    def _with_edit(self, group: LabelledGroup) -> LabelledGroup:
-        """The group with the operator's own text as one more completion, of the top reward.
-
-        No policy sampled it, so there is no behaviour to correct for: its log-probabilities are
-        those of the policy as the update begins. The first pass then raises its likelihood in
-        proportion to the advantage, and clipping bounds the rest as for any other completion.
-        """
-        if group.edit is None:
-            return group
-        sampled = group.group
-        top = Scale.parse(self._config.scale).high if group.mode is Mode.SCORE else 1.0
-        text = group.edit
-        if not (self._codec.is_bert or sampled.prompt.text[-1:].isspace() or text[:1].isspace()):
-            text = f" {text}"  # a word after a word: where sampled completions have their space
-        room = self._codec.context - len(sampled.prompt_ids)
-        ids = self._codec.encode_completion(text, room)
-        logprobs = tuple(self._logprobs(sampled.prompt_ids, ids).tolist())
-        edited = Completion(text, ids, logprobs, finished=True)
-        return dataclasses.replace(
-            group,
-            group=dataclasses.replace(sampled, completions=(*sampled.completions, edited)),
-            rewards=(*group.rewards, top),
-        )
-
-    def _logprobs(self, prompt_ids: tuple[int, ...], ids: tuple[int, ...]) -> torch.Tensor:
+    def _logprobs(self, prompt_ids: tuple[int, ...], ids: tuple[int, ...]) -> tuple[float, ...]:
         """(T,) log-probabilities of `ids` after a prompt, under the policy."""
         unknown = Completion("", ids, (0.0,) * len(ids), finished=True)
         alone = Group(Prompt(""), prompt_ids, (unknown,), self.version)
@@ -189,7 +132,7 @@ class LocalEngine:
             [LabelledGroup(alone, (0.0,), "", Mode.SCORE)], self._codec.pad_id, self._policy.device
         )
         logp, _, _ = ppo.evaluate_all(self._policy, rollout, self._how, 1)
-        return logp[0]
+        return tuple(logp[0].tolist())
 
     def _learn_or_restore(
         self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout
@@ -232,7 +175,7 @@ class LocalEngine:
             self._how,
             config,
             kl_coef,
-            self._expected(batch, rollout),
+            expected(batch, rollout, self._state.moments, self._scale, config),
             lambda epoch: torch.randperm(
                 len(rollout.ids),
                 generator=generator(self._config.seed, "order", number, epoch),
@@ -257,7 +200,8 @@ class LocalEngine:
             seconds=0.0,
             notices=tuple(self._notices(batch, rollout, outcome)),
         )
-        return stats, self._moments_after(batch), result.kl_coef
+        moments = moments_after(batch, self._state.moments, self._scale, config)
+        return stats, moments, result.kl_coef
 
     def _notices(
         self, batch: Sequence[LabelledGroup], rollout: Rollout, outcome: ppo.Outcome
@@ -279,45 +223,6 @@ class LocalEngine:
             return rollout
         return dataclasses.replace(rollout, score=rollout.score.clamp(-clip, clip))
 
-    def _expected(self, batch: Sequence[LabelledGroup], rollout: Rollout) -> Expected:
-        """What the operators have given until now, without this batch."""
-        judged = [batch[int(g)] for g in rollout.group]
-        moments = [self._moments_of(group) for group in judged]
-        floors = [self._ppo.std_floor * self._prior(group.mode).std for group in judged]
-        device = rollout.score.device
-        return Expected(
-            mean=torch.tensor([m.mean for m in moments], device=device),
-            std=torch.tensor(
-                [max(m.std, floor) for m, floor in zip(moments, floors, strict=True)],
-                device=device,
-            ),
-        )
-
-    def _moments_of(self, group: LabelledGroup) -> Moments:
-        known = self._state.moments.get(_judge(group))
-        return known if known is not None else self._prior(group.mode)
-
-    def _prior(self, mode: Mode) -> Moments:
-        if mode is Mode.SCORE:
-            scale = Scale.parse(self._config.scale)
-            return Moments(scale.middle, scale.spread**2, self._ppo.prior_labels)
-        return Moments(0.0, 5 / 9, self._ppo.prior_labels)  # centred ranks of 4: ±1, ±1/3
-
-    def _moments_after(self, batch: Sequence[LabelledGroup]) -> dict[str, Moments]:
-        after = dict(self._state.moments)
-        by_judge: dict[str, list[LabelledGroup]] = {}
-        for group in batch:
-            by_judge.setdefault(_judge(group), []).append(group)
-        for judge, groups in by_judge.items():
-            rewards = [r for g in groups for r in g.rewards if not math.isnan(r)]
-            before = self._moments_of(groups[0])
-            after[judge] = before.updated(rewards, self._ppo.baseline_memory)
-        return after
-
-
-def _judge(group: LabelledGroup) -> str:
-    return f"{group.operator}/{group.mode}"
-
 
 def _idle(number: int, rollout: Rollout, kl_coef: float, notice: str) -> UpdateStats:
     """Stats of an update that changed nothing."""
@@ -326,17 +231,3 @@ def _idle(number: int, rollout: Rollout, kl_coef: float, notice: str) -> UpdateS
         number, len(rollout.ids), mean, 0.0, 0.0, kl_coef, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0,
         notices=(notice,),
     )  # fmt: skip
-
-
-def _load(source: Path | str, device: torch.device) -> Loaded:
-    try:
-        return load_model(source, device)
-    except (OSError, ValueError) as error:
-        raise HitlError(
-            f"the policy {str(source)!r} could not be loaded ({_first_line(error)}): "
-            "use --policy tiny-zh, --policy tiny-en, or a local folder"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")

@@ -15,18 +15,11 @@ from torch import Tensor
 from hitl.config.ppo import PPOConfig
 from hitl.learn import ppo
 from hitl.learn.advantages import baseline_advantages
+from hitl.learn.expected import Expected
 from hitl.learn.kl import adapted_coef, token_kl
 from hitl.learn.policy import Policy
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What each completion's operator usually gives, (B,) each; for the human preset."""
-
-    mean: Tensor
-    std: Tensor
 
 
 @dataclass(frozen=True)

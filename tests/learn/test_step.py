@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from hitl.config.ppo import HUMAN, PPOConfig
 from hitl.learn import ppo
+from hitl.learn.expected import Expected
 from hitl.learn.policy import Policy
 from hitl.learn.rollout import Rollout, rollout_of
 from hitl.learn.sampling import Sampling
-from hitl.learn.step import Expected, StepResult, ppo_step
+from hitl.learn.step import StepResult, ppo_step
 from hitl.records import LabelledGroup
 
 from .conftest import group, tiny_policy
