@@ -17,7 +17,7 @@ from hitl.engine import Engine, EngineThread
 from hitl.journal import Journal
 from hitl.lock import RunLock
 from hitl.models import resolve
-from hitl.operator import Operator, Progress
+from hitl.operator import Notice, Operator, Progress
 from hitl.prompts import draw, load_prompts, shipped_prompts
 from hitl.rundir import RunDir
 from hitl.session import Session
@@ -80,7 +80,12 @@ def make_engine(config: SessionConfig, root: Path, operator: Operator) -> Engine
     def make() -> Engine:
         from hitl.learn.engine import LocalEngine
 
-        return LocalEngine(source, config, lambda *at: operator.notify(Progress(*at)))
+        return LocalEngine(
+            source,
+            config,
+            lambda *at: operator.notify(Progress(*at)),
+            lambda text: operator.notify(Notice(text, "warning")),
+        )
 
     return EngineThread(make)
 

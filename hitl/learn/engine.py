@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -29,17 +29,29 @@ from hitl.manifest import Manifest
 from hitl.records import Completion, Group, LabelledGroup, Mode, Prompt, UpdateStats
 from hitl.scale import Scale
 
+OnNotice = Callable[[str], None]
+"""Told what the operator should know, a sentence."""
+
 
 class LocalEngine:
     """Implements hitl.engine.Engine. Weights after update N are a function of the base policy,
     the config and the batches alone; on CPU bit for bit."""
 
-    def __init__(self, source: Path | str, config: SessionConfig, on_progress: OnProgress) -> None:
+    def __init__(
+        self,
+        source: Path | str,
+        config: SessionConfig,
+        on_progress: OnProgress,
+        on_notice: OnNotice = lambda text: None,
+    ) -> None:
+        """`source` is the base policy. Raises HitlError when it cannot be loaded as configured."""
         self._config = config
         self._ppo: PPOConfig = config.ppo
         self._scale = Scale.parse(config.scale)
         self._how = Sampling(config.max_new_tokens, config.temperature, config.top_k, config.top_p)
         self._progress = on_progress
+        self._notice = on_notice
+        self._cut: set[str] = set()
         made = build(source, config, on_progress)
         self._policy, self._reference = made.policy, made.reference
         self._optimizer, self._codec = made.optimizer, made.codec
@@ -59,6 +71,7 @@ class LocalEngine:
         longest = self._how.max_new_tokens
 
         def sample(place: int, prompt: Prompt) -> Group:
+            self._tell_if_cut(prompt)
             return sample_group(
                 self._policy.model,
                 self._codec,
@@ -123,6 +136,17 @@ class LocalEngine:
 
     def close(self) -> None:
         """Nothing outlives the object."""
+
+    def _tell_if_cut(self, prompt: Prompt) -> None:
+        """Once a text: it may be drawn and sampled many times."""
+        left_out = self._codec.left_out(prompt.text, self._how.max_new_tokens)
+        if left_out and prompt.text not in self._cut:
+            self._cut.add(prompt.text)
+            self._notice(
+                f"prompt {prompt.number} is too long for the policy: its first {left_out} tokens "
+                f"were cut off, so that {self._how.max_new_tokens} more fit into its "
+                f"{self._codec.context}"
+            )
 
     def _logprobs(self, prompt_ids: tuple[int, ...], ids: tuple[int, ...]) -> tuple[float, ...]:
         """(T,) log-probabilities of `ids` after a prompt, under the policy."""

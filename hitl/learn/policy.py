@@ -37,14 +37,14 @@ class Policy(nn.Module):
         """Where the weights are."""
         return self.value_head.weight.device
 
-    def forward(
-        self, ids: Tensor, attention_mask: Tensor, position_ids: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """ids, mask, positions (B, L) -> logits (B, L, V) and values (B, L), both fp32."""
+    def forward(self, ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Right-padded ids and mask (B, L) -> logits (B, L, V) and values (B, L), both fp32.
+
+        Positions are the columns: what every family assumes by itself, and some take no other.
+        """
         output = self.model(
             input_ids=ids,
             attention_mask=attention_mask,
-            position_ids=position_ids,
             output_hidden_states=True,
             use_cache=False,
         )

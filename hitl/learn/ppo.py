@@ -80,10 +80,8 @@ class NonFiniteUpdateError(ArithmeticError):
 
 def evaluate(policy: Policy, rollout: Rollout, how: Sampling) -> Evaluated:
     """One forward pass over right-padded rows, under the sampling's transformation."""
-    L = rollout.ids.shape[1]
-    positions = torch.arange(L, device=rollout.ids.device).expand_as(rollout.ids)
-    attention = (positions < rollout.lengths[:, None]).long()
-    logits, values = policy(rollout.ids, attention, positions)
+    columns = torch.arange(rollout.ids.shape[1], device=rollout.ids.device)
+    logits, values = policy(rollout.ids, (columns < rollout.lengths[:, None]).long())
     rows = torch.arange(len(rollout.ids), device=rollout.ids.device)[:, None]
     tokens = rollout.tokens
     picked = warp(logits[rows, rollout.predictors], how, keep=tokens)  # (B, T, V)

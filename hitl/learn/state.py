@@ -78,7 +78,7 @@ def save(
 def load(directory: Path, policy: Policy, optimizer: torch.optim.Optimizer) -> TrainerState:
     """Puts what `save` wrote into a policy and optimizer of the same shape."""
     state = TrainerState.from_json((directory / "state.json").read_text(encoding="utf-8"))
-    _load_weights(policy, load_file(directory / "policy" / "model.safetensors"))
+    _load_weights(policy, directory / "policy")
     tensors = load_file(directory / "trainer.safetensors")
     head = {
         k.removeprefix("value_head."): v for k, v in tensors.items() if k.startswith("value_head.")
@@ -96,13 +96,17 @@ def load(directory: Path, policy: Policy, optimizer: torch.optim.Optimizer) -> T
 
 
 @torch.no_grad()
-def _load_weights(policy: Policy, tensors: dict[str, Tensor]) -> None:
-    """Copies by name; a tied head is not in the file and follows its embedding."""
-    own = dict(policy.model.named_parameters())
-    if missing := sorted(set(own) - set(tensors)):
-        raise ValueError(f"policy/model.safetensors lacks {', '.join(missing[:3])}")
-    for name, parameter in own.items():
-        parameter.copy_(tensors[name])
+def _load_weights(policy: Policy, folder: Path) -> None:
+    """Copies the weights of a saved model of the same class. transformers reads them: it knows of
+    shards, tied heads and names that differ between module and file."""
+    saved, report = type(policy.model).from_pretrained(
+        folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+    )
+    if missing := sorted(report["missing_keys"]):
+        raise ValueError(f"{folder.name}/ lacks {', '.join(missing[:3])}")
+    found = dict(saved.named_parameters())
+    for name, parameter in policy.model.named_parameters():
+        parameter.copy_(found[name])
 
 
 def _names(policy: Policy, optimizer: torch.optim.Optimizer) -> dict[int, str]:
