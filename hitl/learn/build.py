@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from hitl.config.session import SessionConfig
 from hitl.errors import HitlError
-from hitl.learn.keyed import seed_of
-from hitl.learn.policy import Loaded, Policy, load_model
+from hitl.learn.keyed import generator, seed_of
+from hitl.learn.policy import LanguageModel, Loaded, Policy, load_model
 from hitl.learn.tokens import Codec
 
 OnProgress = Callable[[str, int, int], None]
 """Told (stage, done, total) as the engine works."""
+
+
+LARGE = 500_000_000
+"""Parameters from which --dtype auto computes in bfloat16 on a GPU."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Learner:
     """What an update needs besides a batch."""
 
     policy: Policy
-    reference: Policy
+    reference: LanguageModel
     """Never trained."""
     optimizer: torch.optim.Optimizer
     codec: Codec
@@ -44,14 +49,29 @@ def build(source: Path | str, config: SessionConfig, on_progress: OnProgress) ->
             f"--max-new-tokens {config.max_new_tokens} leaves no room for a prompt: "
             f"{config.base_policy} takes {loaded.codec.context} tokens in all"
         )
+    compute = compute_dtype(config.dtype, device, loaded.model.num_parameters())
     seed = seed_of(config.seed, "value head")
-    policy = Policy(loaded.model, seed).to(device)
-    on_progress("load", 1, 2)
-    reference = Policy(_load(source, device).model, seed).to(device)
-    reference.requires_grad_(False)
+    reference: LanguageModel
+    if config.lora:
+        from hitl.learn.lora import WithoutAdapters, add_adapters
+
+        rank, alpha, targets = config.lora_rank, config.lora_alpha, config.lora_targets
+        add_adapters(loaded.model, rank, alpha, targets, generator(config.seed, "adapters"))
+        policy = Policy(loaded.model, seed, compute).to(device)
+        reference = WithoutAdapters(policy)
+    else:
+        policy = Policy(loaded.model, seed, compute).to(device)
+        on_progress("load", 1, 2)
+        frozen = Policy(_load(source, device).model, seed, compute).to(device)
+        frozen.requires_grad_(False)
+        reference = frozen
     ppo = config.ppo
     optimizer = torch.optim.Adam(
-        policy.parameters(), lr=ppo.lr, betas=ppo.adam_betas, eps=ppo.adam_eps, fused=True
+        policy.trained().values(),
+        lr=ppo.lr,
+        betas=ppo.adam_betas,
+        eps=ppo.adam_eps,
+        fused=True,
     )
     on_progress("load", 2, 2)
     return Learner(policy, reference, optimizer, loaded.codec)
@@ -68,6 +88,23 @@ def pick_device(name: str) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise HitlError(f"--device {name}: no GPU was found here; use --device cpu")
     return device
+
+
+def compute_dtype(
+    name: Literal["auto", "fp32", "bf16"], device: torch.device, parameters: int
+) -> torch.dtype:
+    """What --dtype `name` means for a policy of so many parameters.
+
+    `auto` is fp32, whose recorded log-probabilities are those an update computes to 1e-5; but for
+    a GPU with bfloat16 and a policy so large that the operator would wait for it.
+    """
+    if name == "fp32" or (name == "auto" and (device.type != "cuda" or parameters < LARGE)):
+        return torch.float32
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        if name == "auto":
+            return torch.float32
+        raise HitlError("--dtype bf16: this GPU has no bfloat16; use --dtype fp32")
+    return torch.bfloat16
 
 
 def _load(source: Path | str, device: torch.device) -> Loaded:

@@ -17,12 +17,14 @@ from hitl.errors import HitlError
 from hitl.learn import ppo, state
 from hitl.learn.build import OnProgress, build
 from hitl.learn.edits import with_edit
+from hitl.learn.evaluate import evaluate_all
 from hitl.learn.expected import expected, moments_after
 from hitl.learn.keyed import generator
-from hitl.learn.moments import Moments
-from hitl.learn.policy import digest, named_weights
+from hitl.learn.limits import restore, snapshot
+from hitl.learn.policy import Policy, digest
 from hitl.learn.rollout import Rollout, rollout_of
 from hitl.learn.sampling import Sampling, sample_group
+from hitl.learn.scores import scaled_scores
 from hitl.learn.state import TrainerState
 from hitl.learn.step import per_sequence, ppo_step
 from hitl.manifest import Manifest
@@ -55,6 +57,7 @@ class LocalEngine:
         made = build(source, config, on_progress)
         self._policy, self._reference = made.policy, made.reference
         self._optimizer, self._codec = made.optimizer, made.codec
+        self._frozen = _digest_of_frozen(self._policy)
         self._state = TrainerState(0, self._ppo.init_kl_coef, {}, None)
 
     @property
@@ -63,8 +66,9 @@ class LocalEngine:
         return self._state.version
 
     def digest(self) -> str:
-        """SHA-256 of the weights of policy and value head."""
-        return digest(named_weights(self._policy).items())
+        """SHA-256 of the weights of policy and value head; with adapters, of these and of the
+        digest of what they adapt, which never changes."""
+        return digest({**self._policy.trained(), **self._frozen}.items())
 
     def sample(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
         """See Engine."""
@@ -85,7 +89,8 @@ class LocalEngine:
                 ),
             )
 
-        return [sample(place, prompt) for place, prompt in enumerate(prompts)]
+        with self._policy.autocast():
+            return [sample(place, prompt) for place, prompt in enumerate(prompts)]
 
     def sequence_kl(self, groups: Sequence[Group]) -> float:
         """Mean over completions of sum over tokens of log p - log p_ref, nats, under the policy
@@ -96,7 +101,7 @@ class LocalEngine:
         ]
         rollout = rollout_of(judged, self._codec.pad_id, self._policy.device)
         micro = self._ppo.micro_batch_size
-        ref_logp, _, _ = ppo.evaluate_all(self._reference, rollout, self._how, micro)
+        ref_logp, _, _ = evaluate_all(self._reference, rollout, self._how, micro)
         return per_sequence(rollout.old_logp - ref_logp, rollout.mask)
 
     def update(self, number: int, batch: Sequence[LabelledGroup]) -> UpdateStats:
@@ -108,11 +113,11 @@ class LocalEngine:
         started = time.perf_counter()
         batch = [with_edit(group, self._codec, self._scale, self._logprobs) for group in batch]
         rollout = rollout_of(batch, self._codec.pad_id, self._policy.device)
-        stats, moments, kl_coef = self._learn_or_restore(number, batch, rollout)
+        after, stats = self._learn_or_restore(number, batch, rollout)
         stats = dataclasses.replace(
             stats, seconds=time.perf_counter() - started, digest=self.digest()
         )
-        self._state = TrainerState(number, kl_coef, moments, stats)
+        self._state = dataclasses.replace(after, version=number, last=stats)
         return stats
 
     def logprob(self, prompt: str, text: str) -> float:
@@ -155,23 +160,23 @@ class LocalEngine:
         rollout = rollout_of(
             [LabelledGroup(alone, (0.0,), "", Mode.SCORE)], self._codec.pad_id, self._policy.device
         )
-        logp, _, _ = ppo.evaluate_all(self._policy, rollout, self._how, 1)
+        logp, _, _ = evaluate_all(self._policy, rollout, self._how, 1)
         return tuple(logp[0].tolist())
 
     def _learn_or_restore(
         self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout
-    ) -> tuple[UpdateStats, dict[str, Moments], float]:
+    ) -> tuple[TrainerState, UpdateStats]:
         """Whatever goes wrong, the weights are those from before. Out of memory is tried again in
         smaller pieces, which add up to the same."""
-        before = ppo.snapshot(self._policy, self._optimizer)
+        before = snapshot(self._policy, self._optimizer)
         while True:
             try:
                 return self._learn(number, batch, rollout)
             except ppo.NonFiniteUpdateError as error:
-                ppo.restore(self._policy, self._optimizer, before)
+                restore(self._policy, self._optimizer, before)
                 raise UpdateRefusedError(f"update {number} was undone, {error}") from error
             except torch.OutOfMemoryError as error:
-                ppo.restore(self._policy, self._optimizer, before)
+                restore(self._policy, self._optimizer, before)
                 smaller = self._ppo.micro_batch_size // 2
                 if smaller == 0:
                     raise UpdateRefusedError(
@@ -179,23 +184,25 @@ class LocalEngine:
                     ) from error
                 self._ppo = dataclasses.replace(self._ppo, micro_batch_size=smaller)
             except BaseException:
-                ppo.restore(self._policy, self._optimizer, before)
+                restore(self._policy, self._optimizer, before)
                 raise
 
     def _learn(
         self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout
-    ) -> tuple[UpdateStats, dict[str, Moments], float]:
+    ) -> tuple[TrainerState, UpdateStats]:
+        """The trainer's state after the update, but for its number and stats, and the stats."""
         config, kl_coef = self._ppo, self._state.kl_coef
         if len(rollout.ids) == 0:
             idle = _idle(
                 number, rollout, kl_coef, "nothing in the batch was judged: nothing learned"
             )
-            return idle, self._state.moments, kl_coef
+            return self._state, idle
+        score, scores = scaled_scores(rollout.score, self._state.scores, config)
         result = ppo_step(
             self._policy,
             self._reference,
             self._optimizer,
-            self._scaled(rollout),
+            dataclasses.replace(rollout, score=score),
             self._how,
             config,
             kl_coef,
@@ -225,7 +232,10 @@ class LocalEngine:
             notices=tuple(self._notices(batch, rollout, outcome)),
         )
         moments = moments_after(batch, self._state.moments, self._scale, config)
-        return stats, moments, result.kl_coef
+        after = dataclasses.replace(
+            self._state, kl_coef=result.kl_coef, moments=moments, scores=scores
+        )
+        return after, stats
 
     def _notices(
         self, batch: Sequence[LabelledGroup], rollout: Rollout, outcome: ppo.Outcome
@@ -239,13 +249,13 @@ class LocalEngine:
             )
         return notices
 
-    def _scaled(self, rollout: Rollout) -> Rollout:
-        """Scores as the classic step wants them: clipped, if at all. The human preset divides by
-        the operator's deviation instead."""
-        clip = self._ppo.score_clip
-        if clip is None or self._ppo.advantage != "gae":
-            return rollout
-        return dataclasses.replace(rollout, score=rollout.score.clamp(-clip, clip))
+
+def _digest_of_frozen(policy: Policy) -> dict[str, torch.Tensor]:
+    """One small tensor that stands for all weights that are never trained, if there are any."""
+    frozen = {name: p for name, p in policy.named_parameters() if not p.requires_grad}
+    if not frozen:
+        return {}
+    return {"base": torch.tensor(list(bytes.fromhex(digest(frozen.items()))), dtype=torch.uint8)}
 
 
 def _idle(number: int, rollout: Rollout, kl_coef: float, notice: str) -> UpdateStats:

@@ -11,8 +11,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hitl.config.session import SessionConfig
-from hitl.learn import ppo
 from hitl.learn.engine import LocalEngine
+from hitl.learn.evaluate import evaluate_all
 from hitl.learn.rollout import rollout_of
 from hitl.learn.tokens import codec_for
 from hitl.records import Completion, LabelledGroup, Mode, Prompt
@@ -50,7 +50,7 @@ def judged(
 
 def recomputed(engine: LocalEngine, batch: list[LabelledGroup]) -> tuple[torch.Tensor, ...]:
     rollout = rollout_of(batch, engine._codec.pad_id, CPU)
-    logp, _, _ = ppo.evaluate_all(engine._policy, rollout, engine._how, 3)
+    logp, _, _ = evaluate_all(engine._policy, rollout, engine._how, 3)
     return logp, rollout.old_logp, rollout.mask
 
 

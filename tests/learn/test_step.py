@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hitl.config.ppo import HUMAN, PPOConfig
 from hitl.learn import ppo
+from hitl.learn.evaluate import evaluate_all
 from hitl.learn.expected import Expected
 from hitl.learn.policy import Policy
 from hitl.learn.rollout import Rollout, rollout_of
@@ -46,7 +47,7 @@ def step(
 
 def total_logp(policy: Policy, batch: list[LabelledGroup]) -> torch.Tensor:
     rollout = rollout_of(batch, 1, CPU)
-    logp, _, _ = ppo.evaluate_all(policy, rollout, HOW, 8)
+    logp, _, _ = evaluate_all(policy, rollout, HOW, 8)
     return torch.where(rollout.mask, logp, 0.0).sum(1)
 
 
