@@ -112,7 +112,9 @@ def make_engine(config: SessionConfig, root: Path, operator: Operator) -> Engine
     def make() -> Engine:
         from hitl.learn.engine import LocalEngine
 
-        return LocalEngine(source, config, tell)
+        return LocalEngine(
+            source, config, tell, lambda text: operator.notify(Notice(text, "warning"))
+        )
 
     return EngineThread(make)
 

@@ -46,6 +46,18 @@ class SessionConfig:
     """Learning rate; default: the preset's."""
     target_kl: float | None = None
     """KL to the reference to stay near, nats a sequence; default: the preset's."""
+    lora: bool = False
+    """Train low-rank adapters and leave the policy's own weights alone: less memory, and no second
+    copy for the reference. Checkpoints hold the merged policy."""
+    lora_rank: int = 16
+    """Rank of the adapters."""
+    lora_alpha: int = 32
+    """Their outputs are multiplied by this over the rank."""
+    lora_targets: str = "all-linear"
+    """Layers to adapt: all-linear (all but the head), or names such as q_proj,v_proj."""
+    dtype: Literal["auto", "fp32", "bf16"] = "auto"
+    """Precision of the policy's products; weights and losses are fp32 always. auto: fp32, but
+    bf16 for a policy of 500 million parameters or more on a GPU that has it."""
     device: str = "auto"
     """Where the policy lives: auto, cpu, cuda, cuda:1 …"""
     threads: int | None = None
@@ -74,6 +86,8 @@ class SessionConfig:
         _at_least("--ahead", self.ahead, 0)
         _at_least("--top-k", self.top_k, 0)
         _at_least("--keep", self.keep, 2)
+        _at_least("--lora-rank", self.lora_rank, 1)
+        _at_least("--lora-alpha", self.lora_alpha, 1)
         if self.threads is not None:
             _at_least("--threads", self.threads, 1)
         if self.mode == "pair" and self.group_size != 2:

@@ -15,6 +15,8 @@ from hitl.engine import UpdateRefusedError
 from hitl.errors import HitlError
 from hitl.learn import ppo
 from hitl.learn.engine import LocalEngine
+from hitl.learn.evaluate import Evaluated
+from hitl.learn.limits import Yardstick
 from hitl.learn.policy import Policy
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
@@ -177,7 +179,7 @@ def test_out_of_memory_is_tried_again_in_smaller_pieces(monkeypatch: pytest.Monk
     expected = whole.update(1, batch)
     evaluate, widest = ppo.evaluate, 3
 
-    def scarce(policy: Policy, rollout: Rollout, how: Sampling) -> ppo.Evaluated:
+    def scarce(policy: Policy, rollout: Rollout, how: Sampling) -> Evaluated:
         if torch.is_grad_enabled() and len(rollout.ids) > widest:
             raise torch.OutOfMemoryError("no room")
         return evaluate(policy, rollout, how)
@@ -195,10 +197,10 @@ def test_an_update_that_fails_leaves_the_weights_as_they_were(
     one = engine()
     batch, digest = judged(one), one.digest()
 
-    def broken(self: ppo.Yardstick, policy: Policy) -> float:
+    def broken(self: Yardstick, policy: Policy) -> float:
         raise RuntimeError("the driver went away")
 
-    monkeypatch.setattr(ppo.Yardstick, "distance", broken)  # after the first gradient step
+    monkeypatch.setattr(Yardstick, "distance", broken)  # after the first gradient step
     with pytest.raises(RuntimeError, match="the driver went away"):
         one.update(1, batch)
     assert one.digest() == digest and one.version == 0
