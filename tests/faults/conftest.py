@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,14 @@ class Bench:
         return self.driver.call(
             "tests.faults.command:hitl", folder=self.folder, words=words, typed=typed
         )
+
+    def hitl_elsewhere(self, *words: str, typed: Sequence[str] = ()) -> dict[str, Any]:
+        """The same, with nothing of the test's own on the file system of the run."""
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "checkpoints").symlink_to(self.run.parent)
+            return self.driver.call(
+                "tests.faults.command:hitl", folder=folder, words=words, typed=typed
+            )
 
     def content(self) -> dict[str, bytes]:
         """Every file of the run but the lock's."""
