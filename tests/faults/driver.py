@@ -76,7 +76,8 @@ def import_everything() -> None:
     import transformers.models.gpt2.tokenization_gpt2  # noqa: F401
 
     import hitl.learn.engine
-    import hitl.learn.scorers  # noqa: F401
+    import hitl.learn.scorers
+    import hitl.tui.app  # noqa: F401
     import tests.faults.killing  # noqa: F401
 
 
