@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,22 +47,25 @@ class Driver:
 
 @contextmanager
 def driving() -> Iterator[Driver]:
-    """A driver, until the block ends."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.driver"],
-        cwd=ROOT,
-        env={k: v for k, v in os.environ.items() if k != "HITL_FAULT"} | ENVIRONMENT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield Driver(process)
-    finally:
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.close()
-        process.stdout.close()
-        process.wait()
+    """A driver, until the block ends. What transformers would keep in the home is thrown away."""
+    with tempfile.TemporaryDirectory() as home:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.driver"],
+            cwd=ROOT,
+            env={k: v for k, v in os.environ.items() if k != "HITL_FAULT"}
+            | ENVIRONMENT
+            | {"HF_HOME": home},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield Driver(process)
+        finally:
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.close()
+            process.stdout.close()
+            process.wait()
 
 
 def import_everything() -> None:
@@ -72,7 +76,8 @@ def import_everything() -> None:
     import transformers.models.gpt2.tokenization_gpt2  # noqa: F401
 
     import hitl.learn.engine
-    import hitl.learn.scorers  # noqa: F401
+    import hitl.learn.scorers
+    import hitl.tui.app  # noqa: F401
     import tests.faults.killing  # noqa: F401
 
 

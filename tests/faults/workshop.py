@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hitl.faultpoints import VARIABLE
+
+from .command import hitl
 from .killing import kill_and_finish, replayed
 from .plans import Kill
 from .policy import write_policy, write_prompts
@@ -38,3 +42,15 @@ def killed(
     if case.ahead:
         answer["replayed"] = replayed(case)
     return answer
+
+
+def killed_command(folder: str, fault: str, words: Sequence[str], typed: Sequence[str]) -> int:
+    """How `hitl WORDS` ends that is to be killed at a fault point."""
+    process = os.fork()
+    if process == 0:
+        os.environ[VARIABLE] = fault
+        try:
+            hitl(folder, words, typed)
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
