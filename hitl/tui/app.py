@@ -20,6 +20,7 @@ from hitl.config.session import SessionConfig
 from hitl.records import UpdateStats
 from hitl.tui.messages import DeskCame, Happened, SessionEnded
 from hitl.tui.operator import TuiOperator
+from hitl.tui.remap import Keymap, keymap_path, load_keymap
 from hitl.tui.screens.frame import SessionInfo
 from hitl.tui.screens.judging import JudgingScreen
 from hitl.tui.screens.pair import PairScreen
@@ -82,6 +83,7 @@ class HitlApp(App[Choice]):
         runs: Sequence[Summary] = (),
         begin: Callable[[ResumeRun | NewRun], SessionPlan] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        keymap: Keymap | None = None,
     ) -> None:
         """Opens `plan`, or the picker; what is picked there is returned, or opened by `begin`."""
         super().__init__()
@@ -89,6 +91,7 @@ class HitlApp(App[Choice]):
         self._runs = runs
         self._begin = begin
         self._clock = clock
+        self._keymap_file = keymap or Keymap()
         self._operator: TuiOperator | None = None
         self._thread: threading.Thread | None = None
         self._judging: JudgingScreen | None = None
@@ -106,6 +109,7 @@ class HitlApp(App[Choice]):
     def on_mount(self) -> None:
         self.register_theme(CALM)
         self.theme = CALM.name
+        self.set_keymap(self._keymap_file.bindings)
         self._listen_to_signals()
         if self._plan is not None:
             self._open(self._plan)
@@ -128,7 +132,7 @@ class HitlApp(App[Choice]):
         operator = TuiOperator(plan.info.config.operator_name, self.post_message)
         self._operator = operator
         kind = {"score": ScoreScreen, "rank": RankScreen, "pair": PairScreen}[plan.info.config.mode]
-        self._judging = kind(plan.info, operator.reply, self._clock)
+        self._judging = kind(plan.info, operator.reply, self._clock, self._keymap_file)
         self.push_screen(self._judging)
         self._thread = threading.Thread(
             target=self._work, args=(plan.start, operator), name="session", daemon=False
@@ -229,13 +233,13 @@ def run_session(
     `log` takes what C libraries write to fd 2 meanwhile; `updates` are those of a resumed run.
     """
     plan = SessionPlan(SessionInfo(run, config, policy_label, version, tuple(updates)), start)
-    return _run(HitlApp(plan=plan), log)
+    return _run(HitlApp(plan=plan, keymap=load_keymap(keymap_path())), log)
 
 
 def pick_run(runs: Sequence[Summary]) -> Choice:
     """Asks which run to resume, or for a new one."""
     with drawing(None):
-        return HitlApp(runs=runs).run() or Leave()
+        return HitlApp(runs=runs, keymap=load_keymap(keymap_path())).run() or Leave()
 
 
 def pick_and_run(
@@ -247,7 +251,8 @@ def pick_and_run(
 
     `begin` is called on the screen's thread: it reads a config, nothing slow.
     """
-    return _run(HitlApp(runs=runs, begin=begin), log)
+    keymap = load_keymap(keymap_path())
+    return _run(HitlApp(runs=runs, begin=begin, keymap=keymap), log)
 
 
 def _run(app: HitlApp, log: Path | None) -> int:

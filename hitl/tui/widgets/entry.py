@@ -13,6 +13,7 @@ class Editor(TextArea):
 
     def __init__(self, text: str) -> None:
         super().__init__(plain(text, newlines=True), highlight_cursor_line=False)
+        self.cursor_blink = False  # calmer, and nothing is drawn while nothing happens
 
     def on_mount(self) -> None:
         self.move_cursor(self.document.end)
@@ -28,6 +29,7 @@ class OneLine(Input):
 
     def __init__(self, text: str) -> None:
         super().__init__(plain(text), select_on_focus=False)
+        self.cursor_blink = False
 
     def _on_paste(self, event: events.Paste) -> None:
         # Input would keep the first line only.
