@@ -15,12 +15,14 @@ from typing import ClassVar
 
 from textual.app import App
 from textual.binding import BindingType
+from textual.events import Key, Paste
 
 from hitl.config.session import SessionConfig
 from hitl.records import UpdateStats
 from hitl.tui.messages import DeskCame, Happened, SessionEnded
 from hitl.tui.operator import TuiOperator
 from hitl.tui.remap import Keymap, keymap_path, load_keymap
+from hitl.tui.screens.entry import EntryScreen
 from hitl.tui.screens.frame import SessionInfo
 from hitl.tui.screens.judging import JudgingScreen
 from hitl.tui.screens.pair import PairScreen
@@ -195,6 +197,26 @@ class HitlApp(App[Choice]):
             self._judging.action_quit()
         else:
             self.exit(Leave())
+
+    # -- keys and pastes that nobody took -----------------------------------------------------
+
+    # Only here they are in their order: a screen that a key opens is not there yet when the next
+    # keys of a fast hand go to the screen below it.
+
+    def on_key(self, event: Key) -> None:
+        if not event.is_printable or event.character is None:
+            return
+        if isinstance(self.screen, EntryScreen):
+            event.prevent_default()
+            self.screen.type(event.character)
+        elif isinstance(self.screen, JudgingScreen):
+            self.screen.unknown(event.character)
+
+    def on_paste(self, event: Paste) -> None:
+        if isinstance(self.screen, EntryScreen):
+            self.screen.type(event.text)
+        elif isinstance(self.screen, JudgingScreen):
+            self.screen.pasted(event.text)
 
     # -- the session's messages ----------------------------------------------------------------
 

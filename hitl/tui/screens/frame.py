@@ -5,6 +5,7 @@ It shows what the session tells and knows no key.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -236,7 +237,9 @@ class Frame(Screen[None]):
         reward = ""
         if not isinstance(judgement.verdict, Scores | Skip):
             order = judgement.shown or range(len(event.rewards))
-            reward = " → " + " ".join(f"{event.rewards[i]:+.2g}" for i in order)
+            rewards = [event.rewards[i] for i in order]
+            if not all(map(math.isnan, rewards)):
+                reward = " → " + " ".join("·" if math.isnan(r) else f"{r:+.2g}" for r in rewards)
         undo = f"   {self.key('group.undo', '⌫')} to undo"
         self.say(own("last: ", (words + reward, "bold"), (undo, "$frame-text")))
 

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import BindingType
-from textual.events import Key as KeyEvent
-from textual.events import Paste
 
 from hitl.operator import (
     Desk,
@@ -247,16 +245,15 @@ class JudgingScreen(Frame):
         if self.open:
             self.current_card().turn(pages)
 
-    def on_key(self, event: KeyEvent) -> None:
-        """Only keys without a binding come here."""
-        if event.character and is_han(event.character):
-            event.stop()
+    def unknown(self, text: str) -> None:
+        """A key without a binding."""
+        if is_han(text):
             self.refuse("a Chinese input method is on: switch it off to judge (digits still work)")
 
-    def on_paste(self, event: Paste) -> None:
-        event.stop()
-        if any(is_han(c) for c in event.text):
-            self.refuse("a Chinese input method is on: switch it off to judge (digits still work)")
+    def pasted(self, text: str) -> None:
+        """Where no field is."""
+        if is_han(text):
+            self.unknown(text)
         else:
             self.refuse("text cannot be pasted here: type the score")
 

@@ -91,7 +91,7 @@ class PairScreen(Asides):
 
     def first_keys(self) -> str:
         first, second = self.key("pair.first", "←"), self.key("pair.second", "→")
-        return f"{first} or {second} is better, {self.common_first_keys()}"
+        return f"{first} {second} better, {self.common_first_keys()}"
 
     def help_title(self) -> str:
         return "Comparing"
