@@ -14,8 +14,8 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from hitl.errors import UsageError
-from hitl.operator import Quit, Resample, Save, Undo
-from hitl.records import Edit, Mode, Ranking, Scores, Skip, Verdict
+from hitl.operator import OwnPrompt, Quit, Resample, Save, Undo
+from hitl.records import Edit, Mode, Ranking, Rejected, Scores, Skip, Verdict
 from hitl.scale import Scale
 from hitl.text import safe
 
@@ -25,7 +25,20 @@ class Help:
     """Say what can be typed. Not a reply to the session: whoever reads the lines answers it."""
 
 
-Command = Undo | Resample | Save | Quit | Help
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Keep this with the judgement that comes; "" takes a note back. Whoever reads the lines does
+    it, as with `Help`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Flag the group, or take the flag off."""
+
+
+Command = Undo | Resample | OwnPrompt | Save | Quit | Help | Note | Flag
 T = TypeVar("T")
 
 
@@ -54,11 +67,20 @@ _WORDS: MappingProxyType[str, Skip | Command] = MappingProxyType(
     | dict.fromkeys(("resample", "r", "重采", "重采样", "重新采样", "重抽", "换一批"), Resample())
     | dict.fromkeys(("save", "w", "保存", "儲存"), Save())
     | dict.fromkeys(("help", "h", "?", "帮助", "幫助"), Help())
+    | dict.fromkeys(("flag", "f", "标记", "標記"), Flag())
 )
-# The text of an edit is taken as it was typed, so the word before it is matched on the raw line.
-_EDIT = re.compile(
-    r"\s*(?:e|ｅ|edit|ｅｄｉｔ|编辑|編輯|改写|改寫)(?:[:：]\s?|\s|$)(?P<text>.*)", re.I | re.S
-)
+_BAD = frozenset({"bad", "b", "both bad", "都不好", "都差", "都不行"})
+
+
+def _before_a_text(*words: str) -> re.Pattern[str]:
+    """A text is taken as it was typed, so the word before it is matched on the raw line."""
+    return re.compile(rf"\s*(?:{'|'.join(words)})(?P<sign>[:：]\s?|\s|$)(?P<text>.*)", re.I | re.S)
+
+
+_EDIT = _before_a_text("e", "ｅ", "edit", "ｅｄｉｔ", "编辑", "編輯", "改写", "改寫")
+_NOTE = _before_a_text("n", "ｎ", "note", "ｎｏｔｅ", "备注", "備註", "笔记", "筆記")
+_PROMPT = _before_a_text("p", "ｐ", "prompt", "ｐｒｏｍｐｔ", "提示", "提示词", "提示詞")
+_PLACE = re.compile(r"\s*(?P<place>[0-9０-９]{1,6})\s+(?P<text>.*)", re.S)
 
 _UNREADABLE = re.compile("[\ud800-\udfff\ufffd]")  # what is left of bytes in another encoding
 
@@ -138,14 +160,24 @@ def parse_line(text: str, mode: Mode, count: int, scale: Scale) -> Verdict | Com
     """What one typed line says of `count` completions, in the order of the places.
 
     Words (English, Chinese, or the first letter) come first: skip, undo, quit, resample, save,
-    help, `e TEXT` for an edit. Anything else is scores or a ranking, as the mode says.
-    Raises FeedbackError.
+    help, flag, `edit 2 TEXT`, `note TEXT`, `prompt TEXT`, and of a pair `bad`. Anything else is
+    scores or a ranking, as the mode says. Raises FeedbackError.
     """
     word = normalise(text).lower()
     if word in _WORDS:
         return _WORDS[word]
+    if mode is Mode.PAIR and word in _BAD:
+        return Rejected(count)
     if match := _EDIT.match(text):
-        return parse_edit(match["text"])
+        literal = match["sign"][:1] in (":", "：")
+        return parse_edit(match["text"]) if literal else _edit_of(match["text"], count)
+    if match := _NOTE.match(text):
+        return Note(_readable("note", match["text"]).strip())
+    if match := _PROMPT.match(text):
+        prompt = _readable("prompt", match["text"]).strip()
+        if not prompt:
+            raise FeedbackError('the prompt has no text: write it behind the word: "p Once upon"')
+        return OwnPrompt(prompt)
     if mode is Mode.SCORE:
         return parse_scores(text, count, scale)
     return parse_ranking(text, count)
@@ -161,6 +193,31 @@ def parse_edit(text: str) -> Edit:
     if _UNREADABLE.search(text) or not safe(text).strip():
         raise FeedbackError("the edit has characters that cannot be read: write it in UTF-8 again")
     return Edit(text)
+
+
+def _edit_of(text: str, count: int) -> Edit:
+    """`2 TEXT` rewrites the second completion; a text that begins with a number needs `edit:`."""
+    if normalise(text).isdecimal():
+        raise FeedbackError(
+            f'the edit has no text: write it behind the number, such as "edit 1 a good day", or '
+            f'"edit: {_quoted(text.strip())[1:-1]}" when that is the text'
+        )
+    match = _PLACE.fullmatch(text)
+    if match is None:
+        return parse_edit(text)
+    place = int(match["place"])
+    if not 1 <= place <= count:
+        raise FeedbackError(
+            f"{place} is none of the {_completions(count)}: name one, such as "
+            f'"edit 1 a good day", or write "edit: {_quoted(text.strip())[1:-1]}"'
+        )
+    return Edit(parse_edit(match["text"]).text, of=place - 1)
+
+
+def _readable(what: str, text: str) -> str:
+    if _UNREADABLE.search(text):
+        raise FeedbackError(f"the {what} has characters that cannot be read: write it in UTF-8")
+    return text
 
 
 def in_group_order(verdict: Verdict, shown: Sequence[int]) -> Verdict:
@@ -191,7 +248,13 @@ def help_lines(mode: Mode, count: int, scale: Scale) -> tuple[str, ...]:
         *(left_out if mode is Mode.SCORE else ()),
         "skip (s, 跳过): no opinion, nothing is learned from these completions",
         "undo (u, 撤销): take the last judgement back",
+        *(("bad (b, 都不好): both are bad, each as one that lost",) if mode is Mode.PAIR else ()),
         "edit (e, 编辑) and a text of your own: it becomes the best of its group",
+        "edit 2 and a text: completion 2 as it should be (a text that begins with a number needs "
+        "the colon of edit:)",
+        "note (n, 备注) and a text: kept with the judgement; alone it takes the note back",
+        "flag (f, 标记): flag these completions, or take the flag off",
+        "prompt (p, 提示) and a text: your own prompt comes next",
         "resample (r, 重采): other completions of the same prompt",
         "save (w, 保存): write a checkpoint now",
         "quit (q, 退出): save and leave",

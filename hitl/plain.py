@@ -7,11 +7,14 @@ import io
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import TextIO
 
 from hitl.feedback import (
     FeedbackError,
+    Flag,
     Help,
+    Note,
     expected,
     help_lines,
     in_group_order,
@@ -20,9 +23,11 @@ from hitl.feedback import (
 )
 from hitl.operator import (
     Desk,
+    Draft,
     Event,
     Judged,
     Notice,
+    OwnPrompt,
     Progress,
     Quit,
     Reply,
@@ -90,6 +95,7 @@ class PlainOperator:
         if self._gone or self.leaving:
             return Quit()
         since = self._show(desk)
+        draft = desk.draft or Draft(("",) * len(desk.group.completions))
         while True:
             try:
                 line = self._read_line()
@@ -102,7 +108,15 @@ class PlainOperator:
             match said:
                 case Help():
                     self._write(*help_lines(desk.mode, len(desk.shown), self._scale))
-                case Undo() | Resample() | Save() | Quit():
+                case Note(text):
+                    draft = replace(draft, note=text)
+                    desk.save_draft(draft)
+                    self._write(_note_line(text))
+                case Flag():
+                    draft = replace(draft, flag=not draft.flag)
+                    desk.save_draft(draft)
+                    self._write("flagged" if draft.flag else "the flag is off")
+                case Undo() | Resample() | OwnPrompt() | Save() | Quit():
                     return said
                 case verdict:
                     self._on_screen = None
@@ -114,6 +128,8 @@ class PlainOperator:
                         seconds=time.monotonic() - since,
                         keys=line.strip(),
                         shown=desk.shown,
+                        note=draft.note,
+                        flag=draft.flag,
                     )
 
     def _show(self, desk: Desk) -> float:
@@ -133,6 +149,10 @@ class PlainOperator:
         entered = _entered(desk)
         if entered:
             lines.append(f"entered before: {safe(entered)}")
+        if desk.draft is not None:
+            lines += [f"written before: {safe(desk.draft.edit)}"] if desk.draft.edit else []
+            lines += [_note_line(desk.draft.note)] if desk.draft.note else []
+            lines += ["flagged"] if desk.draft.flag else []
         self._write(*lines, ask)
         since = time.monotonic()
         self._on_screen = desk, since
@@ -233,6 +253,10 @@ def _entered(desk: Desk) -> str:
         sign = "" if position == 0 else "=" if rank == ranked[position - 1][0] else ">"
         line += f"{sign}{place}"
     return line
+
+
+def _note_line(note: str) -> str:
+    return f"note: {safe(note)}" if note else "no note"
 
 
 def _kept(judgement: Judgement) -> str:

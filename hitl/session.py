@@ -94,6 +94,7 @@ class Session:
         if self._operator.leaving:
             return
         self._ready.extend(self._journal.open_groups())
+        self._shown = {g.key for g in self._ready if self._journal.draft(g.key) is not None}
         self._next_number = self._journal.last_group_number() + 1
         self._train_if_full()
 
@@ -177,6 +178,8 @@ class Session:
         self._shown.add(group.key)
         draft = self._journal.draft(group.key)
         size = len(group.completions)
+        if draft is None:  # an empty one says that the group was on the screen
+            self._save_draft(group, Draft(("",) * size))
         return Desk(
             group=group,
             mode=Mode(self._config.mode),

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from hitl.feedback import (
     FeedbackError,
+    Flag,
     Help,
+    Note,
     expected,
     help_lines,
     in_group_order,
@@ -17,8 +19,8 @@ from hitl.feedback import (
     parse_ranking,
     parse_scores,
 )
-from hitl.operator import Quit, Resample, Save, Undo
-from hitl.records import Edit, Mode, Ranking, Scores, Skip
+from hitl.operator import OwnPrompt, Quit, Resample, Save, Undo
+from hitl.records import Edit, Mode, Ranking, Rejected, Scores, Skip
 from hitl.scale import Scale
 
 FIVE = Scale(1, 5)
@@ -248,9 +250,59 @@ def test_an_edit_needs_text() -> None:
     assert "write it in UTF-8 again" in refusal("e a\udcff")
 
 
+@pytest.mark.parametrize(
+    ("line", "meaning"),
+    [
+        ("edit 2 春，天！", Edit("春，天！", of=1)),
+        ("ｅ ２ 春", Edit("春", of=1)),
+        ("edit: 2 days later", Edit("2 days later")),
+        ("e：2", Edit("2")),
+        ("edit 2nd try", Edit("2nd try")),
+        ("note 太短 = bad", Note("太短 = bad")),
+        ("备注：a", Note("a")),
+        ("note", Note("")),
+        ("flag", Flag()),
+        ("标记", Flag()),
+        ("prompt  从前 once ", OwnPrompt("从前 once")),
+        ("提示 1 2", OwnPrompt("1 2")),
+    ],
+)
+@pytest.mark.parametrize("mode", list(Mode))
+def test_words_that_take_a_text(line: str, meaning: object, mode: Mode) -> None:
+    assert parse_line(line, mode, 2, FIVE) == meaning
+
+
+def test_a_number_alone_is_no_text_and_a_wrong_one_no_place() -> None:
+    assert "write it behind the number" in refusal("edit 2")
+    said = refusal("edit 2024 was good")
+    assert "2024 is none of the 4 completions" in said and '"edit: 2024 was good"' in said
+    assert "prompt has no text" in refusal("prompt ")
+    assert "cannot be read" in refusal("note a\udcff") and "cannot be read" in refusal("p \udcff")
+
+
+@pytest.mark.parametrize("line", ["bad", "b", "Both bad", "都不好"])
+def test_both_bad_is_said_of_a_pair_only(line: str) -> None:
+    assert parse_line(line, Mode.PAIR, 2, FIVE) == Rejected(2)
+    with pytest.raises(FeedbackError):
+        parse_line(line, Mode.RANK, 2, FIVE)
+
+
 def test_help_names_every_word() -> None:
     said = " ".join(help_lines(Mode.SCORE, 4, FIVE))
-    for word in ("3 4 1 5", "skip", "undo", "resample", "save", "quit", "撤销", "_ or x"):
+    for word in (
+        "3 4 1 5",
+        "skip",
+        "undo",
+        "edit 2",
+        "note",
+        "flag",
+        "prompt",
+        "resample",
+        "save",
+        "quit",
+        "撤销",
+        "_ or x",
+    ):
         assert word in said
 
 
@@ -289,3 +341,5 @@ def test_places_become_completions() -> None:
     assert in_group_order(Scores((1.0, 2.0, None)), (2, 0, 1)) == Scores((2.0, None, 1.0))
     assert in_group_order(Ranking((1, 2, 3)), (2, 0, 1)) == Ranking((2, 3, 1))
     assert in_group_order(Skip(), (1, 0)) == Skip()
+    edit = Edit("x", Scores((1.0, 2.0, None)), of=0)
+    assert in_group_order(edit, (2, 0, 1)) == Edit("x", Scores((2.0, None, 1.0)), of=2)

@@ -16,6 +16,7 @@ from hitl.operator import (
     Draft,
     Judged,
     Notice,
+    OwnPrompt,
     Progress,
     Quit,
     Reply,
@@ -189,6 +190,32 @@ def test_skip_and_edit_are_judgements() -> None:
     skipped, edited = Sitting("s\n").judge(), Sitting("e 晴\n").judge()
     assert isinstance(skipped, Judgement) and skipped.verdict == Skip() and skipped.keys == "s"
     assert isinstance(edited, Judgement) and edited.verdict == Edit("晴")
+
+
+def test_note_and_flag_go_with_the_judgement_and_survive() -> None:
+    drafts: list[Draft] = []
+    lying = replace(desk(draft=("3", "", "", "")), save_draft=drafts.append)
+    sitting = Sitting("note 太短\nflag\nedit 2 晴\n")
+    reply = sitting.judge(lying)
+    assert isinstance(reply, Judgement)
+    assert (reply.note, reply.flag, reply.verdict) == ("太短", True, Edit("晴", of=1))
+    assert drafts[-1] == Draft(("3", "", "", ""), note="太短", flag=True)
+    assert sitting.lines[-2:] == ["note: 太短", "flagged"]
+
+    again = Sitting("flag\nnote\n2 2 2 2\n")
+    second = again.judge(replace(lying, draft=replace(drafts[-1], edit="晴")))
+    assert isinstance(second, Judgement) and (second.note, second.flag) == ("", False)
+    for line in ("written before: 晴", "note: 太短", "flagged", "the flag is off", "no note"):
+        assert line in again.lines
+
+
+def test_the_completion_that_is_rewritten_is_the_one_of_its_place() -> None:
+    reply = Sitting("edit 1 晴\n").judge(desk(shown=(2, 0, 3, 1)))
+    assert isinstance(reply, Judgement) and reply.verdict == Edit("晴", of=2)
+
+
+def test_an_own_prompt_is_asked_for() -> None:
+    assert Sitting("prompt 从前\n").judge() == OwnPrompt("从前")
 
 
 def test_the_last_line_needs_no_line_end() -> None:

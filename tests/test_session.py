@@ -163,6 +163,15 @@ def test_an_own_prompt_that_was_not_judged_is_there_after_a_resume(sitting: Sitt
     assert [desk.group for desk in again.desks] == [first.desks[0].group, own]
 
 
+def test_what_was_on_the_screen_before_a_resume_is_not_sampled_again(sitting: Sitting) -> None:
+    first, _ = sitting(OwnPrompt("从前"), ahead=2)
+    own = first.desks[1].group
+    again, engine = sitting(GOOD, GOOD, *[lambda desk: GOOD(desk)] * 4, ahead=2)
+    assert engine.version >= 1
+    came = {desk.group.key: desk.group for desk in again.desks}
+    assert came[own.key] == own, "as it was, though the policy has learned since"
+
+
 def test_places_are_mixed_the_same_way_each_time(sitting: Sitting) -> None:
     def at_places(desk: Desk) -> Judgement:
         ranks = [0, 0]

@@ -15,11 +15,14 @@ from typing import ClassVar
 
 from textual.app import App
 from textual.binding import BindingType
+from textual.events import Key, Paste
 
 from hitl.config.session import SessionConfig
 from hitl.records import UpdateStats
 from hitl.tui.messages import DeskCame, Happened, SessionEnded
 from hitl.tui.operator import TuiOperator
+from hitl.tui.remap import Keymap, keymap_path, load_keymap
+from hitl.tui.screens.entry import EntryScreen
 from hitl.tui.screens.frame import SessionInfo
 from hitl.tui.screens.judging import JudgingScreen
 from hitl.tui.screens.pair import PairScreen
@@ -82,6 +85,7 @@ class HitlApp(App[Choice]):
         runs: Sequence[Summary] = (),
         begin: Callable[[ResumeRun | NewRun], SessionPlan] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        keymap: Keymap | None = None,
     ) -> None:
         """Opens `plan`, or the picker; what is picked there is returned, or opened by `begin`."""
         super().__init__()
@@ -89,6 +93,7 @@ class HitlApp(App[Choice]):
         self._runs = runs
         self._begin = begin
         self._clock = clock
+        self._keymap_file = keymap or Keymap()
         self._operator: TuiOperator | None = None
         self._thread: threading.Thread | None = None
         self._judging: JudgingScreen | None = None
@@ -108,6 +113,7 @@ class HitlApp(App[Choice]):
     def on_mount(self) -> None:
         self.register_theme(CALM)
         self.theme = CALM.name
+        self.set_keymap(self._keymap_file.bindings)
         self._listen_to_signals()
         if self._plan is not None:
             self._open(self._plan)
@@ -130,7 +136,7 @@ class HitlApp(App[Choice]):
         operator = TuiOperator(plan.info.config.operator_name, self.post_message)
         self._operator = operator
         kind = {"score": ScoreScreen, "rank": RankScreen, "pair": PairScreen}[plan.info.config.mode]
-        self._judging = kind(plan.info, operator.reply, self._clock)
+        self._judging = kind(plan.info, operator.reply, self._clock, self._keymap_file)
         self.push_screen(self._judging)
         self._thread = threading.Thread(
             target=self._work, args=(plan.start, operator), name="session", daemon=False
@@ -201,6 +207,26 @@ class HitlApp(App[Choice]):
         else:
             self.exit(Leave())
 
+    # -- keys and pastes that nobody took -----------------------------------------------------
+
+    # Only here they are in their order: a screen that a key opens is not there yet when the next
+    # keys of a fast hand go to the screen below it.
+
+    def on_key(self, event: Key) -> None:
+        if not event.is_printable or event.character is None:
+            return
+        if isinstance(self.screen, EntryScreen):
+            event.prevent_default()
+            self.screen.type(event.character)
+        elif isinstance(self.screen, JudgingScreen):
+            self.screen.unknown(event.character)
+
+    def on_paste(self, event: Paste) -> None:
+        if isinstance(self.screen, EntryScreen):
+            self.screen.type(event.text)
+        elif isinstance(self.screen, JudgingScreen):
+            self.screen.pasted(event.text)
+
     # -- the session's messages ----------------------------------------------------------------
 
     def on_desk_came(self, message: DeskCame) -> None:
@@ -238,13 +264,13 @@ def run_session(
     `log` takes what C libraries write to fd 2 meanwhile; `updates` are those of a resumed run.
     """
     plan = SessionPlan(SessionInfo(run, config, policy_label, version, tuple(updates)), start)
-    return _run(HitlApp(plan=plan), log)
+    return _run(HitlApp(plan=plan, keymap=load_keymap(keymap_path())), log)
 
 
 def pick_run(runs: Sequence[Summary]) -> Choice:
     """Asks which run to resume, or for a new one."""
     with drawing(None):
-        return HitlApp(runs=runs).run() or Leave()
+        return HitlApp(runs=runs, keymap=load_keymap(keymap_path())).run() or Leave()
 
 
 def pick_and_run(
@@ -256,7 +282,8 @@ def pick_and_run(
 
     `begin` is called on the screen's thread: it reads a config, nothing slow.
     """
-    return _run(HitlApp(runs=runs, begin=begin), log)
+    keymap = load_keymap(keymap_path())
+    return _run(HitlApp(runs=runs, begin=begin, keymap=keymap), log)
 
 
 def _run(app: HitlApp, log: Path | None) -> int:

@@ -23,8 +23,6 @@ class Key:
     """As the help writes them; "" leaves the key out of the help."""
     action: str
     tooltip: str
-    priority: bool = False
-    """Before a text field that would type it."""
 
     def binding(self) -> Binding:
         return Binding(
@@ -35,7 +33,6 @@ class Key:
             id=self.id,
             tooltip=self.tooltip,
             key_display=self.shown or None,
-            priority=self.priority,
         )
 
 
@@ -176,9 +173,9 @@ RUNS = (
 HELP = (Key("help.close", "escape,q,ｑ,question_mark,？,f1,enter", "Esc", "close", "back"),)
 
 EDITOR = (
-    Key("editor.keep", "enter,ctrl+s,f7", "Enter", "keep", "keep the text", priority=True),
-    Key("editor.line", "ctrl+j", "Ctrl+J", "line", "a new line", priority=True),
-    Key("editor.back", "escape", "Esc", "back", "go back without it", priority=True),
+    Key("editor.keep", "enter,ctrl+s", "Enter", "keep", "keep the text"),
+    Key("editor.line", "ctrl+j", "Ctrl+J", "line", "a new line"),
+    Key("editor.back", "escape", "Esc", "back", "go back without it"),
 )
 
 TOKENS = (

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from hitl.config.session import SessionConfig
 from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
+from hitl.tui.remap import Keymap
 
 from .scripted import ScriptedSession
 
@@ -62,12 +63,17 @@ class Driver:
 
 @asynccontextmanager
 async def driving(
-    session: ScriptedSession, size: tuple[int, int] = (80, 24), **options: Any
+    session: ScriptedSession,
+    size: tuple[int, int] = (80, 24),
+    version: int = 12,
+    keymap: Keymap | None = None,
+    **options: Any,
 ) -> AsyncIterator[Driver]:
     options = {"group_size": len(session.groups[0].completions), **options}
     config = SessionConfig(batch_size=session.batch_size, mode=session.mode.value, **options)
     app = HitlApp(
-        plan=SessionPlan(SessionInfo("zh-01", config, "tiny-zh", 12), session.start),
+        plan=SessionPlan(SessionInfo("zh-01", config, "tiny-zh", version), session.start),
+        keymap=keymap,
     )
     async with app.run_test(size=size) as pilot:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.events import Key, Paste
 
 from hitl.operator import OwnPrompt
 from hitl.records import Edit, Mode, Ranking, Scores
@@ -41,8 +42,8 @@ async def test_a_ranking_goes_on_behind_the_own_text() -> None:
         assert me.session.kept[0].verdict == Edit("a fine day!", Ranking((2, None, 1, None)), 0)
 
 
-@pytest.mark.parametrize("keys", [["enter"], ["ctrl+s"], ["f7"]])
-async def test_any_of_three_keys_keeps_it(keys: list[str]) -> None:
+@pytest.mark.parametrize("keys", [["enter"], ["ctrl+s"]])
+async def test_either_key_keeps_it(keys: list[str]) -> None:
     async with driving(session()) as me:
         await me.at_desk()
         await me.press("ｅ", "吗", *keys)
@@ -63,9 +64,29 @@ async def test_several_lines_and_a_paste() -> None:
 
 
 def paste(me: Driver, text: str) -> None:
-    from textual.events import Paste
-
     me.app.screen.focused.post_message(Paste(text))
+
+
+@pytest.mark.parametrize("key", ["e", "n", "p"])
+async def test_keys_that_come_at_once_are_not_lost(key: str) -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        # As they come when a sentence is committed, or a program types.
+        for typed in (key, *"好q 1r"):
+            me.app.post_message(Key(typed, typed))
+        me.app.post_message(Key("enter", None))
+        if key == "p":
+            await me.until(lambda: me.session.replies == [OwnPrompt("好q 1r")])
+            return
+        if key == "n":
+            await me.sees("[好q 1r]")
+            await me.press("1", "1", "1", "1")
+        await me.kept(1)
+        (judgement,) = me.session.kept
+        if key == "n":
+            assert judgement.note == "好q 1r"
+        else:
+            assert judgement.verdict == Edit("a fine day好q 1r", None, 0)
 
 
 async def test_esc_keeps_nothing_and_loses_nothing() -> None:

@@ -186,6 +186,13 @@ async def test_help_is_made_from_the_keymap() -> None:
         assert "[ 5 ]" in me.text
 
 
+async def test_the_first_session_is_told_the_keys_that_matter() -> None:
+    async with driving(two_groups(), version=0) as me:
+        await me.at_desk()
+        assert "1-5 scores, Space skips, Backspace takes back" in me.lines[-2]
+        assert "q saves and leaves, ? more" in me.lines[-2], "whole at 80 columns"
+
+
 async def test_a_han_character_gets_the_hint() -> None:
     async with driving(two_groups()) as me:
         await me.at_desk()

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
 from hitl.config.session import SessionConfig
+from hitl.records import Mode
 from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
 
 from .scripted import ScriptedSession, group
@@ -52,6 +54,50 @@ def test_scoring(snap_compare: Any, language: str, size: tuple[int, int]) -> Non
                 await pilot.pause(0.01)
             await pilot.press("5", "3", *(("2", "4") if kept < 2 else ()))
         await pilot.pause()
+
+    try:
+        assert snap_compare(app, terminal_size=size, run_before=play)
+    finally:
+        app.finish()
+
+
+KEYS: dict[str, tuple[Mode, list[str]]] = {
+    "rank": (Mode.RANK, ["3", "1", "f", "n", *"why", "enter"]),
+    "pair": (Mode.PAIR, ["tab"]),
+    "edit": (Mode.SCORE, ["3", "down", "e", *"天 day", "ctrl+j"]),
+    "prompt": (Mode.SCORE, ["p", *"从前 once"]),
+    "tokens": (Mode.SCORE, ["down", "i"]),
+    "help": (Mode.PAIR, ["question_mark"]),
+}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("screen", list(KEYS))
+def test_other_screens(
+    snap_compare: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    screen: str,
+    language: str,
+    size: tuple[int, int],
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/home/ann/.config")
+    mode, keys = KEYS[screen]
+    shown = GROUPS[language]
+    shown = replace(shown, completions=shown.completions[: 2 if mode is Mode.PAIR else 4])
+    session = ScriptedSession([shown], batch_size=8, mode=mode)
+    config = SessionConfig(batch_size=8, mode=mode.value, group_size=len(shown.completions))
+    info = SessionInfo(f"{language}-01", config, f"tiny-{language}", 12)
+    app = HitlApp(plan=SessionPlan(info, session.start), clock=lambda: 0.0)
+
+    async def play(pilot: Pilot[Any]) -> None:
+        while not (app._judging and app._judging.open):
+            await pilot.pause(0.01)
+        await pilot.pause(0.2)  # the cards get their height
+        await pilot.press(*keys)
+        while screen == "tokens" and app._judging._inspected is None:
+            await pilot.pause(0.01)
+        await pilot.pause(0.2)
 
     try:
         assert snap_compare(app, terminal_size=size, run_before=play)

@@ -28,33 +28,38 @@ class Entered:
 
 
 class EntryScreen(ModalScreen[Entered]):
-    """A frame with a field; Enter keeps, Esc goes back. Subclasses make the field."""
+    """A frame with a field; Enter keeps, Esc goes back. Subclasses make the field.
+
+    Keys that come before the field is there (a fast hand, an input method that sends a whole
+    sentence) are not lost: the app hands them to `type`.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(EDITOR)]
     CLOSING = "Enter keeps it · Esc goes back"
 
-    def __init__(self, title: str, text: str) -> None:
+    def __init__(self, title: str, field: Editor | OneLine) -> None:
         super().__init__()
         self._title = title
-        self._text = text
+        self.field = field
 
     def compose(self) -> ComposeResult:
         with Vertical(id="entry") as box:
             box.border_title = own(self._title)
             box.border_subtitle = own(self.CLOSING)
-            yield self.field()
+            yield self.field
 
-    def field(self) -> Editor | OneLine:
-        raise NotImplementedError
+    def on_mount(self) -> None:
+        self.field.focus()
 
-    def entered(self) -> str:
-        raise NotImplementedError
+    def type(self, text: str) -> None:
+        """Puts text into the field, whether it has the focus already or not."""
+        self.field.put(text)
 
     def action_keep(self) -> None:
-        self.dismiss(Entered(self.entered(), True))
+        self.dismiss(Entered(self.field.held, True))
 
     def action_back(self) -> None:
-        self.dismiss(Entered(self.entered(), False))
+        self.dismiss(Entered(self.field.held, False))
 
     def action_line(self) -> None:
         """Only a field of several lines has a use for it."""
@@ -66,10 +71,11 @@ class EditScreen(EntryScreen):
     CLOSING = "Enter keeps it, the best of its group · Ctrl+J new line · Esc goes back"
 
     def __init__(self, title: str, text: str, over: Region) -> None:
-        super().__init__(title, text)
+        super().__init__(title, Editor(text))
         self._over = over
 
     def on_mount(self) -> None:
+        super().on_mount()
         box = self.query_one("#entry")
         height = min(max(self._over.height, LEAST_ROWS), self.size.height)
         width = max(self._over.width, min(76, self.size.width))
@@ -77,21 +83,15 @@ class EditScreen(EntryScreen):
         left = min(self._over.x, max(self.size.width - width, 0))
         box.styles.offset = (left, max(min(self._over.y, self.size.height - height - 2), 0))
 
-    def field(self) -> Editor:
-        return Editor(self._text)
-
-    def entered(self) -> str:
-        return self.query_one(Editor).text
-
     def action_line(self) -> None:
-        self.query_one(Editor).insert("\n")
+        self.type("\n")
 
 
 class LineScreen(EntryScreen):
     """One line, at the bottom."""
 
-    def field(self) -> OneLine:
-        return OneLine(self._text)
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__(title, OneLine(text))
 
-    def entered(self) -> str:
-        return self.query_one(OneLine).value
+    def on_input_submitted(self) -> None:
+        self.action_keep()

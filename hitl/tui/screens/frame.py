@@ -5,6 +5,7 @@ It shows what the session tells and knows no key.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from hitl.operator import Event, Judged, Progress, Undone, Updated, Waiting
 from hitl.records import Scores, Skip, UpdateStats
 from hitl.tui.content import foreign, own
 from hitl.tui.heard import Heard
+from hitl.tui.remap import Keymap
 from hitl.tui.widgets.card import Card
 from hitl.tui.widgets.line import Line
 from hitl.tui.widgets.prompt import PromptLine, WaitingPanel
@@ -50,9 +52,15 @@ class Frame(Screen[None]):
 
     AUTO_FOCUS = ""
 
-    def __init__(self, info: SessionInfo, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        info: SessionInfo,
+        clock: Callable[[], float] = time.monotonic,
+        keymap: Keymap | None = None,
+    ) -> None:
         super().__init__()
         self.info = info
+        self.keymap = keymap or Keymap()
         self._clock = clock
         status = Status(
             info.run,
@@ -83,7 +91,8 @@ class Frame(Screen[None]):
         self.show_hints()
         self._show_figures()
         self._show_rail()
-        self.say(own(("? shows every key", "$frame-text")))
+        every = f"{self.key('app.help', '?')} shows every key"
+        self.say(own((every if self.info.version else self.first_keys(), "$frame-text")))
 
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width >= 100, "-wide")
@@ -141,6 +150,14 @@ class Frame(Screen[None]):
     def hints(self) -> str:
         """The line of keys at the bottom."""
         raise NotImplementedError
+
+    def first_keys(self) -> str:
+        """The five keys that matter, for a run that has learned nothing yet."""
+        raise NotImplementedError
+
+    def key(self, identity: str, otherwise: str) -> str:
+        """How a key is written; `otherwise` when the person has not changed it."""
+        return self.keymap.shown(identity, otherwise)
 
     def say(self, content: Content) -> None:
         """On the last-action line."""
@@ -223,8 +240,11 @@ class Frame(Screen[None]):
         reward = ""
         if not isinstance(judgement.verdict, Scores | Skip):
             order = judgement.shown or range(len(event.rewards))
-            reward = " → " + " ".join(f"{event.rewards[i]:+.2g}" for i in order)
-        self.say(own("last: ", (words + reward, "bold"), ("   ⌫ to undo", "$frame-text")))
+            rewards = [event.rewards[i] for i in order]
+            if not all(map(math.isnan, rewards)):
+                reward = " → " + " ".join("·" if math.isnan(r) else f"{r:+.2g}" for r in rewards)
+        undo = f"   {self.key('group.undo', '⌫')} to undo"
+        self.say(own("last: ", (words + reward, "bold"), (undo, "$frame-text")))
 
     def _say_updated(self, stats: UpdateStats) -> None:
         self.say(

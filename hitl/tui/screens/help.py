@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 
-from hitl.tui.content import own
+from hitl.tui.content import foreign, own
 from hitl.tui.keymap import HELP, Key, bindings
+from hitl.tui.remap import Keymap, keymap_path
 from hitl.tui.widgets.line import Line
+
+WIDTH = 63
+"""Cells for key and sentence in the box, which is as wide as the narrowest terminal we take."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -21,17 +26,23 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(HELP)]
 
-    def __init__(self, title: str, keys: Sequence[Key]) -> None:
+    def __init__(self, title: str, keys: Sequence[Key], keymap: Keymap) -> None:
         super().__init__()
         self._title = title
+        self._keymap = keymap
         self._keys = [key for key in keys if key.shown]
 
     def compose(self) -> ComposeResult:
-        width = max(len(key.shown) for key in self._keys)
-        lines = [
-            own((f"{key.shown:>{width}}", "bold $accent"), f"   {_sentence(key.tooltip)}")
-            for key in self._keys
-        ]
+        listed = [self._keymap.listed(key) for key in self._keys]
+        width = max(map(cell_len, listed))
+        lines = []
+        for shown, key in zip(listed, self._keys, strict=True):
+            told = own(f"{_sentence(key.tooltip)}  ", (key.id, "$frame-text")).wrap(WIDTH - width)
+            blank = " " * (width - cell_len(shown))
+            lines.append(own(blank, (shown, "bold $accent"), "   ", told[0]))
+            lines += [own(" " * (width + 3), more) for more in told[1:]]
+        lines += [own(""), own("The names in grey are for a file of your own keys,")]
+        lines += [own('with lines such as  group.skip = "s":'), own(foreign(str(keymap_path())))]
         with VerticalScroll(id="help") as box:
             box.border_title = own(f"{self._title}: keys")
             yield Line(Content("\n").join(lines), id="help-keys")

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import BindingType
-from textual.events import Key as KeyEvent
-from textual.events import Paste
 
 from hitl.operator import (
     Desk,
@@ -33,6 +31,7 @@ from hitl.operator import (
 from hitl.records import Judgement, Skip, Verdict
 from hitl.tui.content import own
 from hitl.tui.keymap import Key
+from hitl.tui.remap import Keymap
 from hitl.tui.screens.frame import Frame, SessionInfo
 from hitl.tui.screens.help import HelpScreen
 from hitl.tui.widgets.card import Card
@@ -61,8 +60,9 @@ class JudgingScreen(Frame):
         info: SessionInfo,
         reply: Callable[[Reply], None],
         clock: Callable[[], float] = time.monotonic,
+        keymap: Keymap | None = None,
     ) -> None:
-        super().__init__(info, clock)
+        super().__init__(info, clock, keymap)
         self._send = reply
         self.desk: Desk | None = None
         """The group on the cards, also while its reply is on the way."""
@@ -239,26 +239,49 @@ class JudgingScreen(Frame):
         self.command(Quit())
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen(self.help_title(), self.help_keys()))
+        self.app.push_screen(HelpScreen(self.help_title(), self.help_keys(), self.keymap))
 
     def action_scroll_card(self, pages: int) -> None:
         if self.open:
             self.current_card().turn(pages)
 
-    def on_key(self, event: KeyEvent) -> None:
-        """Only keys without a binding come here."""
-        if event.character and is_han(event.character):
-            event.stop()
+    def unknown(self, text: str) -> None:
+        """A key without a binding."""
+        if is_han(text):
             self.refuse("a Chinese input method is on: switch it off to judge (digits still work)")
 
-    def on_paste(self, event: Paste) -> None:
-        event.stop()
-        if any(is_han(c) for c in event.text):
-            self.refuse("a Chinese input method is on: switch it off to judge (digits still work)")
+    def pasted(self, text: str) -> None:
+        """Where no field is."""
+        if is_han(text):
+            self.unknown(text)
         else:
             self.refuse("text cannot be pasted here: type the score")
 
     # -- hooks ------------------------------------------------------------------------------
+
+    def common_hints(self, between: str = "", more: str = "PgDn more  ") -> str:
+        """The keys every screen has, as far as there is room: `more` in a narrow terminal, in a
+        wide one those beside judging. `between` stands after undo."""
+        key = self.key
+        if self.has_class("-wide"):
+            more = (
+                f"{key('group.edit', 'e')} edit  {key('group.note', 'n')} note  "
+                f"{key('group.flag', 'f')} flag  {key('group.prompt', 'p')} prompt  "
+                f"{key('group.tokens', 'i')} tokens  "
+            )
+        return (
+            f"{key('group.skip', '␣')} skip  {key('group.undo', '⌫')} undo  {between}"
+            f"{key('group.resample', 'r')} resample  {more}"
+            f"{key('app.quit', 'q')} quit  {key('app.help', '?')} help"
+        )
+
+    def common_first_keys(self) -> str:
+        """The end of `first_keys`."""
+        key = self.key
+        return (
+            f"{key('group.skip', 'Space')} skips, {key('group.undo', 'Backspace')} takes back, "
+            f"{key('app.quit', 'q')} saves and leaves, {key('app.help', '?')} more"
+        )
 
     def help_title(self) -> str:
         raise NotImplementedError

@@ -85,7 +85,13 @@ class PairScreen(Asides):
             self._choose(message.place)
 
     def hints(self) -> str:
-        return "← → the better  ↓ tie  ↑ both bad  ␣ skip  ⌫ undo  r resample  q quit  ? help"
+        first, second = self.key("pair.first", "←"), self.key("pair.second", "→")
+        tie, bad = self.key("pair.tie", "↓"), self.key("pair.bad", "↑")
+        return f"{first} {second} better  {tie} tie  {bad} both bad  {self.common_hints(more='')}"
+
+    def first_keys(self) -> str:
+        first, second = self.key("pair.first", "←"), self.key("pair.second", "→")
+        return f"{first} {second} better, {self.common_first_keys()}"
 
     def help_title(self) -> str:
         return "Comparing"

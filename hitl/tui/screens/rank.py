@@ -110,10 +110,12 @@ class RankScreen(Asides):
 
     def hints(self) -> str:
         keep = "⏎ keep  " if self.order.ranks and self.order.complete and self.open else ""
-        return (
-            f"{keep}1-{len(self.order.ranks) or self.info.config.group_size} best → worst  = tie  "
-            "␣ skip  ⌫ undo  r resample  PgDn more  q quit  ? help"
-        )
+        size = len(self.order.ranks) or self.info.config.group_size
+        tie = self.key("rank.tie", "=")
+        return f"{keep}1-{size} best → worst  {tie} tie  {self.common_hints()}"
+
+    def first_keys(self) -> str:
+        return f"best digit first, {self.common_first_keys()}"
 
     def help_title(self) -> str:
         return "Ranking"

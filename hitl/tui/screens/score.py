@@ -82,10 +82,10 @@ class ScoreScreen(Asides):
         low, high = self.scale.low, self.scale.high
         one_key = low >= 0 and high <= 9
         typed = "" if one_key else "⏎ ends a number  "
-        return (
-            f"{keep}{self.scale} score  {typed}␣ skip  ⌫ undo  ↑↓ card  r resample  "
-            "PgDn more  q quit  ? help"
-        )
+        return f"{keep}{self.scale} score  {typed}{self.common_hints('↑↓ card  ')}"
+
+    def first_keys(self) -> str:
+        return f"{self.scale} scores, {self.common_first_keys()}"
 
     def help_title(self) -> str:
         return "Scoring"

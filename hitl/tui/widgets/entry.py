@@ -13,9 +13,25 @@ class Editor(TextArea):
 
     def __init__(self, text: str) -> None:
         super().__init__(plain(text, newlines=True), highlight_cursor_line=False)
+        self.cursor_blink = False  # calmer, and nothing is drawn while nothing happens
 
     def on_mount(self) -> None:
         self.move_cursor(self.document.end)
+
+    @property
+    def held(self) -> str:
+        """The text as it is."""
+        return self.text
+
+    def put(self, text: str) -> None:
+        """As if it was typed; at the end while the field is not on the screen yet."""
+        at = None if self.is_mounted else self.document.end
+        self.insert(plain(text, newlines=True), at)
+
+    async def _on_key(self, event: events.Key) -> None:
+        # TextArea would take Enter for a new line; the keys of the screen are for the screen.
+        if not event.is_printable:
+            event.prevent_default()
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.stop()
@@ -28,6 +44,16 @@ class OneLine(Input):
 
     def __init__(self, text: str) -> None:
         super().__init__(plain(text), select_on_focus=False)
+        self.cursor_blink = False
+
+    @property
+    def held(self) -> str:
+        """The text as it is."""
+        return self.value
+
+    def put(self, text: str) -> None:
+        """As if it was typed."""
+        self.insert_text_at_cursor(plain(text))
 
     def _on_paste(self, event: events.Paste) -> None:
         # Input would keep the first line only.

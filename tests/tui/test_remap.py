@@ -1,0 +1,96 @@
+"""A person's own keys, from the file to the screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hitl.errors import UsageError
+from hitl.operator import Quit
+from hitl.records import Mode, Ranking, Skip
+from hitl.tui.remap import SCREENS, Keymap, load_keymap
+
+from .driving import driving
+from .scripted import ScriptedSession, group
+
+
+def keymap(folder: Path, text: str) -> Keymap:
+    path = folder / "keymap.toml"
+    path.write_text(text, "utf-8")
+    return load_keymap(path)
+
+
+def test_without_a_file_nothing_is_changed(tmp_path: Path) -> None:
+    assert load_keymap(tmp_path / "none.toml") == Keymap()
+
+
+@pytest.mark.parametrize("line", ['group.skip = "s"', '"group.skip" = ["s"]', '[group]\nskip="s"'])
+def test_ways_to_write_it(tmp_path: Path, line: str) -> None:
+    made = keymap(tmp_path, line)
+    assert made.changed == {"group.skip": ("s",)}
+    assert made.bindings == {"group.skip": "s,ｓ"}, "an input method's form comes along"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("group.skip = ", "cannot be read"),
+        ('group.skp = "s"', "nothing is called group.skp, did you mean group.skip?"),
+        ("group.skip = 5", 'group.skip needs a key, such as group.skip = "s"'),
+        ("group.skip = []", "group.skip needs a key"),
+        ('group.skip = "spcae"', "'spcae' is no key"),
+        ('group.skip = ""', "'' is no key"),
+        ('group.skip = "q"', "q is both group.skip and app.quit in scoring"),
+        ('pair.first = "x"\npair.second = "x"', "x is both pair.first and pair.second"),
+        ('editor.keep = "k"', "is for a text field"),
+    ],
+)
+def test_a_fault_is_one_line_that_says_where_and_what(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        keymap(tmp_path, text)
+    message = str(caught.value)
+    assert "keymap.toml" in message and says in message and "\n" not in message
+
+
+def test_two_keys_can_be_exchanged(tmp_path: Path) -> None:
+    made = keymap(tmp_path, 'group.resample = "e"\ngroup.edit = "r"')
+    assert made.shown("group.edit", "e") == "r" and made.shown("group.skip", "␣") == "␣"
+
+
+def test_no_key_does_two_things_and_every_thing_has_a_name_and_a_sentence() -> None:
+    for screen, keys in SCREENS.items():
+        names = [name for key in keys for name in key.keys.split(",")]
+        assert len(names) == len(set(names)), screen
+        assert all(key.id and key.tooltip for key in keys)
+
+
+async def test_changed_keys_work_and_the_old_ones_do_not(tmp_path: Path) -> None:
+    changed = keymap(
+        tmp_path,
+        'group.skip = ["s", "f5"]\npair.first = "a"\ngroup.resample = "e"\ngroup.edit = "r"\n'
+        'app.quit = "ctrl+x"\neditor.keep = "f2"',
+    )
+    session = ScriptedSession([group(1, ["one", "two"])], mode=Mode.PAIR)
+    async with driving(session, keymap=changed) as me:
+        await me.at_desk()
+        assert "a → better" in me.text and "s skip" in me.text and "Ctrl+X quit" in me.text
+        await me.press("left", "space", "q", "1")
+        assert not me.session.replies
+        await me.press("a")
+        await me.kept(1)
+        await me.press("ｓ")
+        await me.kept(2)
+        await me.press("f5")
+        await me.kept(3)
+        await me.press("r", "!", "enter", "?", "f2")
+        await me.kept(4)
+        verdicts = [judgement.verdict for judgement in me.session.kept]
+        assert verdicts[:3] == [Ranking((1, 2)), Skip(), Skip()]
+        await me.press("question_mark")
+        await me.sees("pair.first")
+        await me.press("end")
+        await me.sees("keymap.toml")
+        assert "Ctrl+X" in me.text
+        await me.press("escape", "ctrl+x")
+        await me.until(lambda: me.session.replies[-1] == Quit())
