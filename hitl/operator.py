@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hitl.records import Edit, Group, Inspection, Judgement, Mode, Ranking, Scores, UpdateStats
+from hitl.tuning import Tune, Tuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class Quit:
     """Save and leave."""
 
 
-Reply = Judgement | Undo | Resample | OwnPrompt | Save | Quit
+Reply = Judgement | Undo | Resample | OwnPrompt | Tune | Save | Quit
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,13 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
+class Tuned:
+    """A change of options is in the journal; `tuning` holds from the next update on."""
+
+    tuning: Tuning
+
+
+@dataclass(frozen=True, slots=True)
 class Inspected:
     """The tokens of a group, as `Desk.inspect` asked."""
 
@@ -171,7 +179,7 @@ class Notice:
     level: str = "info"
 
 
-Event = Waiting | Progress | Judged | Undone | Updated | Saved | Inspected | Notice
+Event = Waiting | Progress | Judged | Undone | Updated | Saved | Tuned | Inspected | Notice
 
 
 class Operator(Protocol):

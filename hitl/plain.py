@@ -34,6 +34,7 @@ from hitl.operator import (
     Resample,
     Save,
     Saved,
+    Tuned,
     Undo,
     Undone,
     Updated,
@@ -42,6 +43,7 @@ from hitl.operator import (
 from hitl.records import Judgement, Mode, UpdateStats
 from hitl.scale import Scale
 from hitl.text import safe
+from hitl.tuning import Tune
 
 _SURROGATES = ("\ud800", "\udfff")
 
@@ -116,7 +118,7 @@ class PlainOperator:
                     draft = replace(draft, flag=not draft.flag)
                     desk.save_draft(draft)
                     self._write("flagged" if draft.flag else "the flag is off")
-                case Undo() | Resample() | OwnPrompt() | Save() | Quit():
+                case Undo() | Resample() | OwnPrompt() | Tune() | Save() | Quit():
                     return said
                 case verdict:
                     self._on_screen = None
@@ -185,6 +187,8 @@ class PlainOperator:
                 return [_update_line(stats), *(f"  {safe(notice)}" for notice in stats.notices)]
             case Saved(version):
                 return [f"saved, policy version {version}"]
+            case Tuned(tuning):
+                return [f"{tuning}, from the next update on"]
             case Notice(text, "info"):
                 return [safe(text)]
             case Notice(text, level):

@@ -32,13 +32,15 @@ from hitl.operator import (
     Resample,
     Save,
     Saved,
+    Tuned,
     Undo,
     Undone,
     Updated,
     Waiting,
 )
-from hitl.records import Group, JudgedGroup, Judgement, Mode, Prompt, UpdateStats
+from hitl.records import Group, JudgedGroup, Judgement, Mode, Prompt, StepOptions, UpdateStats
 from hitl.rewards import labelled, rewards_of
+from hitl.tuning import KIND, Tune, Tuning, tuning_of
 
 
 class Session:
@@ -74,6 +76,7 @@ class Session:
         self._training: Future[None] | None = None
         self._in_training: tuple[JudgedGroup, ...] = ()
         self._shown: set[tuple[int, int]] = set()
+        self._tuning = Tuning(config.step_options)
         self._next_number = 1
 
     def run(self) -> None:
@@ -96,6 +99,10 @@ class Session:
         self._ready.extend(self._journal.open_groups())
         self._shown = {g.key for g in self._ready if self._journal.draft(g.key) is not None}
         self._next_number = self._journal.last_group_number() + 1
+        changes = [e.data for e in self._journal.events() if e.kind == KIND]
+        self._tuning = tuning_of(self._config.step_options, changes)
+        if changes:
+            self._operator.notify(Tuned(self._tuning))
         self._train_if_full()
 
     def step(self) -> bool:
@@ -113,6 +120,9 @@ class Session:
                 self._put_back(group)
                 self._sample_next(Prompt(text, self._next_number))
                 self._next_number += 1
+            case Tune() as change:
+                self._put_back(group)
+                self._tune(change)
             case Save():
                 self._put_back(group)
                 self._engine.submit(self._save)
@@ -259,29 +269,41 @@ class Session:
     def _waiting_labels(self) -> int:
         return self._journal.pending_labels([judged.id for judged in self._in_training])
 
+    def _tune(self, change: Tune) -> None:
+        """Journal first, as with a judgement."""
+        try:
+            self._journal.event(KIND, change.to_json())
+        except JournalError as error:
+            self._operator.notify(Notice(str(error), "error"))
+            return
+        self._tuning = self._tuning.after(change)
+        self._operator.notify(Tuned(self._tuning))
+        self._train_if_full()
+
     # --- updates -------------------------------------------------------------------------------
 
     def _train_if_full(self) -> None:
         """Starts an update when a batch is full; waits for it only with nothing ahead."""
-        if self._config.label_only:
+        if self._config.label_only or self._tuning.paused:
             return
         while self._waiting_labels() >= self._config.batch_size:
             self._finish_training()
             batch = oldest_batch(self._waiting(), self._config.batch_size)
             self._in_training = tuple(batch)
-            self._training = self._engine.submit(functools.partial(self._train, batch))
+            train = functools.partial(self._train, batch, self._tuning.options)
+            self._training = self._engine.submit(train)
             if self._ahead:
                 return
             self._operator.notify(Waiting("update"))
             self._finish_training()
 
-    def _train(self, batch: Sequence[JudgedGroup], engine: Engine) -> None:
+    def _train(self, batch: Sequence[JudgedGroup], options: StepOptions, engine: Engine) -> None:
         """Update, journal, checkpoint, in this order (engine's thread)."""
         number = self._journal.last_update() + 1
         ids = [judged.id for judged in batch]
         reach("update:begin")
         try:
-            stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch])
+            stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch], options)
         except UpdateRefusedError as error:
             self._journal.set_aside(ids, str(error))
             self._operator.notify(
@@ -337,7 +359,8 @@ class Session:
                 break
             self._operator.notify(Notice(f"making update {number} again from the journal"))
             batch = self._journal.update_batch(number)
-            stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch])
+            labels = [labelled(j.group, j.judgement) for j in batch]
+            stats = engine.update(number, labels, recorded[number].options)
             reach("resume:remade")
             if stats.digest != recorded[number].digest:
                 self._operator.notify(

@@ -13,7 +13,7 @@ from hitl.assemble import RECORDED, Opened, Opening, opened
 from hitl.commands.nobody import Nobody
 from hitl.config.commands import Replay
 from hitl.engine import Engine
-from hitl.records import UpdateStats
+from hitl.records import StepOptions, UpdateStats
 from hitl.rewards import labelled
 from hitl.rundir import RunDir
 
@@ -50,8 +50,15 @@ def _remade(run: Opened) -> Iterator[tuple[UpdateStats, str]]:
     for recorded in run.journal.updates():
         batch = [labelled(j.group, j.judgement) for j in run.journal.update_batch(recorded.number)]
 
-        def make(engine: Engine, number: int = recorded.number, batch: Any = batch) -> UpdateStats:
-            return engine.update(number, batch)
+        number, options = recorded.number, recorded.options
+
+        def make(
+            engine: Engine,
+            number: int = number,
+            batch: Any = batch,
+            options: StepOptions = options,
+        ) -> UpdateStats:
+            return engine.update(number, batch, options)
 
         yield recorded, run.engine.submit(make).result().digest
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from hitl.config.ppo import PPOConfig, preset
 from hitl.errors import UsageError
+from hitl.records import StepOptions
 from hitl.scale import Scale
 
 
@@ -117,6 +118,11 @@ class SessionConfig:
             lr=ppo.lr if self.lr is None else self.lr,
             target_kl=ppo.target_kl if self.target_kl is None else self.target_kl,
         )
+
+    @property
+    def step_options(self) -> StepOptions:
+        """What updates are made with until the operator changes it."""
+        return StepOptions(self.ppo.lr, self.ppo.target_kl)
 
     def to_json(self) -> dict[str, Any]:
         """The options for config.json."""

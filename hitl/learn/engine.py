@@ -36,6 +36,7 @@ from hitl.records import (
     LabelledGroup,
     Mode,
     Prompt,
+    StepOptions,
     TokenView,
     UpdateStats,
 )
@@ -132,13 +133,19 @@ class LocalEngine:
             for c in group.completions
         )
 
-    def update(self, number: int, batch: Sequence[LabelledGroup]) -> UpdateStats:
+    def update(
+        self, number: int, batch: Sequence[LabelledGroup], options: StepOptions | None = None
+    ) -> UpdateStats:
         """See Engine."""
         if number == self._state.version and self._state.last is not None:
             return self._state.last
         if number != self._state.version + 1:
             raise HitlError(f"update {number} asked of a policy that is at {self._state.version}")
         started = time.perf_counter()
+        options = options or self._config.step_options
+        self._ppo = dataclasses.replace(self._ppo, **dataclasses.asdict(options))
+        for group in self._optimizer.param_groups:
+            group["lr"] = options.lr
         batch = [with_edit(group, self._codec, self._scale, self._logprobs) for group in batch]
         rollout = rollout_of(batch, self._codec.pad_id, self._policy.device)
         after, stats = self._learn_or_restore(number, batch, rollout)
@@ -224,6 +231,7 @@ class LocalEngine:
             idle = _idle(
                 number, rollout, kl_coef, "nothing in the batch was judged: nothing learned"
             )
+            idle = dataclasses.replace(idle, lr=config.lr, target_kl=config.target_kl)
             return self._state, idle
         score, scores = scaled_scores(rollout.score, self._state.scores, config)
         result = ppo_step(
@@ -257,6 +265,8 @@ class LocalEngine:
             gradient_norm=outcome.gradient_norm,
             epochs=outcome.epochs,
             seconds=0.0,
+            lr=config.lr,
+            target_kl=config.target_kl,
             notices=tuple(self._notices(batch, rollout, outcome)),
         )
         moments = moments_after(batch, self._state.moments, self._scale, config)
