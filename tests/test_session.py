@@ -176,13 +176,36 @@ def test_an_own_prompt_that_was_not_judged_is_there_after_a_resume(sitting: Sitt
     assert [desk.group for desk in again.desks] == [first.desks[0].group, own]
 
 
+def looked_at(desk: Desk, operator: Scripted) -> list[Inspected]:
+    """Asks for the desk's tokens and waits: all that was asked of the engine before is done."""
+    desk.inspect()
+    for _ in range(500):
+        if heard := operator.heard(Inspected):
+            return heard
+        time.sleep(0.01)
+    raise AssertionError("no tokens came")
+
+
 def test_what_was_on_the_screen_before_a_resume_is_not_sampled_again(sitting: Sitting) -> None:
     first, _ = sitting(OwnPrompt("从前"), ahead=2)
     own = first.desks[1].group
-    again, engine = sitting(GOOD, GOOD, *[lambda desk: GOOD(desk)] * 4, ahead=2)
-    assert engine.version >= 1
-    came = {desk.group.key: desk.group for desk in again.desks}
+    heard: list[Scripted] = []
+
+    def after_the_update(desk: Desk) -> Judgement:
+        looked_at(desk, heard[0])
+        return GOOD(desk)
+
+    engine = FakeEngine()
+    thread = EngineThread(lambda: engine)
+    heard.append(Scripted([GOOD, GOOD, after_the_update, GOOD, GOOD, Quit()]))
+    Session(
+        CONFIG, sitting.journal, Checkpoints(sitting.folder / "steps"), thread,
+        lambda number: Prompt(f"prompt {number}", number), heard[0], 2,
+    ).run()  # fmt: skip
+    thread.close()
+    came = {desk.group.key: desk.group for desk in heard[0].desks}
     assert came[own.key] == own, "as it was, though the policy has learned since"
+    assert came[(own.prompt.number + 1, 0)].policy_version >= 1
 
 
 def test_places_are_mixed_the_same_way_each_time(sitting: Sitting) -> None:
@@ -206,22 +229,18 @@ def test_places_are_mixed_the_same_way_each_time(sitting: Sitting) -> None:
 
 def test_tokens_are_looked_at_while_the_operator_thinks(sitting: Sitting) -> None:
     heard: list[Inspected] = []
+    operators: list[Scripted] = []
 
     def look(desk: Desk) -> Judgement:
-        desk.inspect()
-        for _ in range(200):
-            heard.extend(operators[0].heard(Inspected))
-            if heard:
-                break
-            time.sleep(0.01)
-        return GOOD(desk)  # type: ignore[no-any-return,operator]
+        heard.extend(looked_at(desk, operators[0]))
+        return GOOD(desk)
 
-    operators = [Scripted([look, Quit()])]
     engine = FakeEngine()
     thread = EngineThread(lambda: engine)
+    operators.append(Scripted([look, Quit()]))
     Session(
-        CONFIG, sitting.journal, Checkpoints(sitting.folder / "s"), thread,
-        lambda n: Prompt("p", n), operators[0], 0,
+        CONFIG, sitting.journal, Checkpoints(sitting.folder / "steps"), thread,
+        lambda number: Prompt("p", number), operators[0], 0,
     ).run()  # fmt: skip
     thread.close()
     group = operators[0].desks[0].group

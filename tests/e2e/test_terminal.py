@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from hitl.journal import Journal
+from hitl.records import Edit, Rejected
+
 from .conftest import environment
 
 pytestmark = [
@@ -27,13 +30,13 @@ class Terminal:
     """A tmux session of its own server, 80 columns by 24 rows."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._starts = 0
 
     @property
     def _socket(self) -> str:
         """Another one each time: a server on its way out still answers for a moment."""
-        return str(self._folder / f"tmux{self._starts}")
+        return str(self.folder / f"tmux{self._starts}")
 
     def start(self, *arguments: str, lang: str = "C.UTF-8") -> None:
         self._starts += 1
@@ -42,7 +45,7 @@ class Terminal:
         variables = [f"{name}={given[name]}" for name in known]
         command = ["env", *variables, sys.executable, "-m", "hitl", *arguments]
         shell = " ".join(command) + "; echo exit code $?; sleep 600"
-        self.tmux("-u", "new-session", "-d", "-x", "80", "-y", "24", "-c", str(self._folder), shell)
+        self.tmux("-u", "new-session", "-d", "-x", "80", "-y", "24", "-c", str(self.folder), shell)
 
     def tmux(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -72,6 +75,17 @@ class Terminal:
         self.keys(*keys)
         number = int(before[1]) + 1 if before else 1
         self.until(rf"Prompt {number}\b")
+
+    def judge_any(self, key: str) -> None:
+        """The same, whatever the number of the next one is."""
+        before = re.search(r"Prompt (\d+)", self.screen())
+        assert before is not None
+        self.keys(key)
+        self.until(rf"Prompt (?!{before[1]}\b)\d")
+
+    def type(self, text: str) -> None:
+        """All at once, as a sentence comes from an input method."""
+        self.tmux("send-keys", "-l", text)
 
     def close(self) -> None:
         subprocess.run(["tmux", "-S", self._socket, "kill-server"], capture_output=True)
@@ -121,6 +135,58 @@ def test_a_first_session(terminal: Terminal, lang: str) -> None:
     assert "policy v2" in terminal.screen()
     terminal.keys("q")
     terminal.until(r"exit code 0")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_pairs_own_texts_prompts_and_tokens(terminal: Terminal, lang: str) -> None:
+    begin = ("train", "--lang", lang, "--mode", "pair", "--group-size", "2", "--batch-size", "4")
+    terminal.start(*begin, "--run", "a", "--max-new-tokens", "16", "2>errors")
+    first = terminal.until(r"Prompt 1\b")
+    assert "better" in first and "both bad" in first
+    terminal.judge("Up")
+    terminal.until(r"last: both bad → -1 -1")
+    terminal.until(r"batch 2/4")
+    terminal.keys("f")
+    terminal.until(r"\[flag\]")
+    terminal.type("n太短 q1")
+    terminal.keys("Enter")
+    terminal.until(r"\[flag\] \[太短 q1\]")
+    terminal.keys("i")
+    terminal.until(r"1: tokens(.|\n)*log p_ref [+-]0\.0")
+    terminal.keys("q")  # not Escape: with a letter right behind it that would be Alt
+    terminal.until(r"\A(?!(.|\n)*1: tokens)")
+    terminal.type("e，好 good")
+    terminal.until(r"1: as it should be(.|\n)*，好 good")
+    terminal.keys("Enter")
+    terminal.until(r"last: edited 1")
+    terminal.type("p从前 once")
+    terminal.keys("Enter")
+    terminal.until(r"Prompt \d+ +从前 once")
+    terminal.keys("q")
+    terminal.until(r"exit code 0")
+    terminal.close()
+
+    journal = Journal.open(terminal.folder / "checkpoints" / "a" / "journal.db", readonly=True)
+    with journal:
+        edited, both_bad = (judged.judgement for judged in journal.judged())
+        [own] = [g for g in journal.open_groups() if g.prompt.text == "从前 once"]
+    assert both_bad.verdict == Rejected(2) and len(both_bad.keys) == 1
+    assert isinstance(edited.verdict, Edit) and edited.verdict.text.endswith("，好 good")
+    assert (edited.note, edited.flag, edited.verdict.of) == ("太短 q1", True, edited.shown[0])
+
+    terminal.start("resume")
+    for _ in range(8):
+        screen = terminal.until(r"Prompt (\d+)\b")
+        if "从前 once" in screen:
+            break
+        terminal.judge_any("Right")
+    lines = "".join(line.strip("│ ") for line in terminal.screen().splitlines())
+    assert all(
+        c.text.strip()[:12].replace(" ", "") in lines.replace(" ", "") for c in own.completions
+    )
+    terminal.keys("q")
+    terminal.until(r"exit code 0")
+    assert "\x1b" not in (terminal.folder / "errors").read_text()
 
 
 def holder(run: Path) -> int:

@@ -204,11 +204,10 @@ async def test_these_keys_without_a_group_are_refused_in_words() -> None:
     async with driving(session(hold={"judged"})) as me:
         await me.at_desk()
         await me.press("5", "3", "2", "1")
-        for key in "enfp":
+        for key in "enfpi":
             await me.press(key)
             assert "this key was not taken" in me.text
-        await me.press("i")
-        assert "no group to look at yet" in me.text
+            await me.press("up")
         me.session.let_go()
         await me.kept(1)
         assert not me.session.kept[0].note

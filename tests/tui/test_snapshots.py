@@ -40,6 +40,17 @@ GROUPS = {
 }
 
 
+async def settled(pilot: Pilot[Any]) -> None:
+    """Until the cards have their height: below a modal screen they would not get it."""
+    screen: Any = pilot.app.screen
+    while True:
+        before = [(card.region, card.size) for card in screen.cards]
+        screen.size_cards()
+        await pilot.pause(0.1)
+        if before == [(card.region, card.size) for card in screen.cards]:
+            return
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_scoring(snap_compare: Any, language: str, size: tuple[int, int]) -> None:
@@ -93,7 +104,7 @@ def test_other_screens(
     async def play(pilot: Pilot[Any]) -> None:
         while not (app._judging and app._judging.open):
             await pilot.pause(0.01)
-        await pilot.pause(0.2)  # the cards get their height
+        await settled(pilot)
         await pilot.press(*keys)
         while screen == "tokens" and app._judging._inspected is None:
             await pilot.pause(0.01)

@@ -102,8 +102,7 @@ class Asides(JudgingScreen):
     # -- tokens -----------------------------------------------------------------------------
 
     def action_tokens(self) -> None:
-        if not self.open or self.desk is None:
-            self.refuse("no group to look at yet")
+        if not self.may_enter() or self.desk is None:
             return
         key = self.desk.group.key
         known = None

@@ -115,7 +115,7 @@ class RankScreen(Asides):
         return f"{keep}1-{size} best → worst  {tie} tie  {self.common_hints()}"
 
     def first_keys(self) -> str:
-        return f"best digit first, {self.common_first_keys()}"
+        return f"best to worst, {self.common_first_keys()}"
 
     def help_title(self) -> str:
         return "Ranking"
