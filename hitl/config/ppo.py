@@ -48,14 +48,14 @@ class PPOConfig:
     """First weight of the KL penalty."""
     kl_control: Literal["fixed", "adaptive", "budget"] = "budget"
     """`fixed` leaves the weight alone. `adaptive` moves it by at most 20 % a horizon (Ziegler et
-    al. 2019). `budget` holds the KL: see hitl.learn.kl.Budget."""
+    al. 2019). `budget` moves it as much as it takes, and an update that still ends over the
+    target is followed by a step straight back towards the reference."""
     target_kl: float = 6.0
     """KL to the reference that the controller aims at, nats a sequence."""
     kl_horizon: float = 200.0
     """How many labels the KL controller takes to react."""
-    kl_ceiling: float = 1.0
-    """After an update that leaves the policy further from the reference than this many targets,
-    the weights are moved back towards the reference's until it is not (budget)."""
+    kl_memory: float = 32.0
+    """Labels that the running estimate of the KL remembers (budget)."""
     whiten_rewards: bool = False
     """Whiten the token rewards before GAE (gae)."""
     use_score_scaling: bool = False

@@ -242,6 +242,7 @@ class LocalEngine:
             self._how,
             config,
             kl_coef,
+            self._state.kl_estimate,
             expected(batch, rollout, self._state.moments, self._scale, config),
             lambda epoch: torch.randperm(
                 len(rollout.ids),
@@ -271,7 +272,11 @@ class LocalEngine:
         )
         moments = moments_after(batch, self._state.moments, self._scale, config)
         after = dataclasses.replace(
-            self._state, kl_coef=result.kl_coef, moments=moments, scores=scores
+            self._state,
+            kl_coef=result.kl_coef,
+            kl_estimate=result.kl_estimate,
+            moments=moments,
+            scores=scores,
         )
         return after, stats
 

@@ -61,8 +61,10 @@ class Yardstick:
     how: Sampling
     log_p: Tensor
     """(b, T, V)"""
-    ref_log_p: Tensor
-    """(b, T, V) of the reference; empty where no budget asks for it."""
+    ref_log_p: Tensor | None
+    """(b, T, V) of the reference, where a budget asks for it."""
+    began: float
+    """Drift as the update began; 0 where no budget asks for it."""
 
     @classmethod
     @torch.no_grad()
@@ -78,9 +80,10 @@ class Yardstick:
         rows = rollout.rows(torch.arange(min(len(rollout.ids), MEASURED), device=policy.device))
         how = how.unrestricted
         log_p = evaluate(policy, rows, how).log_p
-        budgeted = config.kl_control == "budget"
-        theirs = evaluate(reference, rows, how).log_p if budgeted else torch.empty(0)
-        return cls(rows, how, log_p, theirs)
+        if config.kl_control != "budget":
+            return cls(rows, how, log_p, None, 0.0)
+        theirs = evaluate(reference, rows, how).log_p
+        return cls(rows, how, log_p, theirs, _drift(log_p, theirs, rows.mask))
 
     @torch.no_grad()
     def distance(self, policy: Policy) -> float:
@@ -90,9 +93,16 @@ class Yardstick:
 
     @torch.no_grad()
     def drift(self, policy: Policy) -> float:
-        """KL(now || reference), exact at each position, mean over completions, nats a sequence."""
-        now, mask = evaluate(policy, self.rollout, self.how).log_p, self.rollout.mask
-        return float(torch.where(mask, full_kl(now, self.ref_log_p), 0.0).sum(1).mean())
+        """KL(now || reference), exact at each position, mean over completions, nats a sequence.
+        0 where no budget asks for it."""
+        if self.ref_log_p is None:
+            return 0.0
+        now = evaluate(policy, self.rollout, self.how).log_p
+        return _drift(now, self.ref_log_p, self.rollout.mask)
+
+
+def _drift(log_p: Tensor, ref_log_p: Tensor, mask: Tensor) -> float:
+    return float(torch.where(mask, full_kl(log_p, ref_log_p), 0.0).sum(1).mean())
 
 
 @torch.no_grad()
@@ -122,15 +132,16 @@ def shorten(
 
 @torch.no_grad()
 def pull_back(
-    policy: Policy, reference: LanguageModel, yardstick: Yardstick, budget: float, stop_kl: float
+    policy: Policy, reference: LanguageModel, yardstick: Yardstick, room: float, stop_kl: float
 ) -> bool:
-    """Moves the weights straight towards the reference's until the policy's drift is within
-    `budget`, or it has gone `stop_kl` from where the update began; False when it was within.
+    """Moves the weights straight towards the reference's until the drift is no more than `room`
+    nats above where it began, or they are `stop_kl` from there; False when there was no need.
 
     What was learned keeps its direction and loses length, so that what is learned next has room:
     a policy that is held at its budget goes on learning (interpolation towards the initial
     weights; Ramé et al. 2024, "WARP").
     """
+    budget = yardstick.began + room
     if yardstick.drift(policy) <= budget:
         return False
     origin = reference.origin()

@@ -56,6 +56,9 @@ class Outcome:
     """The last pass would have moved the policy too far: it was shortened, or taken back."""
     pulled: bool
     """The KL budget was used up: the weights were moved back towards the reference's."""
+    drifted: float
+    """How much further from the reference the update ended than it began, nats a sequence; 0
+    where no budget asks for it."""
 
 
 class NonFiniteUpdateError(ArithmeticError):
@@ -84,10 +87,12 @@ def learn(
     how: Sampling,
     config: PPOConfig,
     kl_coef: float,
+    room: float,
     order: Callable[[int], Tensor],
     on_step: Callable[[int, int], None],
 ) -> Outcome:
-    """The passes over the batch. `order(epoch)` is a permutation of its rows, (B,).
+    """The passes over the batch. `room` is what is left of a KL budget, nats a sequence;
+    `order(epoch)` is a permutation of the rows, (B,).
 
     Raises NonFiniteUpdateError before a bad gradient reaches the weights.
     """
@@ -121,12 +126,12 @@ def learn(
         step_kl, epochs = moved, epoch + 1
         if config.early_stopping and steps[-1]["policy_kl"] > 1.5 * config.early_stop_kl:
             break
-    pulled = False
+    pulled, drifted = False, 0.0
     if config.kl_control == "budget":
-        budget = config.kl_ceiling * config.target_kl
         limit = math.inf if config.stop_kl is None else config.stop_kl
-        pulled = pull_back(policy, reference, yardstick, budget, limit)
-        step_kl = yardstick.distance(policy) if pulled else step_kl
+        if pulled := pull_back(policy, reference, yardstick, room, limit):
+            step_kl = yardstick.distance(policy)
+        drifted = yardstick.drift(policy) - yardstick.began
 
     def mean(key: str) -> float:
         given = [step[key] for step in steps if key in step]
@@ -142,6 +147,7 @@ def learn(
         epochs=epochs,
         stopped=stopped,
         pulled=pulled,
+        drifted=drifted,
     )
 
 

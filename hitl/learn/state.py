@@ -38,6 +38,8 @@ class TrainerState:
     last: UpdateStats | None
     scores: Moments = NONE_YET
     """Of all scores, for a preset that scales by them."""
+    kl_estimate: float | None = None
+    """Running sequence KL, nats; None before the first update."""
 
     def to_json(self) -> str:
         """Text of state.json; floats round-trip exactly."""
@@ -56,7 +58,7 @@ class TrainerState:
             last = UpdateStats(**{**last, "notices": tuple(last["notices"])})
         moments = {key: Moments(**value) for key, value in data["moments"].items()}
         scores = Moments(**data["scores"]) if "scores" in data else NONE_YET
-        return cls(data["version"], data["kl_coef"], moments, last, scores)
+        return cls(data["version"], data["kl_coef"], moments, last, scores, data.get("kl_estimate"))
 
 
 def save(

@@ -17,7 +17,7 @@ from hitl.learn import ppo
 from hitl.learn.advantages import baseline_advantages
 from hitl.learn.evaluate import evaluate_all, full_kl_all
 from hitl.learn.expected import Expected
-from hitl.learn.kl import adapted_coef, budget_coef, budget_weight, token_kl
+from hitl.learn.kl import adapted_coef, budget_coef, budget_weight, running_kl, token_kl
 from hitl.learn.policy import LanguageModel, Policy
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
@@ -37,6 +37,8 @@ class StepResult:
     """Of the KL in the loss of this step."""
     kl_coef: float
     """For the next one."""
+    kl_estimate: float
+    """Sequence KL after the step, from all steps so far."""
 
 
 def ppo_step(
@@ -47,12 +49,14 @@ def ppo_step(
     how: Sampling,
     config: PPOConfig,
     kl_coef: float,
+    kl_estimate: float | None,
     expected: Expected | None,
     order: Callable[[int], Tensor],
     on_step: Callable[[int, int], None],
 ) -> StepResult:
     """Teaches `policy` the rewards of `rollout`. `expected` is needed by the baseline advantage
-    and ignored by gae, whose scores are to be scaled already.
+    and ignored by gae, whose scores are to be scaled already. `kl_estimate` is what the step
+    before left, if there was one.
 
     Raises NonFiniteUpdateError; the weights may then have moved, and are the caller's to restore.
     """
@@ -84,15 +88,20 @@ def ppo_step(
             one_each[:, None].expand_as(logp),
             torch.zeros_like(values),
         )
-    budgeted = config.kl_control == "budget"
-    weight = budget_weight(kl_coef, controlled, config.target_kl) if budgeted else kl_coef
+    labels, budgeted = len(rollout.ids), config.kl_control == "budget"
+    estimate = controlled
+    if budgeted and kl_estimate is not None:
+        estimate = running_kl(kl_estimate, controlled, labels, config.kl_memory)
+    weight = budget_weight(kl_coef, estimate, config.target_kl) if budgeted else kl_coef
+    room = config.target_kl - estimate
     outcome = ppo.learn(
-        policy, reference, optimizer, rollout, targets, how, config, weight, order, on_step
+        policy, reference, optimizer, rollout, targets, how, config, weight, room, order, on_step
     )
     if config.kl_control != "fixed":
         move = budget_coef if budgeted else adapted_coef
-        kl_coef = move(kl_coef, controlled, config.target_kl, len(rollout.ids), config.kl_horizon)
-    return StepResult(targets, outcome, sequence_kl, controlled, weight, kl_coef)
+        kl_coef = move(kl_coef, estimate, config.target_kl, labels, config.kl_horizon)
+    estimate += outcome.drifted
+    return StepResult(targets, outcome, sequence_kl, controlled, weight, kl_coef, estimate)
 
 
 def per_sequence(x: Tensor, mask: Tensor) -> float:

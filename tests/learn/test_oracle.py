@@ -89,7 +89,7 @@ def run(case: OracleCase) -> tuple[list[StepResult], list[float], list[dict[str,
         score, scores = scaled_scores(rollout.score, scores, config)
         rollout = dataclasses.replace(rollout, score=score)
         result = ppo_step(
-            policy, reference, optimizer, rollout, Sampling(16), config, kl_coef, None,
+            policy, reference, optimizer, rollout, Sampling(16), config, kl_coef, None, None,
             lambda epoch, step=step: torch.from_numpy(np.array(step.permutations[epoch])),
             lambda done, total: None,
         )  # fmt: skip

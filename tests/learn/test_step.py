@@ -34,11 +34,13 @@ def step(
     mean: float = 3.0,
     rollout: Rollout | None = None,
     sgd: bool = False,
+    kl_estimate: float | None = None,
 ) -> StepResult:
     rollout = rollout or rollout_of(batch, 1, CPU)
     maker = torch.optim.SGD if sgd else torch.optim.Adam
+    optimizer = maker(policy.parameters(), lr=config.lr)
     return ppo_step(
-        policy, tiny_policy(), maker(policy.parameters(), lr=config.lr), rollout, HOW, config, 0.05,
+        policy, tiny_policy(), optimizer, rollout, HOW, config, config.init_kl_coef, kl_estimate,
         Expected(torch.full((len(rollout.ids),), mean), torch.ones(len(rollout.ids))),
         lambda epoch: torch.arange(len(rollout.ids)),
         lambda done, total: None,
