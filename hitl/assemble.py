@@ -11,15 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hitl.atomic import atomic_write
+from hitl.base import check_base, identity_of
 from hitl.checkpoints import Checkpoints
 from hitl.config.session import SessionConfig
-from hitl.engine import Engine, EngineThread
+from hitl.engine import BrokenOffError, Engine, EngineThread
+from hitl.errors import UsageError
+from hitl.export import as_lines, rank_lists
+from hitl.faultpoints import reach
 from hitl.journal import Journal
 from hitl.lock import RunLock
 from hitl.models import resolve
-from hitl.operator import Operator, Progress
+from hitl.operator import Notice, Operator, Progress
 from hitl.prompts import draw, load_prompts, shipped_prompts
 from hitl.rundir import RunDir
+from hitl.salvage import saying_what_is_left
 from hitl.session import Session
 
 RECORDED = ("torch", "transformers", "tokenizers", "safetensors")
@@ -30,7 +36,7 @@ def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
 
     Raises UsageError when they are not: then no folder is made.
     """
-    source = resolve(config.base_policy, root)
+    source = resolve(config.base_policy, root, trust_remote_code=config.trust_remote_code)
     prompts_of(config)
     config = anchored(config)
     if config.threads is None:
@@ -66,21 +72,49 @@ def prompts_of(config: SessionConfig) -> tuple[str, ...]:
     return load_prompts(path)
 
 
-def config_of(run: RunDir) -> SessionConfig:
-    """The options a run was made with."""
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a run is opened this time; none of it is an option of the run."""
+
+    ahead: int = 0
+    """Groups sampled ahead while one is judged; 0 waits for each."""
+    shuffle: bool = False
+    """Mix the places of a group's completions."""
+    device: str | None = None
+    """Where the policy lives, in place of the run's own device."""
+    at: int | None = None
+    """The update to go back to; what came after it is left behind."""
+
+
+AS_IT_IS = Opening()
+"""Nothing ahead, nothing mixed: the same judgements make the same run."""
+
+
+def config_of(run: RunDir, opening: Opening = AS_IT_IS) -> SessionConfig:
+    """The options a run was made with, but for what is asked this time."""
     options: dict[str, Any] = run.config()["options"]
-    return SessionConfig.from_json(options)
+    config = SessionConfig.from_json(options)
+    if opening.device is None:
+        return config
+    return dataclasses.replace(config, device=opening.device)
 
 
 def make_engine(config: SessionConfig, root: Path, operator: Operator) -> EngineThread:
     """An engine for the config's base policy, in its own thread; its progress goes to the
-    operator."""
-    source = resolve(config.base_policy, root)
+    operator, and loading ends with BrokenOffError when they leave."""
+    source = resolve(config.base_policy, root, trust_remote_code=config.trust_remote_code)
+
+    def tell(stage: str, done: int, total: int) -> None:
+        if stage == "load" and operator.leaving:
+            raise BrokenOffError("left while the policy was being loaded")
+        operator.notify(Progress(stage, done, total))
 
     def make() -> Engine:
         from hitl.learn.engine import LocalEngine
 
-        return LocalEngine(source, config, lambda *at: operator.notify(Progress(*at)))
+        return LocalEngine(
+            source, config, tell, lambda text: operator.notify(Notice(text, "warning"))
+        )
 
     return EngineThread(make)
 
@@ -97,17 +131,24 @@ class Opened:
 
 
 @contextlib.contextmanager
-def opened(
-    run_dir: RunDir, operator: Operator, *, ahead: int, shuffle: bool = False
-) -> Iterator[Opened]:
-    """Holds the run's lock, journal and engine. `ahead` is how many groups are sampled ahead;
-    `shuffle` mixes the places of a group's completions."""
-    config = config_of(run_dir)
+def opened(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> Iterator[Opened]:
+    """Holds the run's lock, journal and engine.
+
+    Raises UsageError when there is no update to go back to; nothing is changed then.
+    """
+    config = config_of(run_dir, opening)
     texts = prompts_of(config)
-    with RunLock(run_dir.path), Journal.open(run_dir.journal_path) as journal:
+    with (
+        RunLock(run_dir.path),
+        saying_what_is_left(run_dir),
+        Journal.open(run_dir.journal_path) as journal,
+    ):
         checkpoints = Checkpoints(run_dir.steps, config.keep)
+        if opening.at is not None:
+            go_back(journal, checkpoints, opening.at)
         engine = make_engine(config, run_dir.path.parent, operator)
         try:
+            _compare_base(run_dir, config, journal, engine, operator)
             session = Session(
                 config,
                 journal,
@@ -115,15 +156,64 @@ def opened(
                 engine,
                 lambda number: draw(texts, config.seed, number),
                 operator,
-                ahead,
-                shuffle=shuffle,
+                opening.ahead,
+                shuffle=opening.shuffle,
             )
             yield Opened(config, journal, checkpoints, engine, session)
         finally:
             engine.close()
 
 
-def run(run_dir: RunDir, operator: Operator, *, ahead: int, shuffle: bool = False) -> None:
-    """One sitting of the operator at the run."""
-    with opened(run_dir, operator, ahead=ahead, shuffle=shuffle) as this:
+def run(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> None:
+    """The operator's session, until they leave."""
+    with opened(run_dir, operator, opening) as this:
         this.session.run()
+        if this.config.label_only:
+            lines = rank_lists(reversed(this.journal.judged()))
+            atomic_write(run_dir.rank_lists_path, as_lines(lines))
+
+
+def go_back(journal: Journal, checkpoints: Checkpoints, at: int) -> None:
+    """Makes update `at` the last one, on a new branch; the journal keeps what came after it.
+
+    Killed in between, the run is as it was, short of checkpoints that it can make again. Raises
+    UsageError when there is no such update.
+    """
+    check_update(journal, at)
+    checkpoints.discard_after(at)
+    reach("rollback:discarded")
+    journal.rollback(at)
+
+
+def check_update(journal: Journal, at: int) -> None:
+    """Raises UsageError when the run cannot go back to update `at`."""
+    last = journal.last_update()
+    if not 0 <= at <= last:
+        choice = f"from 0, the base policy, to {last}" if last else "0, the base policy"
+        raise UsageError(f"--at {at}: there is no such update in the run, choose {choice}")
+
+
+def _compare_base(
+    run_dir: RunDir,
+    config: SessionConfig,
+    journal: Journal,
+    engine: EngineThread,
+    operator: Operator,
+) -> None:
+    """Whether the base policy is still that of the run; meanwhile the engine is being loaded."""
+    source = resolve(config.base_policy, run_dir.path.parent, trust_remote_code=True)
+    is_new = journal.last_group_number() == 0
+
+    def warn(text: str) -> None:
+        operator.notify(Notice(text, "warning"))
+
+    def compare_revision(_: Engine) -> None:  # behind the engine's start, which may fetch it
+        from hitl.learn.hub import revision_of
+
+        revision = revision_of(str(source))
+        check_base(run_dir, {} if revision is None else {"revision": revision}, is_new, warn)
+
+    if isinstance(source, Path):
+        check_base(run_dir, identity_of(source), is_new, warn)
+    else:
+        engine.submit(compare_revision)

@@ -176,6 +176,16 @@ def checkpoint_versions(directory: Path) -> list[int]:
     )
 
 
+def newest_checkpoint(directory: Path, at_most: int) -> tuple[int, Path] | None:
+    """The newest intact checkpoint of version `at_most` or before in a `steps` folder, or None.
+    Only reads, so the run may be open elsewhere."""
+    for version in reversed(checkpoint_versions(directory)):
+        path = directory / f"{version:06d}"
+        if version <= at_most and checkpoint_problem(path) is None:
+            return version, path
+    return None
+
+
 def checkpoint_problem(path: Path, *, quick: bool = False) -> str | None:
     """Why a checkpoint is not what was written, or None. `quick` compares the sizes only."""
     try:

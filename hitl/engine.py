@@ -14,13 +14,17 @@ from typing import Protocol, TypeVar
 
 from hitl.errors import HitlError
 from hitl.manifest import Manifest
-from hitl.records import Group, Inspection, LabelledGroup, Prompt, UpdateStats
+from hitl.records import Group, Inspection, LabelledGroup, Prompt, StepOptions, UpdateStats
 
 T = TypeVar("T")
 
 
 class UpdateRefusedError(HitlError):
     """The batch cannot be learned from (a loss became NaN); the policy is as it was before."""
+
+
+class BrokenOffError(HitlError):
+    """The operator left while the engine was being loaded; nothing has changed."""
 
 
 class Engine(Protocol):
@@ -35,8 +39,11 @@ class Engine(Protocol):
         (seed, prompt.number, prompt.attempt), so the company a prompt is sampled in is no
         matter."""
 
-    def update(self, number: int, batch: Sequence[LabelledGroup]) -> UpdateStats:
-        """PPO update `number` (1 is the first). Asked again for the number it is at, it does
+    def update(
+        self, number: int, batch: Sequence[LabelledGroup], options: StepOptions | None = None
+    ) -> UpdateStats:
+        """PPO update `number` (1 is the first), with the config's options unless others are
+        given. Asked again for the number it is at, it does
         nothing and returns the same stats. Raises UpdateRefusedError, and has changed nothing
         then."""
 

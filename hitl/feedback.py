@@ -18,6 +18,7 @@ from hitl.operator import OwnPrompt, Quit, Resample, Save, Undo
 from hitl.records import Edit, Mode, Ranking, Rejected, Scores, Skip, Verdict
 from hitl.scale import Scale
 from hitl.text import safe
+from hitl.tuning import Tune
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Flag:
     """Flag the group, or take the flag off."""
 
 
-Command = Undo | Resample | OwnPrompt | Save | Quit | Help | Note | Flag
+Command = Undo | Resample | OwnPrompt | Tune | Save | Quit | Help | Note | Flag
 T = TypeVar("T")
 
 
@@ -67,8 +68,11 @@ _WORDS: MappingProxyType[str, Skip | Command] = MappingProxyType(
     | dict.fromkeys(("resample", "r", "重采", "重采样", "重新采样", "重抽", "换一批"), Resample())
     | dict.fromkeys(("save", "w", "保存", "儲存"), Save())
     | dict.fromkeys(("help", "h", "?", "帮助", "幫助"), Help())
+    | dict.fromkeys(("pause", "暂停", "暫停"), Tune(paused=True))
+    | dict.fromkeys(("continue", "继续", "繼續"), Tune(paused=False))
     | dict.fromkeys(("flag", "f", "标记", "標記"), Flag())
 )
+_TUNE = re.compile(r"(?P<what>lr|kl)(?:\s+|\s*[:=]\s*)(?P<value>\S.*)")
 _BAD = frozenset({"bad", "b", "both bad", "都不好", "都差", "都不行"})
 
 
@@ -178,9 +182,22 @@ def parse_line(text: str, mode: Mode, count: int, scale: Scale) -> Verdict | Com
         if not prompt:
             raise FeedbackError('the prompt has no text: write it behind the word: "p Once upon"')
         return OwnPrompt(prompt)
+    if match := _TUNE.fullmatch(word):
+        return _tune(match["what"], match["value"])
     if mode is Mode.SCORE:
         return parse_scores(text, count, scale)
     return parse_ranking(text, count)
+
+
+def _tune(what: str, value: str) -> Tune:
+    """`lr 1e-4` and `kl 4`."""
+    wanted = "such as lr 1e-4" if what == "lr" else "in nats, such as kl 4"
+    if not _NUMBER.fullmatch(value):
+        raise FeedbackError(f"{_quoted(value)} is no number: type {what} and one, {wanted}")
+    try:
+        return Tune(lr=float(value)) if what == "lr" else Tune(target_kl=float(value))
+    except UsageError as error:
+        raise FeedbackError(f"{error}, {wanted}") from None
 
 
 def parse_edit(text: str) -> Edit:
@@ -256,6 +273,8 @@ def help_lines(mode: Mode, count: int, scale: Scale) -> tuple[str, ...]:
         "flag (f, 标记): flag these completions, or take the flag off",
         "prompt (p, 提示) and a text: your own prompt comes next",
         "resample (r, 重采): other completions of the same prompt",
+        "pause (暂停), continue (继续): judge without updates, and with them again",
+        "lr and a number, kl and a number of nats: learning rate and KL budget of later updates",
         "save (w, 保存): write a checkpoint now",
         "quit (q, 退出): save and leave",
     )

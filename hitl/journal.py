@@ -247,6 +247,18 @@ class Journal:
                 (queries.current_branch(db), limit),
             )
 
+    def pending_labels(self, but: Sequence[int] = ()) -> int:
+        """Labels in what waits for the next update, the judgements `but` left out."""
+        marks = ", ".join("?" * len(but))
+        with self._reading() as db:
+            return queries.integer(
+                db.execute(
+                    f"SELECT sum(labels) FROM judgements WHERE branch = ? AND {queries.PENDING} "
+                    f"AND id NOT IN ({marks})",
+                    (queries.current_branch(db), *but),
+                )
+            )
+
     def last_judged(self) -> JudgedGroup | None:
         """The last judgement of the current branch that was not taken back, consumed or not."""
         with self._reading() as db:

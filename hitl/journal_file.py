@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hitl.atomic import sync, temporary_sibling
 from hitl.faultpoints import reach
-from hitl.journal_rows import JournalError
+from hitl.journal_rows import JournalDamagedError, JournalError
 from hitl.journal_schema import APPLICATION_ID, MIGRATIONS
 
 Migrations = Sequence[Sequence[str]]
@@ -40,7 +40,7 @@ def connect(path: Path, *, create: bool, migrations: Migrations = MIGRATIONS) ->
             connection.execute("PRAGMA foreign_keys = ON")
             _check_version(path, _number(connection, "user_version"), len(migrations))
             if (problem := connection.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
-                raise JournalError(_damaged(path, problem))
+                raise JournalDamagedError(_damaged(path, problem))
             if _migrate(connection, migrations):
                 # So that the version in the header is the true one for the next to look.
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -88,7 +88,7 @@ def translated(path: Path) -> Iterator[None]:
         # Not the file's fault: it is closed, or was given what it cannot hold.
         raise JournalError(f"{path} cannot do this: {error}") from error
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise JournalError(_damaged(path, str(error))) from error
+        raise JournalDamagedError(_damaged(path, str(error))) from error
 
 
 def _occupied(path: Path) -> bool:
@@ -158,9 +158,9 @@ def _check_header(path: Path, known: int) -> None:
     except OSError as error:
         raise JournalError(f"{path} cannot be read: {error.strerror or error}") from error
     if not header:
-        raise JournalError(f"{path} is empty: its labels are lost; restore it from a copy")
+        raise JournalDamagedError(f"{path} is empty: its labels are lost; restore it from a copy")
     if not header.startswith(_MAGIC) or len(header) < _HEADER_BYTES:
-        raise JournalError(_damaged(path, "not a database"))
+        raise JournalDamagedError(_damaged(path, "not a database"))
     version, application = struct.unpack(">I4xI", header[60:72])
     if application != APPLICATION_ID:
         raise JournalError(f"{path} is a database, but not a journal of hitl: move it elsewhere")
@@ -174,7 +174,7 @@ def _check_version(path: Path, version: int, known: int) -> None:
             f"{known}): update hitl and try again"
         )
     if version < 1:
-        raise JournalError(_damaged(path, "it has no version"))
+        raise JournalDamagedError(_damaged(path, "it has no version"))
 
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:

@@ -47,6 +47,10 @@ class JournalError(HitlError):
     """The journal cannot be read, or refuses what was asked of it."""
 
 
+class JournalDamagedError(JournalError):
+    """The file, or a row of it, is not what was written."""
+
+
 def group_rows(group: Group) -> tuple[Row, list[Row]]:
     """The values of GROUP_COLUMNS, and of COMPLETION_COLUMNS for each completion.
 
@@ -278,8 +282,8 @@ def _wellformed(text: str) -> str:
     return text
 
 
-def damaged(what: str) -> JournalError:
-    return JournalError(
+def damaged(what: str) -> JournalDamagedError:
+    return JournalDamagedError(
         f"{what} in the journal was changed after it was written (its checksum differs): "
         "restore journal.db from a copy"
     )

@@ -56,8 +56,9 @@ class RunLock:
         except OSError as error:
             os.close(self._descriptor)
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                advice = ": make room there and try again" if error.errno == errno.ENOSPC else ""
                 raise LockError(
-                    f"run {name} cannot be locked: {error.strerror}: {self._path}"
+                    f"run {name} cannot be locked: {error.strerror}: {self._path}{advice}"
                 ) from error
             raise LockError(
                 f"run {name} is open in {_describe(holder(directory))}: "

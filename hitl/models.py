@@ -15,12 +15,12 @@ _BARE = frozenset({"gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2"}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 
 
-def resolve(name: str, root: Path) -> Path | str:
+def resolve(name: str, root: Path, *, trust_remote_code: bool = False) -> Path | str:
     """The folder that `name` means, or `name` itself when it looks like a hub id.
 
     `root` is the folder of runs and of the user's own models, normally ./checkpoints. Raises
     UsageError when nothing of that name exists, or when the folder holds no model that is safe
-    to load.
+    to load; one with code of its own is only safe to those who trust it.
     """
     if not name.strip() or "\0" in name:
         raise UsageError(f"no model was named: give {_choices()}")
@@ -30,10 +30,10 @@ def resolve(name: str, root: Path) -> Path | str:
     except (OSError, RuntimeError):  # a name too long, a home of nobody
         raise UsageError(f"no model {name[:60]!r} here: give {_choices()}") from None
     if here:
-        return checked(path)
+        return checked(path, trust_remote_code=trust_remote_code)
     own = root / name
     if not path.is_absolute() and own.is_dir() and not is_run(own):
-        return checked(own)
+        return checked(own, trust_remote_code=trust_remote_code)
     found = shipped("checkpoints", name) if name in POLICIES + SCORERS else None
     if found is not None:
         return checked(found)
@@ -48,8 +48,9 @@ def resolve(name: str, root: Path) -> Path | str:
     raise UsageError(f"no model {name!r} here: give {_choices()}")
 
 
-def checked(folder: Path) -> Path:
-    """`folder`, if it holds a configuration and safetensors weights; raises UsageError."""
+def checked(folder: Path, *, trust_remote_code: bool = False) -> Path:
+    """`folder`, if it holds a configuration and safetensors weights, and no code that is not
+    trusted; raises UsageError."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is a file: give the folder that save_pretrained wrote")
     if is_run(folder):
@@ -61,6 +62,11 @@ def checked(folder: Path) -> Path:
         raise UsageError(
             f"{folder} has no config.json: give a folder that save_pretrained wrote, "
             f"or {_choices()}"
+        )
+    if not trust_remote_code and (name := _asks_for_code(folder)):
+        raise UsageError(
+            f"{folder} asks to run code of its own (auto_map in {name}), which can do whatever you "
+            "can: read it, and add --trust-remote-code if you trust it"
         )
     missing = _missing_weights(folder)
     if missing is None:
@@ -74,6 +80,18 @@ def checked(folder: Path) -> Path:
         f"{folder} has no weights ({missing} is missing or empty): download the whole model, or "
         f"give {_choices()}"
     )
+
+
+def _asks_for_code(folder: Path) -> str | None:
+    """The file that names Python code to be run when the model is loaded."""
+    for name in ("config.json", "tokenizer_config.json", "processor_config.json"):
+        try:
+            config = json.loads((folder / name).read_bytes())
+        except (OSError, ValueError, RecursionError):  # to load it will say so
+            continue
+        if isinstance(config, dict) and config.get("auto_map"):
+            return name
+    return None
 
 
 def _missing_weights(folder: Path) -> str | None:

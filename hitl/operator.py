@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hitl.records import Edit, Group, Inspection, Judgement, Mode, Ranking, Scores, UpdateStats
+from hitl.tuning import Tune, Tuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ class Desk:
     """Completion index in each place, top to bottom."""
     batch_labels: int
     """Labels that wait for the next update."""
-    batch_size: int
+    batch_size: int | None
+    """Labels an update learns from; None when nothing is trained."""
     ready: int
     """Groups sampled and waiting behind this one."""
     draft: Draft | None
@@ -104,7 +106,7 @@ class Quit:
     """Save and leave."""
 
 
-Reply = Judgement | Undo | Resample | OwnPrompt | Save | Quit
+Reply = Judgement | Undo | Resample | OwnPrompt | Tune | Save | Quit
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,13 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
+class Tuned:
+    """A change of options is in the journal; `tuning` holds from the next update on."""
+
+    tuning: Tuning
+
+
+@dataclass(frozen=True, slots=True)
 class Inspected:
     """The tokens of a group, as `Desk.inspect` asked."""
 
@@ -170,13 +179,18 @@ class Notice:
     level: str = "info"
 
 
-Event = Waiting | Progress | Judged | Undone | Updated | Saved | Inspected | Notice
+Event = Waiting | Progress | Judged | Undone | Updated | Saved | Tuned | Inspected | Notice
 
 
 class Operator(Protocol):
     """Judges groups, one at a time."""
 
     name: str
+
+    @property
+    def leaving(self) -> bool:
+        """Whether they have asked to go. Work that can be made again any time (loading, updates
+        made again from the journal) is broken off then; what they said before is still taken."""
 
     def judge(self, desk: Desk) -> Reply:
         """Blocks until the operator has said something about the desk's group."""

@@ -34,6 +34,7 @@ from hitl.operator import (
     Resample,
     Save,
     Saved,
+    Tuned,
     Undo,
     Undone,
     Updated,
@@ -42,6 +43,7 @@ from hitl.operator import (
 from hitl.records import Judgement, Mode, UpdateStats
 from hitl.scale import Scale
 from hitl.text import safe
+from hitl.tuning import Tune
 
 _SURROGATES = ("\ud800", "\udfff")
 
@@ -53,13 +55,14 @@ class PlainOperator:
 
     def __init__(self, name: str, scale: Scale, reader: TextIO, writer: TextIO) -> None:
         self.name = name
+        self.leaving = False
         self._scale = scale
         self._reader = reader
         self._writer = writer
         self._lock = threading.Lock()
         self._gone = False  # nobody reads what is written any more
         self._status_width = 0  # of the progress line that stands on stderr now
-        self._batch_size = 0
+        self._batch_size: int | None = 0
         self._on_screen: tuple[Desk, float] | None = None  # and since when
         if isinstance(reader, io.TextIOWrapper):
             # A byte that is no text would otherwise take thousands of good lines with it: the
@@ -74,6 +77,10 @@ class PlainOperator:
         except (KeyboardInterrupt, OSError):
             return Quit()
 
+    def leave(self) -> None:
+        """They are to go, whatever they do: a signal came."""
+        self.leaving = True
+
     def notify(self, event: Event) -> None:
         """See Operator."""
         try:
@@ -87,7 +94,7 @@ class PlainOperator:
     # --- one group -----------------------------------------------------------------------------
 
     def _judge(self, desk: Desk) -> Reply:
-        if self._gone:
+        if self._gone or self.leaving:
             return Quit()
         since = self._show(desk)
         draft = desk.draft or Draft(("",) * len(desk.group.completions))
@@ -111,7 +118,7 @@ class PlainOperator:
                     draft = replace(draft, flag=not draft.flag)
                     desk.save_draft(draft)
                     self._write("flagged" if draft.flag else "the flag is off")
-                case Undo() | Resample() | OwnPrompt() | Save() | Quit():
+                case Undo() | Resample() | OwnPrompt() | Tune() | Save() | Quit():
                     return said
                 case verdict:
                     self._on_screen = None
@@ -180,6 +187,8 @@ class PlainOperator:
                 return [_update_line(stats), *(f"  {safe(notice)}" for notice in stats.notices)]
             case Saved(version):
                 return [f"saved, policy version {version}"]
+            case Tuned(tuning):
+                return [f"{tuning}, from the next update on"]
             case Notice(text, "info"):
                 return [safe(text)]
             case Notice(text, level):
@@ -188,6 +197,8 @@ class PlainOperator:
                 return []
 
     def _batch(self, labels: int) -> str:
+        if self._batch_size is None:
+            return f"{labels} labels"
         size = f"{labels} of {self._batch_size}" if self._batch_size else f"{labels}"
         return f"{size} in the batch"
 

@@ -177,6 +177,16 @@ class LabelledGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class StepOptions:
+    """What may be another for the next update."""
+
+    lr: float
+    """Learning rate of Adam."""
+    target_kl: float
+    """KL to the reference to stay near, nats a sequence."""
+
+
+@dataclass(frozen=True, slots=True)
 class UpdateStats:
     """What one PPO update saw and did. Units: rewards in the operator's scale, KL and entropy in
     nats, per sequence where the name says so, per token otherwise."""
@@ -203,3 +213,12 @@ class UpdateStats:
     """SHA-256 of the weights after the update."""
     notices: tuple[str, ...] = field(default=())
     """What the operator should know, in plain words: no variance, KL stop, rolled back."""
+    lr: float = 0.0
+    """Learning rate it was made with."""
+    target_kl: float = 0.0
+    """KL budget it was made with, nats a sequence."""
+
+    @property
+    def options(self) -> StepOptions:
+        """To make the update again."""
+        return StepOptions(self.lr, self.target_kl)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import hitl
-from hitl.atomic import TEMPORARY, sweep, sync, sync_tree, write_synced
+from hitl.atomic import TEMPORARY, atomic_write, sweep, sync, sync_tree, write_synced
 from hitl.errors import HitlError, UsageError
 from hitl.faultpoints import reach
 from hitl.journal import Journal
@@ -97,6 +97,11 @@ class RunDir:
         return self.path / "journal.db"
 
     @property
+    def rank_lists_path(self) -> Path:
+        """What a run that only labels leaves behind."""
+        return self.path / "ranklist.tsv"
+
+    @property
     def steps(self) -> Path:
         """The folder of the checkpoints."""
         return self.path / "steps"
@@ -126,6 +131,11 @@ class RunDir:
             if not isinstance(config.get(key), dict):
                 raise RunError(f"{path} has no {key}: restore it from a copy")
         return config
+
+    def note_base(self, base: dict[str, Any]) -> None:
+        """Writes anew what the policy started from. Raises OSError, and leaves it as it was."""
+        text = json.dumps(self.config() | {"base": base}, ensure_ascii=False, indent=1)
+        atomic_write(self.config_path, text)
 
 
 def is_run(path: Path) -> bool:

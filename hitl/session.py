@@ -17,7 +17,8 @@ from concurrent.futures import Future
 
 from hitl.checkpoints import CheckpointError, Checkpoints
 from hitl.config.session import SessionConfig
-from hitl.engine import Engine, EngineThread, UpdateRefusedError
+from hitl.engine import BrokenOffError, Engine, EngineThread, UpdateRefusedError
+from hitl.faultpoints import reach
 from hitl.journal import Journal, JournalError
 from hitl.operator import (
     Desk,
@@ -31,17 +32,19 @@ from hitl.operator import (
     Resample,
     Save,
     Saved,
+    Tuned,
     Undo,
     Undone,
     Updated,
     Waiting,
 )
-from hitl.records import Group, JudgedGroup, Judgement, Mode, Prompt, UpdateStats
+from hitl.records import Group, JudgedGroup, Judgement, Mode, Prompt, StepOptions, UpdateStats
 from hitl.rewards import labelled, rewards_of
+from hitl.tuning import KIND, Tune, Tuning, tuning_of
 
 
 class Session:
-    """One sitting of one operator at one run."""
+    """One operator's session at one run."""
 
     def __init__(
         self,
@@ -73,21 +76,34 @@ class Session:
         self._training: Future[None] | None = None
         self._in_training: tuple[JudgedGroup, ...] = ()
         self._shown: set[tuple[int, int]] = set()
+        self._tuning = Tuning(config.step_options)
         self._next_number = 1
 
     def run(self) -> None:
         """Takes the run up where its journal stands, and goes on until the operator leaves."""
+        with contextlib.suppress(BrokenOffError):  # they left before there was anything to save
+            with contextlib.suppress(KeyboardInterrupt):  # a signal in line mode: leave, and save
+                self._take_up()
+                if not self._operator.leaving:
+                    while self.step():
+                        pass
+            self._finish_training()
+            self._engine.submit(self._save).result()
+
+    def _take_up(self) -> None:
+        """The policy and the groups as the journal has them."""
         self._operator.notify(Waiting("load"))
         self._engine.submit(self._restore).result()
+        if self._operator.leaving:
+            return
         self._ready.extend(self._journal.open_groups())
         self._shown = {g.key for g in self._ready if self._journal.draft(g.key) is not None}
         self._next_number = self._journal.last_group_number() + 1
+        changes = [e.data for e in self._journal.events() if e.kind == KIND]
+        self._tuning = tuning_of(self._config.step_options, changes)
+        if changes:
+            self._operator.notify(Tuned(self._tuning))
         self._train_if_full()
-        with contextlib.suppress(KeyboardInterrupt):  # Ctrl+C at a pipe: leave, and save
-            while self.step():
-                pass
-        self._finish_training()
-        self._engine.submit(self._save).result()
 
     def step(self) -> bool:
         """One thing the operator says; False when they leave."""
@@ -104,6 +120,9 @@ class Session:
                 self._put_back(group)
                 self._sample_next(Prompt(text, self._next_number))
                 self._next_number += 1
+            case Tune() as change:
+                self._put_back(group)
+                self._tune(change)
             case Save():
                 self._put_back(group)
                 self._engine.submit(self._save)
@@ -176,7 +195,7 @@ class Session:
             mode=Mode(self._config.mode),
             shown=display_order(self._config.seed, group) if self._shuffle else tuple(range(size)),
             batch_labels=self._waiting_labels(),
-            batch_size=self._config.batch_size,
+            batch_size=None if self._config.label_only else self._config.batch_size,
             ready=len(self._ready),
             draft=Draft.read(draft, size) if draft is not None else None,
             save_draft=lambda draft: self._save_draft(group, draft),
@@ -248,34 +267,50 @@ class Session:
         return [judged for judged in self._journal.pending() if judged.id not in running]
 
     def _waiting_labels(self) -> int:
-        return sum(judged.judgement.labels for judged in self._waiting())
+        return self._journal.pending_labels([judged.id for judged in self._in_training])
+
+    def _tune(self, change: Tune) -> None:
+        """Journal first, as with a judgement."""
+        try:
+            self._journal.event(KIND, change.to_json())
+        except JournalError as error:
+            self._operator.notify(Notice(str(error), "error"))
+            return
+        self._tuning = self._tuning.after(change)
+        self._operator.notify(Tuned(self._tuning))
+        self._train_if_full()
 
     # --- updates -------------------------------------------------------------------------------
 
     def _train_if_full(self) -> None:
         """Starts an update when a batch is full; waits for it only with nothing ahead."""
+        if self._config.label_only or self._tuning.paused:
+            return
         while self._waiting_labels() >= self._config.batch_size:
             self._finish_training()
             batch = oldest_batch(self._waiting(), self._config.batch_size)
             self._in_training = tuple(batch)
-            self._training = self._engine.submit(functools.partial(self._train, batch))
+            train = functools.partial(self._train, batch, self._tuning.options)
+            self._training = self._engine.submit(train)
             if self._ahead:
                 return
             self._operator.notify(Waiting("update"))
             self._finish_training()
 
-    def _train(self, batch: Sequence[JudgedGroup], engine: Engine) -> None:
+    def _train(self, batch: Sequence[JudgedGroup], options: StepOptions, engine: Engine) -> None:
         """Update, journal, checkpoint, in this order (engine's thread)."""
         number = self._journal.last_update() + 1
         ids = [judged.id for judged in batch]
+        reach("update:begin")
         try:
-            stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch])
+            stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch], options)
         except UpdateRefusedError as error:
             self._journal.set_aside(ids, str(error))
             self._operator.notify(
                 Notice(f"{error}: its labels are kept, and learned from no more", "error")
             )
             return
+        reach("update:learned")
         self._journal.record_update(stats, ids)
         self._operator.notify(Updated(stats))
         self._save(engine)
@@ -291,6 +326,7 @@ class Session:
             self._looks.popleft().result()
         if self._training is not None and self._training.done():
             self._finish_training()
+            self._train_if_full()  # a resume may have found two batches
 
     def _save(self, engine: Engine) -> None:
         """Writes a checkpoint of the current version unless it is there (engine's thread)."""
@@ -305,7 +341,7 @@ class Session:
         self._operator.notify(Saved(engine.version))
 
     def _restore(self, engine: Engine) -> None:
-        """Newest intact checkpoint, then the journal's updates after it, made again."""
+        """Newest intact checkpoint, then the journal's updates after it, made again and saved."""
         last = self._journal.last_update()
         self._checkpoints.discard_after(last)
         found = self._checkpoints.newest_intact(
@@ -315,11 +351,17 @@ class Session:
         )
         if found is not None:
             engine.load(found[1])
+        reach("resume:loaded")
+        before = engine.version
         recorded: dict[int, UpdateStats] = {s.number: s for s in self._journal.updates()}
         for number in range(engine.version + 1, last + 1):
+            if self._operator.leaving:
+                break
             self._operator.notify(Notice(f"making update {number} again from the journal"))
             batch = self._journal.update_batch(number)
-            stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch])
+            labels = [labelled(j.group, j.judgement) for j in batch]
+            stats = engine.update(number, labels, recorded[number].options)
+            reach("resume:remade")
             if stats.digest != recorded[number].digest:
                 self._operator.notify(
                     Notice(
@@ -328,6 +370,8 @@ class Session:
                         "warning",
                     )
                 )
+        if engine.version > before:  # the next start shall not have to make them once more
+            self._save(engine)
 
 
 def display_order(seed: int, group: Group) -> tuple[int, ...]:

@@ -26,8 +26,9 @@ class SimulatedOperator:
         self, scorer: ScoreTexts, scale: Scale, noise: float, seed: int, labels_to_give: int
     ) -> None:
         """`noise` is the standard deviation added to the utility of each completion, on its 0-1
-        range; `labels_to_give` is counted over this sitting."""
+        range; `labels_to_give` is counted from now on."""
         self.name = "simulated"
+        self.leaving = False
         self.updates: list[UpdateStats] = []
         self._scorer = scorer
         self._scale = scale
@@ -37,11 +38,15 @@ class SimulatedOperator:
 
     def judge(self, desk: Desk) -> Reply:
         """See Operator."""
-        if self.labels_left <= 0:
+        if self.labels_left <= 0 or self.leaving:
             return Quit()
         judgement = self._judgement(desk)
         self.labels_left -= judgement.labels
         return judgement
+
+    def leave(self) -> None:
+        """A signal came."""
+        self.leaving = True
 
     def notify(self, event: Event) -> None:
         """See Operator."""

@@ -19,6 +19,7 @@ from hitl.records import (
     Mode,
     Prompt,
     Scores,
+    StepOptions,
     TokenView,
     UpdateStats,
 )
@@ -48,17 +49,20 @@ class FakeEngine:
             for p in prompts
         ]
 
-    def update(self, number: int, batch: Sequence[LabelledGroup]) -> UpdateStats:
+    def update(
+        self, number: int, batch: Sequence[LabelledGroup], options: StepOptions | None = None
+    ) -> UpdateStats:
         self.before_update()
+        options = options or StepOptions(0.0, 0.0)
         assert number in (self.version, self.version + 1)
         if number > self.version:
-            said = json.dumps([(g.group.key, g.rewards) for g in batch])
+            said = json.dumps([str(options), *((g.group.key, g.rewards) for g in batch)])
             self.weights = hashlib.sha256((self.weights + said).encode()).hexdigest()
             self.version = number
         rewards = [r for g in batch for r in g.rewards if r == r]
         return UpdateStats(
             number, len(rewards), sum(rewards) / max(len(rewards), 1), 0.5, 0.1, 0.2, 0.0, 0.0, 3.0,
-            0.1, 0.01, 1.0, 4, 0.0, self.weights,
+            0.1, 0.01, 1.0, 4, 0.0, self.weights, (), options.lr, options.target_kl,
         )  # fmt: skip
 
     def sequence_kl(self, groups: Sequence[Group]) -> float:
@@ -89,6 +93,7 @@ class Scripted:
     """Says what the script says; what it heard is kept."""
 
     name = "op"
+    leaving = False
 
     def __init__(self, script: Iterable[Line]) -> None:
         self._script = iter(script)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -22,6 +24,7 @@ from hitl.feedback import (
 from hitl.operator import OwnPrompt, Quit, Resample, Save, Undo
 from hitl.records import Edit, Mode, Ranking, Rejected, Scores, Skip
 from hitl.scale import Scale
+from hitl.tuning import Tune
 
 FIVE = Scale(1, 5)
 TYPE_4 = 'type 4 numbers from 1 to 5, such as "3 4 1 5", or skip'
@@ -343,3 +346,31 @@ def test_places_become_completions() -> None:
     assert in_group_order(Skip(), (1, 0)) == Skip()
     edit = Edit("x", Scores((1.0, 2.0, None)), of=0)
     assert in_group_order(edit, (2, 0, 1)) == Edit("x", Scores((2.0, None, 1.0)), of=2)
+
+
+@pytest.mark.parametrize(
+    ("line", "change"),
+    [
+        ("lr 1e-4", Tune(lr=1e-4)),
+        ("ＬＲ：０.００１", Tune(lr=1e-3)),
+        ("kl 4", Tune(target_kl=4.0)),
+        ("KL=2.5", Tune(target_kl=2.5)),
+        ("pause", Tune(paused=True)),
+        ("继续", Tune(paused=False)),
+    ],
+)
+def test_a_line_that_changes_options(line: str, change: Tune) -> None:
+    assert parse_line(line, Mode.SCORE, 4, Scale(1, 5)) == change
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("lr fast", '"fast" is no number: type lr and one, such as lr 1e-4'),
+        ("lr 2", "a learning rate of 2 is none: above 0 and below 1, such as lr 1e-4"),
+        ("kl -1", "a KL budget of -1 nats is none: above 0, in nats, such as kl 4"),
+    ],
+)
+def test_a_change_that_is_none_says_what_would_be(line: str, message: str) -> None:
+    with pytest.raises(FeedbackError, match=re.escape(message)):
+        parse_line(line, Mode.SCORE, 4, Scale(1, 5))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from hitl.checkpoints import Checkpoints
 from hitl.config.session import SessionConfig
 from hitl.engine import EngineThread, UpdateRefusedError
-from hitl.journal import Journal
+from hitl.journal import Journal, JournalError
 from hitl.operator import (
     Desk,
     Draft,
@@ -26,12 +28,24 @@ from hitl.operator import (
     Resample,
     Save,
     Saved,
+    Tuned,
     Undo,
     Undone,
     Updated,
 )
-from hitl.records import Edit, JudgedGroup, Judgement, Mode, Prompt, Ranking, Scores, Skip
+from hitl.records import (
+    Edit,
+    JudgedGroup,
+    Judgement,
+    Mode,
+    Prompt,
+    Ranking,
+    Scores,
+    Skip,
+    StepOptions,
+)
 from hitl.session import Session, oldest_batch
+from hitl.tuning import Tune, Tuning
 
 from .fakes import FakeEngine, Line, Scripted, scores
 
@@ -44,6 +58,7 @@ class Sitting:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.config = CONFIG
         self.journal = Journal.open(folder / "journal.db", create=True)
 
     def __call__(
@@ -57,7 +72,7 @@ class Sitting:
         thread = EngineThread(lambda: engine)
         try:
             Session(
-                CONFIG, self.journal, Checkpoints(self.folder / "steps"), thread,
+                self.config, self.journal, Checkpoints(self.folder / "steps"), thread,
                 lambda number: Prompt(f"prompt {number}", number), operator, ahead, shuffle=shuffle,
             ).run()  # fmt: skip
         finally:
@@ -386,3 +401,44 @@ def test_a_batch_is_made_of_the_oldest() -> None:
     ]
     assert [j.id for j in oldest_batch(pending, 4)] == [0, 1, 2, 3]
     assert oldest_batch([], 4) == []
+
+
+def test_labelling_alone_trains_nothing(sitting: Sitting) -> None:
+    sitting.config = replace(CONFIG, label_only=True)
+    operator, engine = sitting(GOOD, BAD, GOOD, Undo(), BAD)
+    assert engine.version == 0 and operator.heard(Updated) == []
+    assert sitting.journal.totals().pending_labels == 6
+    assert [d.batch_labels for d in operator.desks] == [0, 2, 4, 6, 4, 6]
+    assert {d.batch_size for d in operator.desks} == {None}
+
+
+def test_a_change_of_options_holds_from_the_next_update_on(sitting: Sitting) -> None:
+    operator, _ = sitting(GOOD, BAD, Tune(lr=1e-4), GOOD, BAD, Tune(target_kl=2.0), GOOD, BAD)
+    made = [e.stats.options for e in operator.heard(Updated)]
+    first = CONFIG.step_options
+    assert made == [first, StepOptions(1e-4, first.target_kl), StepOptions(1e-4, 2.0)]
+    assert operator.heard(Tuned)[-1].tuning == Tuning(made[-1])
+
+    # It is in the journal: another session has it, and makes lost updates again as they were.
+    whole = sitting.journal.updates()[-1].digest
+    shutil.rmtree(sitting.folder / "steps")
+    operator, engine = sitting()
+    assert engine.weights == whole
+    assert operator.heard(Tuned)[0].tuning.options == made[-1]
+
+
+def test_a_pause_collects_labels_and_its_end_trains_them(sitting: Sitting) -> None:
+    pause, go_on = Tune(paused=True), Tune(paused=False)
+    operator, engine = sitting(pause, GOOD, BAD, GOOD)
+    assert engine.version == 0 and operator.desks[-1].batch_labels == 6
+    _, engine = sitting(GOOD)
+    assert engine.version == 0
+    operator, engine = sitting(go_on)
+    assert [e.stats.labels for e in operator.heard(Updated)] == [4, 4]
+
+
+def test_a_change_that_cannot_be_kept_is_not_made(sitting: Sitting) -> None:
+    sitting.journal.event = lambda kind, data: (_ for _ in ()).throw(JournalError("full"))  # type: ignore[method-assign]
+    operator, _ = sitting(Tune(lr=0.5), GOOD, BAD)
+    assert operator.heard(Updated)[0].stats.options == CONFIG.step_options
+    assert operator.heard(Notice)[0].text == "full" and operator.heard(Tuned) == []

@@ -6,7 +6,17 @@ import difflib
 from types import MappingProxyType
 
 from hitl.commands.parse import parse
-from hitl.config.commands import Replay, Resume, Runs, Simulate, Train
+from hitl.config.commands import (
+    Compare,
+    Export,
+    Label,
+    Replay,
+    Resume,
+    Runs,
+    Serve,
+    Simulate,
+    Train,
+)
 from hitl.config.pretrain import PretrainConfig
 from hitl.config.reward import RewardTrainConfig
 from hitl.errors import UsageError
@@ -14,7 +24,11 @@ from hitl.errors import UsageError
 COMMANDS: MappingProxyType[str, type] = MappingProxyType({
     "train": Train,
     "resume": Resume,
+    "label": Label,
     "runs": Runs,
+    "serve": Serve,
+    "compare": Compare,
+    "export": Export,
     "replay": Replay,
     "simulate": Simulate,
     "pretrain": PretrainConfig,
@@ -73,6 +87,10 @@ def _overview(start: str) -> str:
 
 def _dispatch(command: object) -> int:
     match command:
+        case Label():  # a Train, so it comes first
+            from hitl.commands.train import label
+
+            return label(command)
         case Train():
             from hitl.commands.train import train
 
@@ -85,10 +103,22 @@ def _dispatch(command: object) -> int:
             from hitl.commands.runs import runs
 
             return runs(command)
+        case Compare():
+            from hitl.commands.compare import compare_run
+
+            return compare_run(command)
+        case Export():
+            from hitl.commands.export import export
+
+            return export(command)
         case Replay():
             from hitl.commands.replay import replay
 
             return replay(command)
+        case Serve():
+            from hitl.commands.serve import serve
+
+            return serve(command)
         case Simulate():
             from hitl.commands.simulate import simulate
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hitl.assemble import config_of, run
+from hitl.assemble import AS_IT_IS, Opening, config_of, run
+from hitl.departure import leaving_by_signal
 from hitl.journal import Journal
 from hitl.operator import Operator
 from hitl.rundir import RunDir
+from hitl.salvage import saying_what_is_left
 from hitl.scale import Scale
 
 if TYPE_CHECKING:
@@ -17,12 +21,17 @@ if TYPE_CHECKING:
 
 
 def has_terminal() -> bool:
-    """Whether a person sits at both ends."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    """Whether a person sits at both ends, or at a browser."""
+    return in_browser() or (sys.stdin.isatty() and sys.stdout.isatty())
 
 
-def operate(run_dir: RunDir, *, plain: bool) -> int:
-    """One sitting at the run, until the operator leaves."""
+def in_browser() -> bool:
+    """Whether `hitl serve` started this: standard output carries the page then."""
+    return "TEXTUAL_DRIVER" in os.environ
+
+
+def operate(run_dir: RunDir, *, plain: bool, opening: Opening = AS_IT_IS) -> int:
+    """One session at the run, until the operator leaves."""
     if plain or not has_terminal():
         from hitl.plain import PlainOperator
 
@@ -31,13 +40,15 @@ def operate(run_dir: RunDir, *, plain: bool) -> int:
         operator = PlainOperator(config.operator_name, scale, sys.stdin, sys.stdout)
         # Nobody is kept waiting at a pipe, so nothing is done ahead: the same input gives the
         # same run. And what is piped in names completions as they were sampled.
-        person = has_terminal()
-        run(run_dir, operator, ahead=config.ahead if person else 0, shuffle=person)
-        print(f"run {run_dir.name} is saved: hitl resume {run_dir.name}", file=sys.stderr)
-        return 0
+        if has_terminal():
+            opening = replace(opening, ahead=config.ahead, shuffle=True)
+        with leaving_by_signal(operator.leave) as departure:
+            run(run_dir, operator, opening)
+        _say(f"run {run_dir.name} is saved: hitl resume {run_dir.name}")
+        return departure.exit_code or 0
     from hitl.tui.app import run_session
 
-    plan = plan_of(run_dir)
+    plan = plan_of(run_dir, opening)
     code = run_session(
         run=plan.info.run,
         config=plan.info.config,
@@ -47,20 +58,37 @@ def operate(run_dir: RunDir, *, plain: bool) -> int:
         log=run_dir.log_path,
         updates=plan.info.updates,
     )
-    print(f"run {run_dir.name} is saved: hitl resume {run_dir.name}")
+    if not in_browser():
+        print(f"run {run_dir.name} is saved: hitl resume {run_dir.name}")
     return code
 
 
-def plan_of(run_dir: RunDir) -> SessionPlan:
+def _say(line: str) -> None:
+    """On stderr, if that is still there."""
+    try:
+        print(line, file=sys.stderr)
+        sys.stdout.flush()
+    except OSError:
+        from hitl.tui.terminal import abandon
+
+        abandon()  # or Python would complain at exit of what it could not write
+
+
+def plan_of(run_dir: RunDir, opening: Opening = AS_IT_IS) -> SessionPlan:
     """What the terminal UI needs to open the run."""
     from hitl.tui.app import SessionInfo, SessionPlan
 
-    config = config_of(run_dir)
-    with Journal.open(run_dir.journal_path, readonly=True) as journal:
+    config = config_of(run_dir, opening)
+    with (
+        saying_what_is_left(run_dir),
+        Journal.open(run_dir.journal_path, readonly=True) as journal,
+    ):
         updates = tuple(journal.updates())
+    if opening.at is not None:
+        updates = updates[: opening.at]
     info = SessionInfo(run_dir.name, config, config.base_policy, len(updates), updates)
-    return SessionPlan(info, _starter(run_dir, config.ahead))
+    return SessionPlan(info, _starter(run_dir, replace(opening, ahead=config.ahead, shuffle=True)))
 
 
-def _starter(run_dir: RunDir, ahead: int) -> Callable[[Operator], None]:
-    return lambda operator: run(run_dir, operator, ahead=ahead, shuffle=True)
+def _starter(run_dir: RunDir, opening: Opening) -> Callable[[Operator], None]:
+    return lambda operator: run(run_dir, operator, opening)

@@ -9,26 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hitl.assemble import RECORDED, Opened, opened
+from hitl.assemble import RECORDED, Opened, Opening, opened
+from hitl.commands.nobody import Nobody
 from hitl.config.commands import Replay
 from hitl.engine import Engine
-from hitl.operator import Desk, Event, Quit, Reply
-from hitl.records import UpdateStats
+from hitl.records import StepOptions, UpdateStats
 from hitl.rewards import labelled
 from hitl.rundir import RunDir
-
-
-class Nobody:
-    """An operator who is not there."""
-
-    name = "replay"
-
-    def judge(self, desk: Desk) -> Reply:
-        """See Operator."""
-        return Quit()
-
-    def notify(self, event: Event) -> None:
-        """See Operator."""
 
 
 def replay(command: Replay) -> int:
@@ -38,7 +25,7 @@ def replay(command: Replay) -> int:
     """
     run_dir = RunDir.open(Path(command.root), command.run)
     identical, digest, updates = True, "", 0
-    with opened(run_dir, Nobody(), ahead=0) as run:
+    with opened(run_dir, Nobody(), Opening(device=command.device)) as run:
         for number, (recorded, made) in enumerate(_remade(run), 1):
             same = recorded.digest == made
             identical, digest, updates = identical and same, made, number
@@ -63,8 +50,15 @@ def _remade(run: Opened) -> Iterator[tuple[UpdateStats, str]]:
     for recorded in run.journal.updates():
         batch = [labelled(j.group, j.judgement) for j in run.journal.update_batch(recorded.number)]
 
-        def make(engine: Engine, number: int = recorded.number, batch: Any = batch) -> UpdateStats:
-            return engine.update(number, batch)
+        number, options = recorded.number, recorded.options
+
+        def make(
+            engine: Engine,
+            number: int = number,
+            batch: Any = batch,
+            options: StepOptions = options,
+        ) -> UpdateStats:
+            return engine.update(number, batch, options)
 
         yield recorded, run.engine.submit(make).result().digest
 

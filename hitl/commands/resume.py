@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hitl.assemble import Opening, check_update
 from hitl.commands.operate import operate
 from hitl.config.commands import Resume
 from hitl.errors import UsageError
+from hitl.journal import Journal
 from hitl.rundir import RunDir
 from hitl.runs import list_runs
+from hitl.salvage import saying_what_is_left
 
 
 def resume(command: Resume) -> int:
@@ -20,4 +23,13 @@ def resume(command: Resume) -> int:
         if not runs:
             raise UsageError(f"there is no run in {root} yet: `hitl train` begins one")
         name = runs[0].run
-    return operate(RunDir.open(root, name), plain=command.plain)
+    run_dir = RunDir.open(root, name)
+    if command.at is not None:  # said before a screen opens
+        with (
+            saying_what_is_left(run_dir),
+            Journal.open(run_dir.journal_path, readonly=True) as journal,
+        ):
+            check_update(journal, command.at)
+    return operate(
+        run_dir, plain=command.plain, opening=Opening(device=command.device, at=command.at)
+    )

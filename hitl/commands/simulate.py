@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from hitl.assemble import Opened, config_of, create_run, opened, prompts_of
 from hitl.config.commands import Simulate
-from hitl.errors import HitlError
+from hitl.departure import leaving_by_signal
 from hitl.language import with_language
 from hitl.models import resolve
 from hitl.records import Prompt
@@ -34,23 +35,21 @@ def simulate(command: Simulate) -> int:
     # One that is continued has options of its own: its scale, its seed.
     config = config_of(run_dir)
 
-    from hitl.learn.scorers import Scorer
+    from hitl.learn.scorers import load_scorer
 
-    try:
-        judge, gold = (Scorer(source) for source in sources)
-    except (OSError, ValueError) as error:
-        raise HitlError(
-            f"the scorer could not be loaded ({error}): use --operator sentiment-zh, "
-            "--operator sentiment-en, or a local folder"
-        ) from error
+    judge, gold = (load_scorer(source) for source in sources)
     operator = SimulatedOperator(
         judge, Scale.parse(config.scale), command.noise, config.seed, command.labels
     )
     # The portrait before is taken before the session restores the run: it is the base policy's.
-    with opened(run_dir, operator, ahead=0) as run:
+    with opened(run_dir, operator) as run:
         before = _portrait(run, command, gold)
         operator.labels_left = command.labels - run.journal.totals().labels
-        run.session.run()
+        with leaving_by_signal(operator.leave) as departure:
+            run.session.run()
+        if departure.exit_code is not None:
+            print(f"run {name} is saved: the same command continues it", file=sys.stderr)
+            return departure.exit_code
         after = _portrait(run, command, gold)
         figures = _figures(run, before, after, time.monotonic() - started)
     figures = {"run": name, **figures}

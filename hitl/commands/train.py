@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from hitl.assemble import create_run
 from hitl.commands.operate import operate
-from hitl.config.commands import Train
+from hitl.config.commands import Label, Train
 from hitl.errors import UsageError
 from hitl.journal import Journal
 from hitl.language import with_language
@@ -27,6 +28,12 @@ def train(command: Train) -> int:
     except Exception:
         discard_if_empty(run_dir)
         raise
+
+
+def label(command: Label) -> int:
+    """The same without updates."""
+    session = replace(command.session, label_only=True)
+    return train(replace(command, session=session))
 
 
 def discard_if_empty(run_dir: RunDir) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import tyro
 
@@ -27,11 +28,27 @@ class Train:
 
 
 @dataclass(frozen=True, slots=True)
+class Label(Train):
+    """Judge without training; the rank lists are in the run's folder. As `train --label-only`."""
+
+    session: tyro.conf.OmitArgPrefixes[SessionConfig] = field(
+        default_factory=lambda: SessionConfig(mode="rank", label_only=True)
+    )
+    """Options of the run."""
+
+
+@dataclass(frozen=True, slots=True)
 class Resume:
     """Go on with a run exactly where it stood."""
 
     run: Annotated[str | None, tyro.conf.Positional] = None
     """Name of the run. Default: the newest."""
+    at: int | None = None
+    """Go back to this update, 0 is the base policy, and on from there: the judgements after it
+    stay in the journal, but are not learned from any more."""
+    device: str | None = None
+    """Where the policy lives this once: auto, cpu, cuda, cuda:1 … Default: as the run says. On
+    another device the last digits differ."""
     plain: bool = False
     """Line mode: scores from standard input, one line a group."""
     root: str = "checkpoints"
@@ -54,12 +71,81 @@ class Replay:
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Name of the run."""
+    device: str | None = None
+    """Where the updates are made: auto, cpu, cuda, cuda:1 … Default: as the run says. On another
+    device the last digits differ."""
     repair: bool = False
     """Put the policy that was made again in place of the run's checkpoints."""
     json: bool = False
     """Print the verdict as one JSON object on the last line."""
     root: str = "checkpoints"
     """Folder that holds the runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Labels or policy of a run, in the formats of other tools."""
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Name of the run."""
+    format: Literal["ranklist", "preferences", "scores", "parquet", "policy"]
+    """ranklist: TSV, a group a line, best to worst. preferences: JSONL of prompt, chosen, rejected.
+    scores, parquet: a label a row. policy: a folder that transformers loads."""
+    out: Path
+    """File, or folder of a policy, to write; - is standard output."""
+    force: bool = False
+    """Replace what is there."""
+    root: str = "checkpoints"
+    """Folder that holds the runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Base policy and taught policy side by side, on the same prompts and random numbers."""
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Name of the run."""
+    n: int = 64
+    """Completions of each, rounded up to whole groups."""
+    reward: str | None = None
+    """Scorer of the texts, by folder, shipped name or hub id. Default: the shipped one of the run's
+    language."""
+    show: int = 8
+    """Texts to print."""
+    seed: int = 0
+    """Seed of the completions."""
+    json: bool = False
+    """Print figures and all texts as one JSON object on the last line."""
+    markdown: bool = False
+    """Print Markdown, as a pipe gets it."""
+    root: str = "checkpoints"
+    """Folder that holds the runs."""
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise UsageError(f"--n {self.n} is too small: at least 1")
+        if self.show < 0:
+            raise UsageError(f"--show {self.show} is too small: at least 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """The terminal UI in a browser, one session a tab."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; the default is reached from this machine only."""
+    port: int = 8000
+    """Port to listen on."""
+    token: str | None = None
+    """What a browser must know to get in. Default: a new one each time."""
+    public_url: str | None = None
+    """Address that browsers open, if it is not http://HOST:PORT (a proxy, every address)."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.port < 65536:
+            raise UsageError(f"--port {self.port} is no port: 1 to 65535")
+        if self.token is not None and len(self.token) < 8:
+            raise UsageError("--token is too short to keep anybody out: at least 8 characters")
 
 
 @dataclass(frozen=True, slots=True)

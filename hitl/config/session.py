@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from hitl.config.ppo import PPOConfig, preset
 from hitl.errors import UsageError
+from hitl.records import StepOptions
 from hitl.scale import Scale
 
 
@@ -46,15 +47,32 @@ class SessionConfig:
     """Learning rate; default: the preset's."""
     target_kl: float | None = None
     """KL to the reference to stay near, nats a sequence; default: the preset's."""
+    lora: bool = False
+    """Train low-rank adapters and leave the policy's own weights alone: less memory, and no second
+    copy for the reference. Checkpoints hold the merged policy."""
+    lora_rank: int = 16
+    """Rank of the adapters."""
+    lora_alpha: int = 32
+    """Their outputs are multiplied by this over the rank."""
+    lora_targets: str = "all-linear"
+    """Layers to adapt: all-linear (all but the head), or names such as q_proj,v_proj."""
+    dtype: Literal["auto", "fp32", "bf16"] = "auto"
+    """Precision of the policy's products; weights and losses are fp32 always. auto: fp32, but
+    bf16 for a policy of 500 million parameters or more on a GPU that has it."""
     device: str = "auto"
     """Where the policy lives: auto, cpu, cuda, cuda:1 …"""
     threads: int | None = None
     """CPU threads of the policy; a run repeats bit for bit with the same number. Default: the
     processors of the machine it begins on."""
+    trust_remote_code: bool = False
+    """Run the Python code that comes with the policy, where it asks for that. Such code can do
+    whatever you can."""
     seed: int = 1
     """Seed of everything random in the run."""
     operator_name: str = "operator"
     """Name of the person who judges, for the journal."""
+    label_only: bool = False
+    """Judge without training: no update is made, and the rank lists are written on leaving."""
     ahead: int = 3
     """Groups sampled ahead while one is judged at a terminal; 0 waits for each. A pipe and a
     simulation always wait, and repeat bit for bit."""
@@ -69,6 +87,8 @@ class SessionConfig:
         _at_least("--ahead", self.ahead, 0)
         _at_least("--top-k", self.top_k, 0)
         _at_least("--keep", self.keep, 2)
+        _at_least("--lora-rank", self.lora_rank, 1)
+        _at_least("--lora-alpha", self.lora_alpha, 1)
         if self.threads is not None:
             _at_least("--threads", self.threads, 1)
         if self.mode == "pair" and self.group_size != 2:
@@ -98,6 +118,11 @@ class SessionConfig:
             lr=ppo.lr if self.lr is None else self.lr,
             target_kl=ppo.target_kl if self.target_kl is None else self.target_kl,
         )
+
+    @property
+    def step_options(self) -> StepOptions:
+        """What updates are made with until the operator changes it."""
+        return StepOptions(self.ppo.lr, self.ppo.target_kl)
 
     def to_json(self) -> dict[str, Any]:
         """The options for config.json."""

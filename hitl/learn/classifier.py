@@ -1,8 +1,9 @@
-"""A small BERT that scores how positive a text is: the shipped reward, and one's own.
+"""A classifier that scores how positive a text is: the shipped reward, and one's own.
 
-It learns from whole texts and from fragments of them, because completions are fragments, and from
-soft labels (the share of people who called a text positive), because a reward must be graded.
-It can first guess masked tokens of the same texts for a while; the shipped ones did not.
+It is a small BERT from scratch, or a policy with a head instead of its words (``config.init``),
+which has read the language already. It learns from whole texts and from fragments of them, because
+completions are fragments, and from soft labels (the share of people who called a text positive),
+because a reward must be graded. A BERT can first guess masked tokens of the same texts for a while.
 """
 
 from __future__ import annotations
@@ -17,15 +18,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
     BertConfig,
     BertForMaskedLM,
     BertForSequenceClassification,
     BertTokenizer,
     DataCollatorForLanguageModeling,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
 )
 
 from hitl.config.reward import RewardTrainConfig
 from hitl.corpora import CorpusError, Example, load_corpus
+from hitl.errors import UsageError
 from hitl.learn.scratch import (
     Report,
     Row,
@@ -99,12 +105,15 @@ def train_classifier(config: RewardTrainConfig, report: Report | None = None) ->
     with quiet():
         work = prepare_work(config.out, config)
         texts = [e.text for e in train]
-        tokenizer = tokenizer_for(
-            work, lambda: bert_tokenizer(texts, config.vocab, config.max_tokens)
-        )
-        model = BertForSequenceClassification(_model_config(config, tokenizer))
-        if config.mlm_steps:
-            _guess_masked(model, tokenizer, train, config, work / "mlm", report)
+        if config.init is not None:
+            tokenizer, model = _started(config, config.init)
+        else:
+            tokenizer = tokenizer_for(
+                work, lambda: bert_tokenizer(texts, config.vocab, config.max_tokens)
+            )
+            model = BertForSequenceClassification(_model_config(config, tokenizer))
+            if config.mlm_steps:
+                _guess_masked(model, tokenizer, train, config, work / "mlm", report)
         _learn_labels(model, tokenizer, train, heldout, config, work / "classifier", report)
         result = evaluate(model, tokenizer, heldout)
         save_fp16(model, tokenizer, config.out)
@@ -113,7 +122,7 @@ def train_classifier(config: RewardTrainConfig, report: Report | None = None) ->
 
 
 def score(
-    model: BertForSequenceClassification, tokenizer: BertTokenizer, texts: Sequence[str]
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
 ) -> Tensor:
     """Probability of positive (N,), float32 on the CPU, for N texts; dropout off."""
     training = model.training
@@ -133,7 +142,7 @@ def score(
 
 
 def evaluate(
-    model: BertForSequenceClassification, tokenizer: BertTokenizer, examples: Sequence[Example]
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example]
 ) -> ClassifierResult:
     """Figures of a classifier on labelled examples (``out`` and ``texts`` left empty)."""
     examples = [e for e in examples if _leaning(e) != 0]
@@ -197,7 +206,7 @@ def _accuracy(
 # --- training -----------------------------------------------------------------------------------
 
 
-def _model_config(config: RewardTrainConfig, tokenizer: BertTokenizer) -> BertConfig:
+def _model_config(config: RewardTrainConfig, tokenizer: PreTrainedTokenizerBase) -> BertConfig:
     return BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=config.width,
@@ -216,7 +225,39 @@ def _model_config(config: RewardTrainConfig, tokenizer: BertTokenizer) -> BertCo
     )
 
 
-def _tokenise(texts: Sequence[str], tokenizer: BertTokenizer) -> Any:
+def _started(
+    config: RewardTrainConfig, folder: Path
+) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    """Tokeniser and body of the model in ``folder``, with a new head, in fp32."""
+    # No token types: GPT-2 would add them as embeddings.
+    tokenizer = AutoTokenizer.from_pretrained(
+        folder, model_input_names=["input_ids", "attention_mask"]
+    )
+    tokenizer.model_max_length = config.max_tokens
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if config.token_dropout and tokenizer.mask_token_id is None:
+        raise UsageError(f"{folder} has no mask token to hide others behind: add --token-dropout 0")
+    model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
+        folder,
+        dtype=torch.float32,
+        use_safetensors=True,
+        id2label={NEGATIVE: "negative", POSITIVE: "positive"},
+        label2id={"negative": NEGATIVE, "positive": POSITIVE},
+        resid_pdrop=config.dropout,
+        embd_pdrop=config.dropout,
+        use_cache=False,
+    )
+    return tokenizer, model
+
+
+def _blocks(model: PreTrainedModel) -> torch.nn.Module:
+    """The stack of transformer blocks, whatever the family calls it."""
+    stacks = (m for m in model.base_model.modules() if isinstance(m, torch.nn.ModuleList))
+    return next(stacks)
+
+
+def _tokenise(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> Any:
     return tokenizer(
         list(texts),
         padding=True,
@@ -262,8 +303,8 @@ def _guess_masked(
 
 
 def _learn_labels(
-    model: BertForSequenceClassification,
-    tokenizer: BertTokenizer,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
     train: Sequence[Example],
     heldout: Sequence[Example],
     config: RewardTrainConfig,
@@ -278,7 +319,7 @@ def _learn_labels(
 
     trainer = _LabelTrainer(
         model,
-        model.bert.encoder,
+        _blocks(model),
         [{"text": e.text, "label": e.label} for e in train],
         [len(tokenizer.encode(e.text, truncation=True)) for e in train],
         _Fragments(tokenizer, config),
@@ -315,7 +356,7 @@ class _Fragments:
     Draws from torch's global generator, which the Trainer seeds and restores.
     """
 
-    def __init__(self, tokenizer: BertTokenizer, config: RewardTrainConfig) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, config: RewardTrainConfig) -> None:
         self.tokenizer = tokenizer
         self.config = config
 
@@ -326,7 +367,8 @@ class _Fragments:
         ids: Tensor = batch["input_ids"]
         special = torch.isin(ids, torch.tensor(self.tokenizer.all_special_ids))
         hidden = (torch.rand(ids.shape) < config.token_dropout) & ~special
-        batch["input_ids"] = ids.masked_fill(hidden, self.tokenizer.mask_token_id)
+        if config.token_dropout:
+            batch["input_ids"] = ids.masked_fill(hidden, self.tokenizer.mask_token_id)
         share = torch.tensor([row["label"] for row in rows], dtype=torch.float)
         batch["share"] = share + config.label_smoothing * (0.5 - share)
         return batch

@@ -14,14 +14,20 @@ from hitl.config.ppo import PPOConfig
 from hitl.config.session import SessionConfig
 from hitl.engine import UpdateRefusedError
 from hitl.errors import HitlError
+from hitl.faultpoints import reach
 from hitl.learn import ppo, state
-from hitl.learn.keyed import generator, seed_of
-from hitl.learn.moments import Moments
-from hitl.learn.policy import Loaded, Policy, digest, load_model, named_weights
+from hitl.learn.build import OnProgress, build
+from hitl.learn.edits import with_edit
+from hitl.learn.evaluate import evaluate_all
+from hitl.learn.expected import expected, moments_after
+from hitl.learn.keyed import generator
+from hitl.learn.limits import restore, snapshot
+from hitl.learn.policy import Policy, digest
 from hitl.learn.rollout import Rollout, rollout_of
 from hitl.learn.sampling import Sampling, sample_group
+from hitl.learn.scores import scaled_scores
 from hitl.learn.state import TrainerState
-from hitl.learn.step import Expected, per_sequence, ppo_step
+from hitl.learn.step import per_sequence, ppo_step
 from hitl.manifest import Manifest
 from hitl.records import (
     Completion,
@@ -30,62 +36,40 @@ from hitl.records import (
     LabelledGroup,
     Mode,
     Prompt,
+    StepOptions,
     TokenView,
     UpdateStats,
 )
 from hitl.scale import Scale
 
-OnProgress = Callable[[str, int, int], None]
-"""Told (stage, done, total) as the engine works."""
-
-
-def pick_device(name: str) -> torch.device:
-    """`auto` is the first GPU if there is one. Raises HitlError for a device that is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise HitlError(f"--device {name!r} is no device: use auto, cpu or cuda[:N]") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise HitlError(f"--device {name}: no GPU was found here; use --device cpu")
-    return device
+OnNotice = Callable[[str], None]
+"""Told what the operator should know, a sentence."""
 
 
 class LocalEngine:
     """Implements hitl.engine.Engine. Weights after update N are a function of the base policy,
     the config and the batches alone; on CPU bit for bit."""
 
-    def __init__(self, source: Path | str, config: SessionConfig, on_progress: OnProgress) -> None:
-        on_progress("load", 0, 2)
+    def __init__(
+        self,
+        source: Path | str,
+        config: SessionConfig,
+        on_progress: OnProgress,
+        on_notice: OnNotice = lambda text: None,
+    ) -> None:
+        """`source` is the base policy. Raises HitlError when it cannot be loaded as configured."""
         self._config = config
         self._ppo: PPOConfig = config.ppo
+        self._scale = Scale.parse(config.scale)
         self._how = Sampling(config.max_new_tokens, config.temperature, config.top_k, config.top_p)
         self._progress = on_progress
-        device = pick_device(config.device)
-        if config.threads is not None and device.type == "cpu":
-            torch.set_num_threads(config.threads)  # the order of sums, and so the last bits
-        loaded = _load(source, device)
-        self._codec = loaded.codec
-        if config.max_new_tokens >= self._codec.context:
-            raise HitlError(
-                f"--max-new-tokens {config.max_new_tokens} leaves no room for a prompt: "
-                f"{config.base_policy} takes {self._codec.context} tokens in all"
-            )
-        seed = seed_of(config.seed, "value head")
-        self._policy = Policy(loaded.model, seed).to(device)
-        on_progress("load", 1, 2)
-        self._reference = Policy(_load(source, device).model, seed).to(device)
-        self._reference.requires_grad_(False)
-        self._optimizer = torch.optim.Adam(
-            self._policy.parameters(),
-            lr=self._ppo.lr,
-            betas=self._ppo.adam_betas,
-            eps=self._ppo.adam_eps,
-            fused=True,
-        )
+        self._notice = on_notice
+        self._cut: set[str] = set()
+        made = build(source, config, on_progress)
+        self._policy, self._reference = made.policy, made.reference
+        self._optimizer, self._codec = made.optimizer, made.codec
+        self._frozen = _digest_of_frozen(self._policy)
         self._state = TrainerState(0, self._ppo.init_kl_coef, {}, None)
-        on_progress("load", 2, 2)
 
     @property
     def version(self) -> int:
@@ -93,14 +77,16 @@ class LocalEngine:
         return self._state.version
 
     def digest(self) -> str:
-        """SHA-256 of the weights of policy and value head."""
-        return digest(named_weights(self._policy).items())
+        """SHA-256 of the weights of policy and value head; with adapters, of these and of the
+        digest of what they adapt, which never changes."""
+        return digest({**self._policy.trained(), **self._frozen}.items())
 
     def sample(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
         """See Engine."""
         longest = self._how.max_new_tokens
 
         def sample(place: int, prompt: Prompt) -> Group:
+            self._tell_if_cut(prompt)
             return sample_group(
                 self._policy.model,
                 self._codec,
@@ -114,7 +100,8 @@ class LocalEngine:
                 ),
             )
 
-        return [sample(place, prompt) for place, prompt in enumerate(prompts)]
+        with self._policy.autocast():
+            return [sample(place, prompt) for place, prompt in enumerate(prompts)]
 
     def sequence_kl(self, groups: Sequence[Group]) -> float:
         """Mean over completions of sum over tokens of log p - log p_ref, nats, under the policy
@@ -125,7 +112,7 @@ class LocalEngine:
         ]
         rollout = rollout_of(judged, self._codec.pad_id, self._policy.device)
         micro = self._ppo.micro_batch_size
-        ref_logp, _, _ = ppo.evaluate_all(self._reference, rollout, self._how, micro)
+        ref_logp, _, _ = evaluate_all(self._reference, rollout, self._how, micro)
         return per_sequence(rollout.old_logp - ref_logp, rollout.mask)
 
     def inspect(self, group: Group) -> Inspection:
@@ -133,7 +120,7 @@ class LocalEngine:
         asked = [LabelledGroup(group, (0.0,) * len(group.completions), "", Mode.SCORE)]
         rollout = rollout_of(asked, self._codec.pad_id, self._policy.device)
         micro = self._ppo.micro_batch_size
-        ref_logp, _, _ = ppo.evaluate_all(self._reference, rollout, self._how, micro)
+        ref_logp, _, _ = evaluate_all(self._reference, rollout, self._how, micro)
         rows = iter(ref_logp.tolist())
         # A completion without tokens has no row.
         return tuple(
@@ -146,27 +133,33 @@ class LocalEngine:
             for c in group.completions
         )
 
-    def update(self, number: int, batch: Sequence[LabelledGroup]) -> UpdateStats:
+    def update(
+        self, number: int, batch: Sequence[LabelledGroup], options: StepOptions | None = None
+    ) -> UpdateStats:
         """See Engine."""
         if number == self._state.version and self._state.last is not None:
             return self._state.last
         if number != self._state.version + 1:
             raise HitlError(f"update {number} asked of a policy that is at {self._state.version}")
         started = time.perf_counter()
-        batch = [self._with_edit(group) for group in batch]
+        options = options or self._config.step_options
+        self._ppo = dataclasses.replace(self._ppo, **dataclasses.asdict(options))
+        for group in self._optimizer.param_groups:
+            group["lr"] = options.lr
+        batch = [with_edit(group, self._codec, self._scale, self._logprobs) for group in batch]
         rollout = rollout_of(batch, self._codec.pad_id, self._policy.device)
-        stats, moments, kl_coef = self._learn_or_restore(number, batch, rollout)
+        after, stats = self._learn_or_restore(number, batch, rollout)
         stats = dataclasses.replace(
             stats, seconds=time.perf_counter() - started, digest=self.digest()
         )
-        self._state = TrainerState(number, kl_coef, moments, stats)
+        self._state = dataclasses.replace(after, version=number, last=stats)
         return stats
 
     def logprob(self, prompt: str, text: str) -> float:
         """log p(text, end | prompt) under the policy, nats."""
         ids = self._codec.encode_completion(text, self._how.max_new_tokens)
         prompt_ids = self._codec.encode_prompt(prompt, self._how.max_new_tokens)
-        return float(self._logprobs(prompt_ids, ids).sum())
+        return sum(self._logprobs(prompt_ids, ids))
 
     def save(self, directory: Path) -> Manifest:
         """See Engine."""
@@ -184,54 +177,41 @@ class LocalEngine:
     def close(self) -> None:
         """Nothing outlives the object."""
 
-    def _with_edit(self, group: LabelledGroup) -> LabelledGroup:
-        """The group with the operator's own text as one more completion, of the top reward.
+    def _tell_if_cut(self, prompt: Prompt) -> None:
+        """Once a text: it may be drawn and sampled many times."""
+        left_out = self._codec.left_out(prompt.text, self._how.max_new_tokens)
+        if left_out and prompt.text not in self._cut:
+            self._cut.add(prompt.text)
+            self._notice(
+                f"prompt {prompt.number} is too long for the policy: its first {left_out} tokens "
+                f"were cut off, so that {self._how.max_new_tokens} more fit into its "
+                f"{self._codec.context}"
+            )
 
-        No policy sampled it, so there is no behaviour to correct for: its log-probabilities are
-        those of the policy as the update begins. The first pass then raises its likelihood in
-        proportion to the advantage, and clipping bounds the rest as for any other completion.
-        """
-        if group.edit is None:
-            return group
-        sampled = group.group
-        top = Scale.parse(self._config.scale).high if group.mode is Mode.SCORE else 1.0
-        text = group.edit
-        if not (self._codec.is_bert or sampled.prompt.text[-1:].isspace() or text[:1].isspace()):
-            text = f" {text}"  # a word after a word: where sampled completions have their space
-        room = self._codec.context - len(sampled.prompt_ids)
-        ids = self._codec.encode_completion(text, room)
-        logprobs = tuple(self._logprobs(sampled.prompt_ids, ids).tolist())
-        edited = Completion(text, ids, logprobs, finished=True)
-        return dataclasses.replace(
-            group,
-            group=dataclasses.replace(sampled, completions=(*sampled.completions, edited)),
-            rewards=(*group.rewards, top),
-        )
-
-    def _logprobs(self, prompt_ids: tuple[int, ...], ids: tuple[int, ...]) -> torch.Tensor:
+    def _logprobs(self, prompt_ids: tuple[int, ...], ids: tuple[int, ...]) -> tuple[float, ...]:
         """(T,) log-probabilities of `ids` after a prompt, under the policy."""
         unknown = Completion("", ids, (0.0,) * len(ids), finished=True)
         alone = Group(Prompt(""), prompt_ids, (unknown,), self.version)
         rollout = rollout_of(
             [LabelledGroup(alone, (0.0,), "", Mode.SCORE)], self._codec.pad_id, self._policy.device
         )
-        logp, _, _ = ppo.evaluate_all(self._policy, rollout, self._how, 1)
-        return logp[0]
+        logp, _, _ = evaluate_all(self._policy, rollout, self._how, 1)
+        return tuple(logp[0].tolist())
 
     def _learn_or_restore(
         self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout
-    ) -> tuple[UpdateStats, dict[str, Moments], float]:
+    ) -> tuple[TrainerState, UpdateStats]:
         """Whatever goes wrong, the weights are those from before. Out of memory is tried again in
         smaller pieces, which add up to the same."""
-        before = ppo.snapshot(self._policy, self._optimizer)
+        before = snapshot(self._policy, self._optimizer)
         while True:
             try:
                 return self._learn(number, batch, rollout)
             except ppo.NonFiniteUpdateError as error:
-                ppo.restore(self._policy, self._optimizer, before)
+                restore(self._policy, self._optimizer, before)
                 raise UpdateRefusedError(f"update {number} was undone, {error}") from error
             except torch.OutOfMemoryError as error:
-                ppo.restore(self._policy, self._optimizer, before)
+                restore(self._policy, self._optimizer, before)
                 smaller = self._ppo.micro_batch_size // 2
                 if smaller == 0:
                     raise UpdateRefusedError(
@@ -239,32 +219,35 @@ class LocalEngine:
                     ) from error
                 self._ppo = dataclasses.replace(self._ppo, micro_batch_size=smaller)
             except BaseException:
-                ppo.restore(self._policy, self._optimizer, before)
+                restore(self._policy, self._optimizer, before)
                 raise
 
     def _learn(
         self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout
-    ) -> tuple[UpdateStats, dict[str, Moments], float]:
+    ) -> tuple[TrainerState, UpdateStats]:
+        """The trainer's state after the update, but for its number and stats, and the stats."""
         config, kl_coef = self._ppo, self._state.kl_coef
         if len(rollout.ids) == 0:
             idle = _idle(
                 number, rollout, kl_coef, "nothing in the batch was judged: nothing learned"
             )
-            return idle, self._state.moments, kl_coef
+            idle = dataclasses.replace(idle, lr=config.lr, target_kl=config.target_kl)
+            return self._state, idle
+        score, scores = scaled_scores(rollout.score, self._state.scores, config)
         result = ppo_step(
             self._policy,
             self._reference,
             self._optimizer,
-            self._scaled(rollout),
+            dataclasses.replace(rollout, score=score),
             self._how,
             config,
             kl_coef,
-            self._expected(batch, rollout),
+            expected(batch, rollout, self._state.moments, self._scale, config),
             lambda epoch: torch.randperm(
                 len(rollout.ids),
                 generator=generator(self._config.seed, "order", number, epoch),
             ),
-            lambda done, total: self._progress("update", done, total),
+            self._passed,
         )
         outcome = result.outcome
         stats = UpdateStats(
@@ -282,9 +265,19 @@ class LocalEngine:
             gradient_norm=outcome.gradient_norm,
             epochs=outcome.epochs,
             seconds=0.0,
+            lr=config.lr,
+            target_kl=config.target_kl,
             notices=tuple(self._notices(batch, rollout, outcome)),
         )
-        return stats, self._moments_after(batch), result.kl_coef
+        moments = moments_after(batch, self._state.moments, self._scale, config)
+        after = dataclasses.replace(
+            self._state, kl_coef=result.kl_coef, moments=moments, scores=scores
+        )
+        return after, stats
+
+    def _passed(self, done: int, total: int) -> None:
+        reach("update:learning")
+        self._progress("update", done, total)
 
     def _notices(
         self, batch: Sequence[LabelledGroup], rollout: Rollout, outcome: ppo.Outcome
@@ -298,52 +291,13 @@ class LocalEngine:
             )
         return notices
 
-    def _scaled(self, rollout: Rollout) -> Rollout:
-        """Scores as the classic step wants them: clipped, if at all. The human preset divides by
-        the operator's deviation instead."""
-        clip = self._ppo.score_clip
-        if clip is None or self._ppo.advantage != "gae":
-            return rollout
-        return dataclasses.replace(rollout, score=rollout.score.clamp(-clip, clip))
 
-    def _expected(self, batch: Sequence[LabelledGroup], rollout: Rollout) -> Expected:
-        """What the operators have given until now, without this batch."""
-        judged = [batch[int(g)] for g in rollout.group]
-        moments = [self._moments_of(group) for group in judged]
-        floors = [self._ppo.std_floor * self._prior(group.mode).std for group in judged]
-        device = rollout.score.device
-        return Expected(
-            mean=torch.tensor([m.mean for m in moments], device=device),
-            std=torch.tensor(
-                [max(m.std, floor) for m, floor in zip(moments, floors, strict=True)],
-                device=device,
-            ),
-        )
-
-    def _moments_of(self, group: LabelledGroup) -> Moments:
-        known = self._state.moments.get(_judge(group))
-        return known if known is not None else self._prior(group.mode)
-
-    def _prior(self, mode: Mode) -> Moments:
-        if mode is Mode.SCORE:
-            scale = Scale.parse(self._config.scale)
-            return Moments(scale.middle, scale.spread**2, self._ppo.prior_labels)
-        return Moments(0.0, 5 / 9, self._ppo.prior_labels)  # centred ranks of 4: ±1, ±1/3
-
-    def _moments_after(self, batch: Sequence[LabelledGroup]) -> dict[str, Moments]:
-        after = dict(self._state.moments)
-        by_judge: dict[str, list[LabelledGroup]] = {}
-        for group in batch:
-            by_judge.setdefault(_judge(group), []).append(group)
-        for judge, groups in by_judge.items():
-            rewards = [r for g in groups for r in g.rewards if not math.isnan(r)]
-            before = self._moments_of(groups[0])
-            after[judge] = before.updated(rewards, self._ppo.baseline_memory)
-        return after
-
-
-def _judge(group: LabelledGroup) -> str:
-    return f"{group.operator}/{group.mode}"
+def _digest_of_frozen(policy: Policy) -> dict[str, torch.Tensor]:
+    """One small tensor that stands for all weights that are never trained, if there are any."""
+    frozen = {name: p for name, p in policy.named_parameters() if not p.requires_grad}
+    if not frozen:
+        return {}
+    return {"base": torch.tensor(list(bytes.fromhex(digest(frozen.items()))), dtype=torch.uint8)}
 
 
 def _idle(number: int, rollout: Rollout, kl_coef: float, notice: str) -> UpdateStats:
@@ -353,17 +307,3 @@ def _idle(number: int, rollout: Rollout, kl_coef: float, notice: str) -> UpdateS
         number, len(rollout.ids), mean, 0.0, 0.0, kl_coef, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0,
         notices=(notice,),
     )  # fmt: skip
-
-
-def _load(source: Path | str, device: torch.device) -> Loaded:
-    try:
-        return load_model(source, device)
-    except (OSError, ValueError) as error:
-        raise HitlError(
-            f"the policy {str(source)!r} could not be loaded ({_first_line(error)}): "
-            "use --policy tiny-zh, --policy tiny-en, or a local folder"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")

@@ -27,6 +27,14 @@ def located(source: Path | str) -> Path | str:
         raise OSError(f"no answer from {constants.ENDPOINT}, and no copy of it here") from error
 
 
+def revision_of(name: str) -> str | None:
+    """The commit of the hub model that this machine has kept; None when it has none."""
+    try:
+        return Path(snapshot_download(name, local_files_only=True)).name
+    except (LocalEntryNotFoundError, OSError, ValueError):
+        return None
+
+
 def _hub_answers() -> bool:
     """Asked for three seconds at most. Behind a proxy only the client itself can tell."""
     if constants.HF_HUB_OFFLINE:

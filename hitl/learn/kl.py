@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -46,3 +47,26 @@ def adapted_coef(coef: float, kl: float, target: float, labels: int, horizon: fl
     error = min(max(kl / target - 1, -0.2), 0.2)
     # More labels than the horizon count as the horizon: the weight must not change its sign.
     return coef * (1 + error * min(labels / horizon, 1.0))
+
+
+#: The weight's part that answers at once goes with this power of KL over target.
+_PRESSURE = 2.0
+#: What is over the target by a factor of e raises the lasting part by e to this power a horizon.
+_GAIN = 5.0
+
+
+def budget_weight(coef: float, kl: float, target: float) -> float:
+    """The KL weight of an update whose policy is `kl` nats a sequence from the reference: `coef`
+    at the target, far less below half of it, four times as much at twice."""
+    return coef * math.pow(min(max(kl / target, 0.1), 4.0), _PRESSURE)
+
+
+def budget_coef(coef: float, kl: float, target: float, labels: int, horizon: float) -> float:
+    """`coef` after a batch of `labels`: the integral part of a controller on the logarithm of
+    the weight, of which `budget_weight` is the proportional one.
+
+    It rises faster than it falls: below the target lies the whole way there, which says nothing
+    of the weight that will hold the KL once it has arrived.
+    """
+    error = min(max(math.log(max(kl, 1e-9) / target), -0.2), 1.0)
+    return coef * math.exp(_GAIN * error * min(labels / horizon, 1.0))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,13 +18,35 @@ from hitl.learn.hub import located
 from hitl.learn.tokens import Codec, codec_for
 
 
+class LanguageModel(Protocol):
+    """What can be asked for logits and values: a policy, or its reference."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+
+    def __call__(self, ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """See Policy.forward."""
+
+    def origin(self) -> dict[str, Tensor]:
+        """As a reference: where a policy's weights were before they learned, by their names in
+        it; the value head, which has no say in what is written, is not among them."""
+
+
 class Policy(nn.Module):
     """A causal LM and a linear value head. Always in eval mode: dropout would make the
-    log-probabilities of an update differ from those the tokens were sampled with."""
+    log-probabilities of an update differ from those the tokens were sampled with.
 
-    def __init__(self, model: PreTrainedModel, seed: int) -> None:
+    The weights are fp32; with `compute` bfloat16 the model's products are made in that, and
+    everything from the logits on in fp32 again.
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, seed: int, compute: torch.dtype = torch.float32
+    ) -> None:
         super().__init__()
         self.model = model
+        self.compute = compute
         hidden = model.config.get_text_config().hidden_size
         self.value_head = nn.Linear(hidden, 1)
         generator = torch.Generator().manual_seed(seed)
@@ -37,17 +61,32 @@ class Policy(nn.Module):
         """Where the weights are."""
         return self.value_head.weight.device
 
-    def forward(
-        self, ids: Tensor, attention_mask: Tensor, position_ids: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """ids, mask, positions (B, L) -> logits (B, L, V) and values (B, L), both fp32."""
-        output = self.model(
-            input_ids=ids,
-            attention_mask=attention_mask,
-            position_ids=position_ids,
-            output_hidden_states=True,
-            use_cache=False,
-        )
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """The precision the model computes in; sampling is to have the same."""
+        if self.compute is torch.float32:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, self.compute)
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        """What an update changes, by name; tied tensors once, by their first name."""
+        return {name: p for name, p in self.named_parameters() if p.requires_grad}
+
+    def origin(self) -> dict[str, Tensor]:
+        """See LanguageModel."""
+        return {f"model.{name}": p for name, p in self.model.named_parameters()}
+
+    def forward(self, ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Right-padded ids and mask (B, L) -> logits (B, L, V) and values (B, L), both fp32.
+
+        Positions are the columns: what every family assumes by itself, and some take no other.
+        """
+        with self.autocast():
+            output = self.model(
+                input_ids=ids,
+                attention_mask=attention_mask,
+                output_hidden_states=True,
+                use_cache=False,
+            )
         hidden = output.hidden_states[-1].to(self.value_head.weight.dtype)
         return output.logits.float(), self.value_head(hidden).squeeze(-1).float()
 
@@ -60,17 +99,23 @@ class Loaded:
     codec: Codec
 
 
-def load_model(source: Path | str, device: torch.device) -> Loaded:
-    """Loads a causal LM and its tokenizer in fp32, from safetensors only.
+def load_model(
+    source: Path | str, device: torch.device, *, trust_remote_code: bool = False
+) -> Loaded:
+    """Loads a causal LM and its tokenizer in fp32, from safetensors only. Code that comes with it
+    is run only if that is trusted.
 
     Raises OSError when there is nothing to load, ValueError when it is no language model.
     """
     quiet()
     source = located(source)
     model = AutoModelForCausalLM.from_pretrained(
-        source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+        source,
+        dtype=torch.float32,
+        use_safetensors=True,
+        trust_remote_code=trust_remote_code,
     )
-    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
     model.to(device)  # type: ignore[arg-type]  # transformers' wrapper hides Module.to
     model.train(False)
     return Loaded(model, codec_for(tokenizer, model.config))
@@ -80,11 +125,6 @@ def quiet() -> None:
     """No progress bars and no advice in the middle of the operator's screen."""
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-
-
-def named_weights(policy: Policy) -> dict[str, Tensor]:
-    """Every trained tensor once (tied ones by their first name), sorted by name."""
-    return dict(sorted(policy.named_parameters()))
 
 
 def digest(tensors: Iterable[tuple[str, Tensor]]) -> str:

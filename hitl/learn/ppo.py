@@ -7,11 +7,9 @@ and in how the KL to the reference is charged (a token reward, a loss).
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,22 +17,13 @@ from torch import Tensor, nn
 from hitl.config.ppo import PPOConfig
 from hitl.learn import losses
 from hitl.learn.advantages import gae, token_rewards
+from hitl.learn.evaluate import Evaluated, evaluate, split
 from hitl.learn.kl import full_kl, token_kl
-from hitl.learn.masked import masked_mean, whiten
-from hitl.learn.policy import Policy
+from hitl.learn.limits import Yardstick, pull_back, shorten, snapshot
+from hitl.learn.masked import whiten
+from hitl.learn.policy import LanguageModel, Policy
 from hitl.learn.rollout import Rollout
-from hitl.learn.sampling import Sampling, warp
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """What a policy says of the completions: (B, T) log-probabilities, values, entropies."""
-
-    logp: Tensor
-    values: Tensor
-    entropy: Tensor
-    log_p: Tensor
-    """(B, T, V) whole distributions."""
+from hitl.learn.sampling import Sampling
 
 
 @dataclass(frozen=True)
@@ -65,61 +54,12 @@ class Outcome:
     epochs: int
     stopped: bool
     """The last pass would have moved the policy too far: it was shortened, or taken back."""
-
-
-HALVINGS = 8
-"""Tries to shorten a pass that went too far."""
-
-MEASURED = 16
-"""Completions that the length of a pass is measured on; bounds the memory of a large batch."""
+    pulled: bool
+    """The KL budget was used up: the weights were moved back towards the reference's."""
 
 
 class NonFiniteUpdateError(ArithmeticError):
     """A loss or gradient was NaN or infinite; the weights are to be restored."""
-
-
-def evaluate(policy: Policy, rollout: Rollout, how: Sampling) -> Evaluated:
-    """One forward pass over right-padded rows, under the sampling's transformation."""
-    L = rollout.ids.shape[1]
-    positions = torch.arange(L, device=rollout.ids.device).expand_as(rollout.ids)
-    attention = (positions < rollout.lengths[:, None]).long()
-    logits, values = policy(rollout.ids, attention, positions)
-    rows = torch.arange(len(rollout.ids), device=rollout.ids.device)[:, None]
-    tokens = rollout.tokens
-    picked = warp(logits[rows, rollout.predictors], how, keep=tokens)  # (B, T, V)
-    log_p = picked.log_softmax(-1)
-    return Evaluated(
-        logp=log_p.gather(-1, tokens[..., None]).squeeze(-1),
-        values=values[rows, rollout.predictors],
-        entropy=losses.entropy(picked),
-        log_p=log_p,
-    )
-
-
-@torch.no_grad()
-def evaluate_all(policy: Policy, rollout: Rollout, how: Sampling, micro: int) -> list[Tensor]:
-    """(B, T) log-probabilities, values and entropies, `micro` rows at a time."""
-    shape = rollout.mask.shape
-    out = [torch.zeros(shape, device=rollout.ids.device) for _ in range(3)]
-    for index in _split(torch.arange(shape[0], device=rollout.ids.device), micro):
-        part = evaluate(policy, rollout.rows(index), how)
-        width = part.logp.shape[1]
-        for whole, piece in zip(out, (part.logp, part.values, part.entropy), strict=True):
-            whole[index, :width] = piece
-    return out
-
-
-@torch.no_grad()
-def full_kl_all(
-    policy: Policy, reference: Policy, rollout: Rollout, how: Sampling, micro: int
-) -> Tensor:
-    """(B, T) exact KL of each position's distribution to the reference's, nats."""
-    kl = torch.zeros(rollout.mask.shape, device=rollout.ids.device)
-    for index in _split(torch.arange(len(kl), device=kl.device), micro):
-        rows = rollout.rows(index)
-        ours, theirs = evaluate(policy, rows, how), evaluate(reference, rows, how)
-        kl[index, : rows.mask.shape[1]] = full_kl(ours.log_p, theirs.log_p)
-    return kl
 
 
 def gae_targets(
@@ -137,6 +77,7 @@ def gae_targets(
 
 def learn(
     policy: Policy,
+    reference: LanguageModel,
     optimizer: torch.optim.Optimizer,
     rollout: Rollout,
     targets: Targets,
@@ -153,22 +94,24 @@ def learn(
     per_epoch = -(-len(rollout.ids) // config.mini_batch_size)
     steps: list[dict[str, float]] = []
     step_kl, epochs, stopped = 0.0, 0, False
-    yardstick = Yardstick.at(policy, rollout, how)
+    yardstick = Yardstick.at(policy, reference, rollout, how, config)
     for epoch in range(config.ppo_epochs):
         before = snapshot(policy, optimizer) if config.stop_kl is not None else None
         taken = len(steps)
         index = order(epoch).to(rollout.ids.device)
-        minis = list(_split(index, config.mini_batch_size))
+        minis = list(split(index, config.mini_batch_size))
         for number, mini in enumerate(minis, 1):
             steps.append(
-                _accumulate(policy, optimizer, rollout, targets, mini, how, config, kl_coef)
+                _accumulate(
+                    policy, reference, optimizer, rollout, targets, mini, how, config, kl_coef
+                )
             )
             if number % config.gradient_accumulation_steps == 0 or number == len(minis):
                 _optimizer_step(optimizer, config.max_grad_norm, steps[-1])
             on_step(len(steps), per_epoch * config.ppo_epochs)
         moved = yardstick.distance(policy)
         if before is not None and config.stop_kl is not None and not moved <= config.stop_kl:
-            shortened = _shorten(policy, optimizer, before, yardstick, config.stop_kl)
+            shortened = shorten(policy, optimizer, before, yardstick, config.stop_kl)
             stopped = True
             if shortened is None:
                 del steps[taken:]
@@ -178,6 +121,12 @@ def learn(
         step_kl, epochs = moved, epoch + 1
         if config.early_stopping and steps[-1]["policy_kl"] > 1.5 * config.early_stop_kl:
             break
+    pulled = False
+    if config.kl_control == "budget":
+        budget = config.kl_ceiling * config.target_kl
+        limit = math.inf if config.stop_kl is None else config.stop_kl
+        pulled = pull_back(policy, reference, yardstick, budget, limit)
+        step_kl = yardstick.distance(policy) if pulled else step_kl
 
     def mean(key: str) -> float:
         given = [step[key] for step in steps if key in step]
@@ -192,65 +141,13 @@ def learn(
         step_kl=step_kl,
         epochs=epochs,
         stopped=stopped,
+        pulled=pulled,
     )
-
-
-@dataclass(frozen=True)
-class Yardstick:
-    """Where the policy stood as the update began: whole distributions on a few completions.
-
-    Estimates from the sampled tokens alone are four times too long here: the passes teach those
-    very tokens, and move all others far less.
-    """
-
-    rollout: Rollout
-    log_p: Tensor
-    """(b, T, V)"""
-    how: Sampling
-
-    @classmethod
-    @torch.no_grad()
-    def at(cls, policy: Policy, rollout: Rollout, how: Sampling) -> Yardstick:
-        """Set up where `policy` is now, on the first MEASURED rows."""
-        rows = rollout.rows(torch.arange(min(len(rollout.ids), MEASURED), device=policy.device))
-        # Without top-k and top-p: a token that leaves the most likely ones is no infinite move.
-        how = Sampling(how.max_new_tokens, how.temperature)
-        return cls(rows, evaluate(policy, rows, how).log_p, how)
-
-    @torch.no_grad()
-    def distance(self, policy: Policy) -> float:
-        """KL(then || now), exact, mean over positions, nats a token."""
-        now = evaluate(policy, self.rollout, self.how).log_p
-        return float(masked_mean(full_kl(self.log_p, now), self.rollout.mask))
-
-
-@torch.no_grad()
-def _shorten(
-    policy: Policy,
-    optimizer: torch.optim.Optimizer,
-    before: Snapshot,
-    yardstick: Yardstick,
-    stop_kl: float,
-) -> float | None:
-    """Halves the pass since `before` until it stays within `stop_kl`; its distance then.
-
-    The backtracking line search of TRPO (Schulman et al. 2015, appendix C): a few labels of few
-    tokens make an Adam step that is long where it matters, and to throw it away would throw the
-    labels away. Without a short enough step in HALVINGS tries everything is put back: None.
-    """
-    moved = {n: p.detach() - before[0][n] for n, p in policy.named_parameters()}
-    restore(policy, optimizer, before)
-    for halving in range(1, HALVINGS + 1):
-        for name, parameter in policy.named_parameters():
-            parameter.copy_(before[0][name] + moved[name] * 0.5**halving)
-        if (distance := yardstick.distance(policy)) <= stop_kl:
-            return distance
-    restore(policy, optimizer, before)
-    return None
 
 
 def _accumulate(
     policy: Policy,
+    reference: LanguageModel,
     optimizer: torch.optim.Optimizer,
     rollout: Rollout,
     targets: Targets,
@@ -265,7 +162,7 @@ def _accumulate(
     totals: dict[str, Tensor] = {}
     parameters = _parameters(optimizer)
     before = [None if p.grad is None else p.grad.clone() for p in parameters]
-    for micro in _split(index, config.micro_batch_size):
+    for micro in split(index, config.micro_batch_size):
         rows = rollout.rows(micro)
         mask, fixed = rows.mask, targets.rows(micro, rows.mask.shape[1])
         now = evaluate(policy, rows, how)
@@ -278,10 +175,8 @@ def _accumulate(
             )
             loss = pg + config.vf_coef * vf
         else:
-            # Half the squared log-ratio: its gradient on the policy's own tokens is that of
-            # KL(policy || reference), which the plain estimator's is not.
             vf = torch.zeros_like(pg)
-            loss = pg + kl_coef * token_kl(now.logp, fixed.ref_logp, "mse")
+            loss = pg + kl_coef * _kl_loss(now, fixed, reference, rows, how, config)
         share = tokens * config.gradient_accumulation_steps
         (torch.where(mask, loss, 0.0).sum() / share).backward()  # type: ignore[no-untyped-call]
         for key, value in (
@@ -304,6 +199,24 @@ def _accumulate(
     return stats
 
 
+def _kl_loss(
+    now: Evaluated,
+    fixed: Targets,
+    reference: LanguageModel,
+    rows: Rollout,
+    how: Sampling,
+    config: PPOConfig,
+) -> Tensor:
+    """KL(policy || reference) of each token, (B, T), as a loss."""
+    if config.kl_penalty == "full":
+        with torch.no_grad():
+            theirs = evaluate(reference, rows, how).free_log_p
+        return full_kl(now.free_log_p, theirs)
+    # Half the squared log-ratio: its gradient on the policy's own tokens is that of the KL, which
+    # the plain estimator's is not.
+    return token_kl(now.logp, fixed.ref_logp, "mse")
+
+
 def _optimizer_step(
     optimizer: torch.optim.Optimizer, max_norm: float | None, stats: dict[str, float]
 ) -> None:
@@ -319,26 +232,3 @@ def _optimizer_step(
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     return [p for group in optimizer.param_groups for p in group["params"]]
-
-
-def _split(index: Tensor, size: int) -> Iterator[Tensor]:
-    return iter(torch.split(index, size))
-
-
-Snapshot = tuple[dict[str, Any], dict[str, Any]]
-
-
-def snapshot(policy: Policy, optimizer: torch.optim.Optimizer) -> Snapshot:
-    """A copy of weights and optimizer state, to go back to."""
-    weights = {name: p.detach().clone() for name, p in policy.named_parameters()}
-    return weights, copy.deepcopy(optimizer.state_dict())
-
-
-@torch.no_grad()
-def restore(policy: Policy, optimizer: torch.optim.Optimizer, before: Snapshot) -> None:
-    """Puts a snapshot back, bit for bit."""
-    weights, state = before
-    for name, parameter in policy.named_parameters():
-        parameter.copy_(weights[name])
-    optimizer.load_state_dict(state)
-    optimizer.zero_grad(set_to_none=True)

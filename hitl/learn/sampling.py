@@ -24,6 +24,16 @@ class Sampling:
     top_k: int = 0
     top_p: float = 1.0
 
+    @property
+    def free(self) -> bool:
+        """Whether every token can be drawn."""
+        return self.top_k == 0 and self.top_p == 1.0
+
+    @property
+    def unrestricted(self) -> Sampling:
+        """The same without top-k and top-p."""
+        return Sampling(self.max_new_tokens, self.temperature)
+
 
 def warp(logits: Tensor, how: Sampling, keep: Tensor | None = None) -> Tensor:
     """Logits (..., V) under temperature, top-k and top-p; excluded tokens are -inf.
@@ -33,7 +43,7 @@ def warp(logits: Tensor, how: Sampling, keep: Tensor | None = None) -> Tensor:
     """
     if how.temperature != 1.0:
         logits = logits / how.temperature
-    if how.top_k == 0 and how.top_p == 1.0:
+    if how.free:
         return logits
     ordered, index = logits.sort(dim=-1, descending=True)
     drop = torch.zeros_like(ordered, dtype=torch.bool)

@@ -8,10 +8,22 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from hitl.errors import HitlError
 from hitl.learn.hub import located
 from hitl.learn.policy import quiet
 
 _POSITIVE = ("positive", "label_1", "pos")
+
+
+def load_scorer(source: Path | str) -> Scorer:
+    """The scorer at a folder or hub id. Raises HitlError when there is none."""
+    try:
+        return Scorer(source)
+    except (OSError, ValueError) as error:
+        raise HitlError(
+            f"the scorer could not be loaded ({error}): use sentiment-zh, sentiment-en, or a "
+            "local folder"
+        ) from error
 
 
 class Scorer:

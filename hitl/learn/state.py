@@ -1,7 +1,7 @@
 """A trainer's state on disk: safetensors and JSON, never pickle.
 
-policy/               save_pretrained, loads in transformers as it is
-trainer.safetensors   value head and the optimizer's moments
+policy/               save_pretrained, loads in transformers as it is (adapters merged)
+trainer.safetensors   value head, adapters and the optimizer's moments
 state.json            version, KL weight, the operators' moments, the last update's stats
 """
 
@@ -11,13 +11,16 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from hitl.learn.lora import adapters, merged
 from hitl.learn.moments import Moments
 from hitl.learn.policy import Policy
+from hitl.learn.scores import NONE_YET
 from hitl.learn.tokens import Codec
 from hitl.records import UpdateStats
 
@@ -33,6 +36,8 @@ class TrainerState:
     moments: dict[str, Moments]
     """Reward statistics by "operator/mode"."""
     last: UpdateStats | None
+    scores: Moments = NONE_YET
+    """Of all scores, for a preset that scales by them."""
 
     def to_json(self) -> str:
         """Text of state.json; floats round-trip exactly."""
@@ -50,7 +55,8 @@ class TrainerState:
         if last is not None:
             last = UpdateStats(**{**last, "notices": tuple(last["notices"])})
         moments = {key: Moments(**value) for key, value in data["moments"].items()}
-        return cls(data["version"], data["kl_coef"], moments, last)
+        scores = Moments(**data["scores"]) if "scores" in data else NONE_YET
+        return cls(data["version"], data["kl_coef"], moments, last, scores)
 
 
 def save(
@@ -61,9 +67,12 @@ def save(
     state: TrainerState,
 ) -> None:
     """Writes everything an exact resume needs into `directory`."""
-    policy.model.save_pretrained(directory / "policy")
+    adapted = adapters(policy)
+    whole = merged(policy.model) if adapted else None
+    policy.model.save_pretrained(directory / "policy", state_dict=whole)
     codec.tokenizer.save_pretrained(directory / "policy")
     tensors = {f"value_head.{k}": v for k, v in policy.value_head.state_dict().items()}
+    tensors |= {f"adapter.{name}": p for name, p in adapted.items()}
     names = _names(policy, optimizer)
     for index, moments in optimizer.state_dict()["state"].items():
         for key, value in moments.items():
@@ -78,8 +87,11 @@ def save(
 def load(directory: Path, policy: Policy, optimizer: torch.optim.Optimizer) -> TrainerState:
     """Puts what `save` wrote into a policy and optimizer of the same shape."""
     state = TrainerState.from_json((directory / "state.json").read_text(encoding="utf-8"))
-    _load_weights(policy, load_file(directory / "policy" / "model.safetensors"))
     tensors = load_file(directory / "trainer.safetensors")
+    if adapted := adapters(policy):
+        _load_adapters(adapted, tensors)
+    else:
+        _load_weights(policy, directory / "policy")
     head = {
         k.removeprefix("value_head."): v for k, v in tensors.items() if k.startswith("value_head.")
     }
@@ -96,13 +108,26 @@ def load(directory: Path, policy: Policy, optimizer: torch.optim.Optimizer) -> T
 
 
 @torch.no_grad()
-def _load_weights(policy: Policy, tensors: dict[str, Tensor]) -> None:
-    """Copies by name; a tied head is not in the file and follows its embedding."""
-    own = dict(policy.model.named_parameters())
-    if missing := sorted(set(own) - set(tensors)):
-        raise ValueError(f"policy/model.safetensors lacks {', '.join(missing[:3])}")
-    for name, parameter in own.items():
-        parameter.copy_(tensors[name])
+def _load_weights(policy: Policy, folder: Path) -> None:
+    """Copies the weights of a saved model of the same class. transformers reads them: it knows of
+    shards, tied heads and names that differ between module and file."""
+    kind: Any = type(policy.model)
+    saved, report = kind.from_pretrained(
+        folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+    )
+    if missing := sorted(report["missing_keys"]):
+        raise ValueError(f"{folder.name}/ lacks {', '.join(missing[:3])}")
+    found = dict(saved.named_parameters())
+    for name, parameter in policy.model.named_parameters():
+        parameter.copy_(found[name])
+
+
+@torch.no_grad()
+def _load_adapters(adapted: dict[str, torch.nn.Parameter], tensors: dict[str, Tensor]) -> None:
+    for name, parameter in adapted.items():
+        if (saved := tensors.get(f"adapter.{name}")) is None:
+            raise ValueError(f"trainer.safetensors lacks {name}")
+        parameter.copy_(saved)
 
 
 def _names(policy: Policy, optimizer: torch.optim.Optimizer) -> dict[int, str]:

@@ -15,18 +15,12 @@ from torch import Tensor
 from hitl.config.ppo import PPOConfig
 from hitl.learn import ppo
 from hitl.learn.advantages import baseline_advantages
-from hitl.learn.kl import adapted_coef, token_kl
-from hitl.learn.policy import Policy
+from hitl.learn.evaluate import evaluate_all, full_kl_all
+from hitl.learn.expected import Expected
+from hitl.learn.kl import adapted_coef, budget_coef, budget_weight, token_kl
+from hitl.learn.policy import LanguageModel, Policy
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What each completion's operator usually gives, (B,) each; for the human preset."""
-
-    mean: Tensor
-    std: Tensor
 
 
 @dataclass(frozen=True)
@@ -39,12 +33,15 @@ class StepResult:
     """Mean over completions of sum of log p - log p_ref, nats, before the step."""
     kl: float
     """What the KL controller saw: the same for the configured estimator."""
+    weight: float
+    """Of the KL in the loss of this step."""
     kl_coef: float
+    """For the next one."""
 
 
 def ppo_step(
     policy: Policy,
-    reference: Policy,
+    reference: LanguageModel,
     optimizer: torch.optim.Optimizer,
     rollout: Rollout,
     how: Sampling,
@@ -60,16 +57,17 @@ def ppo_step(
     Raises NonFiniteUpdateError; the weights may then have moved, and are the caller's to restore.
     """
     micro, mask = config.micro_batch_size, rollout.mask
-    logp, values, _ = ppo.evaluate_all(policy, rollout, how, micro)
-    ref_logp, _, _ = ppo.evaluate_all(reference, rollout, how, micro)
+    logp, values, _ = evaluate_all(policy, rollout, how, micro)
+    ref_logp, _, _ = evaluate_all(reference, rollout, how, micro)
+    exact = config.kl_penalty == "full"
+    if exact:
+        kl = full_kl_all(policy, reference, rollout, how, micro)
+    else:
+        kl = token_kl(logp, ref_logp, config.kl_penalty)
     sequence_kl = per_sequence(logp - ref_logp, mask)
+    controlled = per_sequence(kl, mask)
     if config.advantage == "gae":
-        if config.kl_penalty == "full":
-            kl = ppo.full_kl_all(policy, reference, rollout, how, micro)
-        else:
-            kl = token_kl(logp, ref_logp, config.kl_penalty)
         advantages, returns = ppo.gae_targets(config, rollout, kl, values, rollout.score, kl_coef)
-        controlled = per_sequence(kl, mask)
         targets = ppo.Targets(logp, ref_logp, values, advantages, returns)
     else:
         if expected is None:
@@ -77,7 +75,8 @@ def ppo_step(
         one_each = baseline_advantages(
             rollout.score, rollout.group, expected.mean, expected.std, config.baseline_shrink
         )
-        controlled = sequence_kl
+        if not exact:
+            controlled = sequence_kl
         targets = ppo.Targets(
             rollout.old_logp,
             ref_logp,
@@ -85,12 +84,15 @@ def ppo_step(
             one_each[:, None].expand_as(logp),
             torch.zeros_like(values),
         )
-    outcome = ppo.learn(policy, optimizer, rollout, targets, how, config, kl_coef, order, on_step)
-    if config.adaptive_kl:
-        kl_coef = adapted_coef(
-            kl_coef, controlled, config.target_kl, len(rollout.ids), config.kl_horizon
-        )
-    return StepResult(targets, outcome, sequence_kl, controlled, kl_coef)
+    budgeted = config.kl_control == "budget"
+    weight = budget_weight(kl_coef, controlled, config.target_kl) if budgeted else kl_coef
+    outcome = ppo.learn(
+        policy, reference, optimizer, rollout, targets, how, config, weight, order, on_step
+    )
+    if config.kl_control != "fixed":
+        move = budget_coef if budgeted else adapted_coef
+        kl_coef = move(kl_coef, controlled, config.target_kl, len(rollout.ids), config.kl_horizon)
+    return StepResult(targets, outcome, sequence_kl, controlled, weight, kl_coef)
 
 
 def per_sequence(x: Tensor, mask: Tensor) -> float:

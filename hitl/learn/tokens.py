@@ -37,18 +37,29 @@ class Codec:
 
         token_type_ids are never made: GPT-2 would add them as embeddings.
         """
-        if self.is_bert:
-            head = [self.tokenizer.cls_token_id]
-            body = self.tokenizer.encode(text, add_special_tokens=False)
-        else:
-            ids = self.tokenizer.encode(text)
-            bos = self.tokenizer.bos_token_id
-            cut = 1 if ids and ids[0] == bos else 0
-            head, body = ids[:cut], ids[cut:]
-            if not ids:
-                head = [bos if bos is not None else self.eos_id]
+        head, body = self._prompt(text)
+        return (*head, *body[self._left_out(head, body, max_new_tokens) :])
+
+    def left_out(self, text: str, max_new_tokens: int) -> int:
+        """How many tokens `encode_prompt` cuts from the left of a prompt."""
+        return self._left_out(*self._prompt(text), max_new_tokens)
+
+    def _left_out(self, head: list[int], body: list[int], max_new_tokens: int) -> int:
         room = max(self.context - max_new_tokens - len(head), 0)
-        return (*head, *body[max(len(body) - room, 0) :])
+        return max(len(body) - room, 0)
+
+    def _prompt(self, text: str) -> tuple[list[int], list[int]]:
+        """What a prompt begins with whatever its text, and its text."""
+        if self.is_bert:
+            return [self.tokenizer.cls_token_id], self.tokenizer.encode(
+                text, add_special_tokens=False
+            )
+        ids = self.tokenizer.encode(text)
+        bos = self.tokenizer.bos_token_id
+        if not ids:
+            return [bos if bos is not None else self.eos_id], []
+        cut = 1 if ids[0] == bos else 0
+        return ids[:cut], ids[cut:]
 
     def encode_completion(self, text: str, max_new_tokens: int) -> tuple[int, ...]:
         """Ids of a text as if it had been sampled: at most `max_new_tokens`, the end token last
@@ -85,5 +96,16 @@ def codec_for(tokenizer: Any, model_config: Any) -> Codec:
     if eos is None:
         raise ValueError("neither tokenizer nor model config names an end token")
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else eos
-    context = getattr(model_config, "max_position_embeddings", None) or 1024
-    return Codec(tokenizer, int(eos), int(pad), int(context))
+    return Codec(tokenizer, int(eos), int(pad), _context(model_config))
+
+
+_CONTEXT_NAMES = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx")
+
+
+def _context(model_config: Any) -> int:
+    """Tokens a model takes, by whichever name its family has for it; 1024 where none is said."""
+    text_config = model_config.get_text_config()
+    for name in _CONTEXT_NAMES:
+        if isinstance(length := getattr(text_config, name, None), int) and length > 0:
+            return length
+    return 1024

@@ -101,6 +101,8 @@ class HitlApp(App[Choice]):
         """What the session's thread failed with."""
         self.signal: signal.Signals | None = None
         """What ended the app, if it was not the operator."""
+        self.at_once = False
+        """A second signal came: not even the session is waited for."""
 
     # -- life -------------------------------------------------------------------------------
 
@@ -167,14 +169,21 @@ class HitlApp(App[Choice]):
             return
         loop = asyncio.get_running_loop()
         with contextlib.suppress(NotImplementedError):  # Windows
-            loop.add_signal_handler(signal.SIGTERM, self._terminated)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._ended_by, number)
         if hasattr(signal, "SIGHUP"):
             # Not through the loop: it may be waiting for the output of the lost terminal.
             signal.signal(signal.SIGHUP, lambda *_: self._terminal_lost())
 
-    def _terminated(self) -> None:
-        self.signal = signal.SIGTERM
-        self._leave()
+    def _ended_by(self, number: signal.Signals) -> None:
+        """Saves and leaves; at the second signal it leaves at once, which loses nothing that was
+        acknowledged."""
+        if self.signal is None:
+            self.signal = number
+            self._leave()
+        else:
+            self.at_once = True
+            self.exit()
 
     def _terminal_lost(self) -> None:
         """Saves and ends, without the screen if that is gone, whatever state it is in."""
@@ -282,7 +291,10 @@ def _run(app: HitlApp, log: Path | None) -> int:
         try:
             app.run()
         finally:
-            app.finish()
+            if not app.at_once:
+                app.finish()
+    if app.at_once and app.signal is not None:
+        os._exit(128 + app.signal)
     if app.error is not None:
         raise app.error
     return 128 + app.signal if app.signal is not None else app.return_code or 0

@@ -81,7 +81,7 @@ class Heard:
                 self._drop_old_notices()
             case Undone(_, batch_labels):
                 self._status = replace(self._status, batch_labels=batch_labels)
-                # A judgement of an earlier sitting is in neither.
+                # A judgement of an earlier session is in neither.
                 del self.recent[-1:], self._paced[-1:]
             case Updated(stats):
                 self._updated(stats)

@@ -13,6 +13,7 @@ from transformers import pipeline as hf_pipeline
 
 from hitl.config.reward import RewardTrainConfig
 from hitl.corpora import CorpusError, Example
+from hitl.errors import UsageError
 from hitl.learn.classifier import (
     _Fragments,
     evaluate,
@@ -106,6 +107,34 @@ def test_soft_labels_give_graded_scores(tmp_path: Path) -> None:
     model = BertForSequenceClassification.from_pretrained(out, dtype=torch.float32)
     low, middling, high = score(model, tokenizer, ["甲甲甲", "乙乙乙", "丙丙丙"]).tolist()
     assert (low, middling, high) == pytest.approx((0.1, 0.4, 0.9), abs=0.12)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_policy_learns_to_judge(data: Path, tmp_path: Path) -> None:
+    """Its folder is a plain pipeline, whose tokeniser makes no token types: GPT-2 would add them
+    to the words."""
+    out = tmp_path / "scorer"
+    config = small(
+        data, out, init=ROOT / "checkpoints" / "tiny-zh", mlm_steps=0, steps=20, lr=2e-3,
+        optimizer="adamw",
+    )  # fmt: skip
+    assert train_classifier(config).accuracy["all"].share > 0.9
+    classify = hf_pipeline("text-classification", model=str(out), dtype=torch.float32)
+    assert classify.model.config.architectures == ["GPT2ForSequenceClassification"]
+    assert "token_type_ids" not in classify.tokenizer("很好")
+    good, bad = classify(["酒店很好。", "酒店很差。"])
+    assert (good["label"], bad["label"]) == ("positive", "negative")
+    # Padding changes nothing: a batch scores as its texts do alone.
+    tokenizer, texts = classify.tokenizer, ["很好", "酒店房间屏幕都很差，很失望。"]
+    alone = torch.cat([score(classify.model, tokenizer, [text]) for text in texts])
+    together = score(classify.model, tokenizer, texts)
+    assert together.tolist() == pytest.approx(alone.tolist(), abs=0.01)
+
+
+def test_a_policy_without_a_mask_token_cannot_hide_any(data: Path, tmp_path: Path) -> None:
+    config = small(data, tmp_path / "out", init=ROOT / "checkpoints" / "tiny-en", mlm_steps=0)
+    with pytest.raises(UsageError, match=r"no mask token .* add --token-dropout 0"):
+        train_classifier(config)
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,12 @@ from hitl.engine import UpdateRefusedError
 from hitl.errors import HitlError
 from hitl.learn import ppo
 from hitl.learn.engine import LocalEngine
+from hitl.learn.evaluate import Evaluated
+from hitl.learn.limits import Yardstick
 from hitl.learn.policy import Policy
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
-from hitl.records import Completion, LabelledGroup, Mode, Prompt
+from hitl.records import Completion, LabelledGroup, Mode, Prompt, StepOptions
 from hitl.shipped import shipped
 
 CONFIG = SessionConfig(lang="zh", group_size=2, max_new_tokens=6, seed=5)
@@ -177,7 +179,7 @@ def test_out_of_memory_is_tried_again_in_smaller_pieces(monkeypatch: pytest.Monk
     expected = whole.update(1, batch)
     evaluate, widest = ppo.evaluate, 3
 
-    def scarce(policy: Policy, rollout: Rollout, how: Sampling) -> ppo.Evaluated:
+    def scarce(policy: Policy, rollout: Rollout, how: Sampling) -> Evaluated:
         if torch.is_grad_enabled() and len(rollout.ids) > widest:
             raise torch.OutOfMemoryError("no room")
         return evaluate(policy, rollout, how)
@@ -195,10 +197,10 @@ def test_an_update_that_fails_leaves_the_weights_as_they_were(
     one = engine()
     batch, digest = judged(one), one.digest()
 
-    def broken(self: ppo.Yardstick, policy: Policy) -> float:
+    def broken(self: Yardstick, policy: Policy) -> float:
         raise RuntimeError("the driver went away")
 
-    monkeypatch.setattr(ppo.Yardstick, "distance", broken)  # after the first gradient step
+    monkeypatch.setattr(Yardstick, "distance", broken)  # after the first gradient step
     with pytest.raises(RuntimeError, match="the driver went away"):
         one.update(1, batch)
     assert one.digest() == digest and one.version == 0
@@ -213,3 +215,15 @@ def test_faults_of_the_user_are_one_sentence(tmp_path: Path) -> None:
         engine(dataclasses.replace(CONFIG, max_new_tokens=256))
     with pytest.raises(HitlError, match=r"could not be loaded.*--policy tiny-zh"):
         LocalEngine(tmp_path, CONFIG, lambda *at: None)
+
+
+def test_an_update_takes_the_options_it_is_given_and_says_so() -> None:
+    """And only it: the next one without has the config's again."""
+    slow, fast, plain = engine(), engine(), engine()
+    batch = judged(slow)
+    little = slow.update(1, batch, StepOptions(1e-6, 3.0))
+    much = fast.update(1, batch, StepOptions(1e-3, 3.0))
+    assert (little.options, much.options) == (StepOptions(1e-6, 3.0), StepOptions(1e-3, 3.0))
+    assert 0 < little.step_kl < 0.01 * much.step_kl
+    assert plain.update(1, batch).digest == engine().update(1, batch).digest
+    assert fast.update(2, judged(fast)).options == CONFIG.step_options

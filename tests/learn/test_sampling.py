@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hitl.learn import ppo
+from hitl.learn.evaluate import evaluate_all
 from hitl.learn.rollout import rollout_of
 from hitl.learn.sampling import Sampling, draw, sample_group, warp
 from hitl.learn.tokens import Codec
@@ -45,7 +45,7 @@ def test_recorded_log_probabilities_are_those_the_update_computes(how: Sampling)
     groups = [sample(Prompt("5 6 7", 1), how), sample(Prompt("2 3 4 5 6 7 8", 2), how)]
     batch = [LabelledGroup(g, (1.0,) * 4, "op", Mode.SCORE) for g in groups]
     rollout = rollout_of(batch, 1, torch.device("cpu"))
-    logp, _, _ = ppo.evaluate_all(tiny_policy(), rollout, how, micro=3)
+    logp, _, _ = evaluate_all(tiny_policy(), rollout, how, micro=3)
     assert rollout.mask.sum() > 20
     assert torch.allclose(logp[rollout.mask], rollout.old_logp[rollout.mask], atol=1e-5)
 

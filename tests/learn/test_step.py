@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from hitl.config.ppo import HUMAN, PPOConfig
 from hitl.learn import ppo
+from hitl.learn.evaluate import evaluate_all
+from hitl.learn.expected import Expected
 from hitl.learn.policy import Policy
 from hitl.learn.rollout import Rollout, rollout_of
 from hitl.learn.sampling import Sampling
-from hitl.learn.step import Expected, StepResult, ppo_step
+from hitl.learn.step import StepResult, ppo_step
 from hitl.records import LabelledGroup
 
 from .conftest import group, tiny_policy
@@ -45,7 +47,7 @@ def step(
 
 def total_logp(policy: Policy, batch: list[LabelledGroup]) -> torch.Tensor:
     rollout = rollout_of(batch, 1, CPU)
-    logp, _, _ = ppo.evaluate_all(policy, rollout, HOW, 8)
+    logp, _, _ = evaluate_all(policy, rollout, HOW, 8)
     return torch.where(rollout.mask, logp, 0.0).sum(1)
 
 

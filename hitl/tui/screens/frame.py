@@ -63,7 +63,10 @@ class Frame(Screen[None]):
         self.keymap = keymap or Keymap()
         self._clock = clock
         status = Status(
-            info.run, info.policy_label, info.version, batch_size=info.config.batch_size
+            info.run,
+            info.policy_label,
+            info.version,
+            batch_size=None if info.config.label_only else info.config.batch_size,
         )
         self.heard = Heard(status, info.updates, clock)
         self._had_a_group = False

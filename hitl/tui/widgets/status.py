@@ -28,8 +28,15 @@ class Status:
     eta: float | None = None
     ready: int = 0
     batch_labels: int = 0
-    batch_size: int = 0
+    batch_size: int | None = 0
+    """None: nothing is trained."""
     saved_age: float | None = None
+
+
+def _batch(s: Status) -> str:
+    if s.batch_size is None:
+        return f"{s.batch_labels} labels"
+    return f"batch {s.batch_labels}/{s.batch_size}"
 
 
 class StatusLine(Widget):
@@ -54,7 +61,7 @@ class StatusLine(Widget):
             policy,
             _activity(s),
             own(f"{s.ready} ready"),
-            own(f"batch {s.batch_labels}/{s.batch_size}"),
+            own(_batch(s)),
             own(f"saved {age(s.saved_age)}" if s.saved_age is not None else "not saved"),
         ]
         line = own((" │ ", "$frame")).join(parts)

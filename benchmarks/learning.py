@@ -1,0 +1,273 @@
+"""What a policy has learned after so many labels: our step against the classic one.
+
+    python benchmarks/learning.py run RESULTS.jsonl [--langs zh en] [--seeds 1 2 3 4 5] ...
+    python benchmarks/learning.py table RESULTS.jsonl
+
+`run` lets a simulated operator judge through the very session a person sits at, once for each
+language, mode, method and seed, and writes a line to RESULTS after each number of labels. What is
+there already is not done again, so a killed run goes on when the command is given again.
+
+`table` prints Markdown: the figures after each number of labels (mean ± standard deviation over
+seeds), then the gold reward at equal KL: on the line through a run's own points, from the base
+policy on, where the sequence KL is as asked.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import statistics
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from hitl.assemble import create_run, opened, prompts_of
+from hitl.config.ppo import TRL_CLASSIC
+from hitl.config.session import SessionConfig
+from hitl.models import resolve
+from hitl.records import Prompt
+from hitl.rundir import RunDir
+from hitl.scale import Scale
+from hitl.simulate import Portrait, ScoreTexts, SimulatedOperator, portrait
+
+Lang = Literal["zh", "en"]
+Mode = Literal["score", "rank"]
+
+SAMPLED_TOGETHER = 8
+"""Completions of a prompt in a portrait."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to learn from the labels."""
+
+    name: str
+    preset: Literal["human", "trl-classic"]
+    lr: float | None = None
+    """None: the preset's own."""
+
+
+METHODS = (
+    Method("default", "human"),
+    Method(f"classic, its lr {TRL_CLASSIC.lr:g}", "trl-classic"),
+    *(Method(f"classic, lr {lr:g}", "trl-classic", lr) for lr in (5e-5, 1.5e-4, 5e-4)),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the results."""
+
+    lang: str
+    mode: str
+    method: str
+    seed: int
+    labels: int
+    judgements: int
+    keystrokes: int
+    gold: float
+    """Mean gold reward on fixed prompts and seeds, 0 to 1."""
+    sequence_kl: float
+    """KL to the base policy, nats a completion."""
+    distinct2: float
+    length: float
+    """Tokens a completion."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Let the simulated operator judge."""
+
+    results: tyro.conf.Positional[Path]
+    """File the lines are added to."""
+    langs: tuple[Lang, ...] = ("zh", "en")
+    modes: tuple[Mode, ...] = ("score", "rank")
+    methods: tuple[str, ...] = ()
+    """Names of methods; none is all of them."""
+    seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
+    labels: tuple[int, ...] = (64, 128, 256)
+    """Numbers of labels after which the policy is looked at."""
+    noise: float = 0.1
+    """As of `hitl simulate`."""
+    samples: int = 256
+    """Completions a look."""
+    gold: str | None = None
+    """Scorer of the result; by default the one that judges."""
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """Print what was found."""
+
+    results: tyro.conf.Positional[Path]
+    kl: tuple[float, ...] = (1.0, 2.0, 5.0)
+    """Sequence KLs, nats, at which methods are compared."""
+
+
+def main() -> None:
+    command = tyro.cli(Run | Table)
+    if isinstance(command, Table):
+        print("\n".join(tables(read(command.results), command.kl)))
+    else:
+        run(command)
+
+
+# --- runs ---------------------------------------------------------------------------------------
+
+
+def run(command: Run) -> None:
+    """Every setting that RESULTS does not have yet, one seed after the other, so that a run cut
+    short has all methods."""
+    done = {(r.lang, r.mode, r.method, r.seed) for r in read(command.results)
+            if r.labels == max(command.labels)}  # fmt: skip
+    for seed in command.seeds:
+        for lang in command.langs:
+            for mode in command.modes:
+                for method in METHODS:
+                    if command.methods and method.name not in command.methods:
+                        continue
+                    if (lang, mode, method.name, seed) not in done:
+                        rows = list(learn(command, lang, mode, method, seed))
+                        with command.results.open("a", encoding="utf-8") as file:
+                            file.writelines(json.dumps(asdict(row)) + "\n" for row in rows)
+                        print(rows[-1], flush=True)
+
+
+def learn(command: Run, lang: Lang, mode: Mode, method: Method, seed: int) -> Iterable[Row]:
+    """One run, looked at from the base policy on."""
+    from hitl.learn.scorers import Scorer
+
+    config = SessionConfig(
+        lang=lang, mode=mode, preset=method.preset, lr=method.lr, seed=seed, threads=command.threads
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        judge = Scorer(resolve(f"sentiment-{lang}", root))
+        gold = Scorer(resolve(command.gold, root)) if command.gold else judge
+        run_dir = create_run(root, "run", config)
+        for labels in (0, *sorted(command.labels)):
+            yield _leg(run_dir, command, method, labels, judge, gold)
+
+
+def _leg(
+    run_dir: RunDir, command: Run, method: Method, labels: int, judge: ScoreTexts, gold: ScoreTexts
+) -> Row:
+    """The run from where it is to `labels` labels, and what the policy writes then."""
+    config = SessionConfig.from_json(run_dir.config()["options"])
+    operator = SimulatedOperator(judge, Scale.parse(config.scale), command.noise, config.seed, 0)
+    with opened(run_dir, operator) as this:
+        operator.labels_left = labels - this.journal.totals().labels
+        this.session.run()
+        texts = prompts_of(config)
+        prompts = [
+            Prompt(texts[i % len(texts)], -1 - i)
+            for i in range(command.samples // SAMPLED_TOGETHER)
+        ]
+
+        def look(engine: object) -> Portrait:
+            groups = engine.sample(prompts, SAMPLED_TOGETHER, 0)  # type: ignore[attr-defined]
+            kl = engine.sequence_kl(groups)  # type: ignore[attr-defined]
+            return portrait(groups, gold, kl)
+
+        seen = this.engine.submit(look).result()
+        totals = this.journal.totals()
+    return Row(
+        lang=config.lang,
+        mode=config.mode,
+        method=method.name,
+        seed=config.seed,
+        labels=labels,
+        judgements=totals.judgements,
+        keystrokes=totals.keystrokes,
+        gold=seen.gold,
+        sequence_kl=seen.sequence_kl,
+        distinct2=seen.distinct2,
+        length=seen.length,
+    )
+
+
+def read(path: Path) -> list[Row]:
+    """The lines of a results file; none when it is not there."""
+    if not path.exists():
+        return []
+    return [Row(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+
+def tables(rows: Sequence[Row], kls: Sequence[float]) -> Iterable[str]:
+    """Markdown, one table a language and mode."""
+    for lang, mode in sorted({(r.lang, r.mode) for r in rows}, reverse=True):
+        here = [r for r in rows if (r.lang, r.mode) == (lang, mode)]
+        counts = sorted({r.labels for r in here} - {0})
+        base = [r for r in here if r.labels == 0]
+        yield (
+            f"**{lang}, {mode}**: the base policy has gold reward {_mean_of(base, 'gold')}, "
+            f"distinct-2 {_mean_of(base, 'distinct2')}, {_mean_of(base, 'length', 0)} tokens."
+        )
+        yield ""
+        yield (
+            "| method | labels | gold reward | KL, nats | distinct-2 | tokens | "
+            + " | ".join(f"gold at KL {k:g}" for k in kls) + " | seeds |"
+        )  # fmt: skip
+        yield "|---|---|---|---|---|---|" + "---|" * (len(kls) + 1)
+        for method in METHODS:
+            mine = [r for r in here if r.method == method.name]
+            at_kl = [_spread(_golds_at(mine, kl)) for kl in kls]
+            for place, labels in enumerate(counts):
+                chosen = [r for r in mine if r.labels == labels]
+                if chosen:
+                    cells = [
+                        method.name if place == 0 else "",
+                        str(labels),
+                        _mean_of(chosen, "gold"),
+                        _mean_of(chosen, "sequence_kl", 1),
+                        _mean_of(chosen, "distinct2"),
+                        _mean_of(chosen, "length", 0),
+                        *(at_kl if place == 0 else [""] * len(kls)),
+                        str(len(chosen)),
+                    ]
+                    yield f"| {' | '.join(cells)} |"
+        yield ""
+
+
+def _golds_at(rows: Sequence[Row], kl: float) -> list[float]:
+    """Gold reward of each seed's run where its sequence KL first is `kl`; none of a run that
+    never went so far."""
+    by_seed: dict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_seed[row.seed].append(row)
+    found = []
+    for run_rows in by_seed.values():
+        points = sorted(run_rows, key=lambda r: r.labels)
+        for before, after in itertools.pairwise(points):
+            if before.sequence_kl <= kl <= after.sequence_kl:
+                share = (kl - before.sequence_kl) / (after.sequence_kl - before.sequence_kl)
+                found.append(before.gold + share * (after.gold - before.gold))
+                break
+    return found
+
+
+def _mean_of(rows: Sequence[Row], field: str, digits: int = 2) -> str:
+    return _spread([getattr(row, field) for row in rows], digits)
+
+
+def _spread(values: Sequence[float], digits: int = 2) -> str:
+    """Mean ± standard deviation over seeds."""
+    form: Callable[[float], str] = lambda v: f"{v:.{digits}f}"  # noqa: E731
+    if not values:
+        return "–"
+    if len(values) == 1:
+        return form(values[0])
+    return f"{form(statistics.mean(values))} ± {form(statistics.stdev(values))}"
+
+
+if __name__ == "__main__":
+    main()

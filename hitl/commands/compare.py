@@ -1,0 +1,103 @@
+"""`hitl compare`: what a run's updates did, on the same prompts and random numbers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from hitl.assemble import config_of, make_engine, prompts_of
+from hitl.checkpoints import newest_checkpoint
+from hitl.commands.nobody import Nobody
+from hitl.compare import Comparison, compare, markdown
+from hitl.config.commands import Compare
+from hitl.engine import Engine
+from hitl.errors import HitlError
+from hitl.journal import Journal
+from hitl.models import resolve
+from hitl.records import Group, Prompt
+from hitl.rundir import RunDir
+
+
+def compare_run(command: Compare) -> int:
+    """Samples from both policies and prints the table. Only reads: the run may be open."""
+    root = Path(command.root)
+    run_dir = RunDir.open(root, command.run)
+    comparison = _comparison(command, run_dir)
+    if command.json:
+        print(json.dumps(comparison.to_json(), ensure_ascii=False))
+    elif command.markdown or not sys.stdout.isatty():
+        print("\n".join(markdown(comparison, command.show)))
+    else:
+        _print_tables(comparison, command.show)
+    return 0
+
+
+def _comparison(command: Compare, run_dir: RunDir) -> Comparison:
+    root, config = Path(command.root), config_of(run_dir)
+    with Journal.open(run_dir.journal_path, readonly=True) as journal:
+        last = journal.last_update()
+    found = newest_checkpoint(run_dir.steps, last)
+    if found is None and last:
+        raise HitlError(
+            f"run {run_dir.name} has no intact checkpoint: hitl replay {run_dir.name} --repair "
+            "makes its policy again from the journal"
+        )
+    source = resolve(command.reward or f"sentiment-{config.lang}", root)
+
+    from hitl.learn.scorers import load_scorer
+
+    reward = load_scorer(source)
+    texts = prompts_of(config)
+    size = config.group_size
+    prompts = [Prompt(texts[i % len(texts)], -1 - i) for i in range(-(-command.n // size))]
+
+    def sample(engine: Engine) -> list[Group]:
+        return engine.sample(prompts, size, command.seed)
+
+    def sample_after(engine: Engine) -> tuple[list[Group], float]:
+        if found is not None:
+            engine.load(found[1])
+        groups = engine.sample(prompts, size, command.seed)
+        return groups, engine.sequence_kl(groups)
+
+    engine = make_engine(config, root, Nobody())
+    try:
+        before = engine.submit(sample).result()
+        after, kl = engine.submit(sample_after).result()
+    finally:
+        engine.close()
+    return compare(before, after, reward, found[0] if found else 0, kl)
+
+
+def _print_tables(comparison: Comparison, rows: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from hitl.compare import FIGURES
+    from hitl.text import safe
+
+    figures: dict[str, Any] = comparison.to_json()
+    table = Table(title=f"{figures['n']} completions of the same prompts and random numbers")
+    for name in ("", "base policy", f"after update {comparison.version}"):
+        table.add_column(name, justify="right" if name else "left")
+    for name, before, after in FIGURES:
+        table.add_row(name, f"{figures[before]:.2f}", f"{figures[after]:.2f}")
+    table.add_row("KL to the base, nats a completion", "0", f"{comparison.sequence_kl:.2f}")
+    console = Console()
+    console.print(table)
+    texts = Table(show_lines=True)
+    for name in ("base policy", "reward", "after", "reward"):
+        texts.add_column(name, justify="right" if name == "reward" else "left")
+    for sample in comparison.samples[:rows]:
+        # Text, not str: what a model wrote is no markup.
+        prompt = Text(safe(sample.prompt), style="dim")
+        texts.add_row(
+            prompt + Text(safe(sample.before), style="not dim"),
+            f"{sample.reward_before:.2f}",
+            prompt + Text(safe(sample.after), style="not dim"),
+            f"{sample.reward_after:.2f}",
+        )
+    console.print(texts)

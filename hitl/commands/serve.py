@@ -1,0 +1,52 @@
+"""`hitl serve`: the terminal UI in a browser."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import shlex
+import sys
+
+from hitl.config.commands import Serve
+from hitl.errors import HitlError, UsageError
+
+
+def serve(command: Serve) -> int:
+    """Serves until Ctrl+C."""
+    try:
+        from hitl.tui.web import TokenServer
+    except ModuleNotFoundError as error:
+        raise HitlError(
+            f"hitl serve needs {error.name}: pip install 'hitl[serve]', or use a terminal"
+        ) from error
+    url = command.public_url or _url(command.host, command.port)
+    server = TokenServer(
+        shlex.join([sys.executable, "-m", "hitl"]),
+        command.host,
+        command.port,
+        url.rstrip("/"),
+        command.token or secrets.token_urlsafe(16),
+    )
+    try:
+        server.serve()
+    except OSError as error:
+        raise HitlError(
+            f"{command.host}:{command.port} cannot be listened on ({error.strerror}): "
+            "another --port?"
+        ) from error
+    return 0
+
+
+def _url(host: str, port: int) -> str:
+    """The address of the page, when it is not told. Raises UsageError for "all addresses", which
+    is none that a browser could open."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return f"http://{host}:{port}"
+    if address.is_unspecified:
+        raise UsageError(
+            f"--host {host} is every address of this machine: say with --public-url which one "
+            f"browsers open, such as --public-url http://192.168.1.5:{port}"
+        )
+    return f"http://[{host}]:{port}" if address.version == 6 else f"http://{host}:{port}"

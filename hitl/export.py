@@ -1,0 +1,146 @@
+"""A run's judgements in the formats of the field. Pure: rows and lines.
+
+Every judgement that was not taken back counts, on whatever branch, trained on or not. A group is
+told as *tiers*: what the operator found equally good stands together, best first. From them follow
+
+- rank lists, one line a group: best to worst, tab-separated, each field prompt + completion. The
+  format knows no ties, so of a tier only the first is written;
+- preferences, one pair for each two completions of which one was found better, as TRL reads them;
+- scores, one row a label.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from hitl.records import Edit, JudgedGroup, Ranking, Scores
+from hitl.rewards import rewards_of
+from hitl.scale import Scale
+
+Tiers = tuple[tuple[str, ...], ...]
+"""Completions of one group, best tier first; those the operator said nothing of are in none."""
+
+
+def tiers(judged: JudgedGroup) -> Tiers:
+    """What the operator found better than what; fewer than two tiers say nothing.
+
+    An edited text is better than every completion, those included that nothing else was said of.
+    """
+    texts = [completion.text for completion in judged.group.completions]
+    match judged.judgement.verdict:
+        case Scores() | Ranking() as given:
+            return _tiers(texts, given)
+        case Edit(text, rest):
+            own = _after(judged.group.prompt.text, text)
+            return (own,), *((tuple(texts),) if rest is None else _tiers(texts, rest))
+        case _:
+            return ()
+
+
+def _tiers(texts: Sequence[str], given: Scores | Ranking) -> Tiers:
+    match given:
+        case Scores(values):
+            keys: list[float | None] = [None if value is None else -value for value in values]
+        case Ranking(ranks):
+            keys = list(ranks)
+    levels = sorted({key for key in keys if key is not None})
+    return tuple(
+        tuple(text for text, key in zip(texts, keys, strict=True) if key == level)
+        for level in levels
+    )
+
+
+def rank_lists(judged: Iterable[JudgedGroup]) -> Iterator[str]:
+    """Lines without their end; groups without two tiers give none."""
+    for one in judged:
+        order = tiers(one)
+        if len(order) > 1:
+            prompt = one.group.prompt.text
+            yield "\t".join(_one_line(prompt + tier[0]) for tier in order)
+
+
+def preferences(judged: Iterable[JudgedGroup]) -> Iterator[dict[str, Any]]:
+    """`prompt`, `chosen`, `rejected`: every pair of one group with a better and a worse text."""
+    for one in judged:
+        order = tiers(one)
+        for place, better in enumerate(order):
+            for worse in order[place + 1 :]:
+                for chosen in better:
+                    for rejected in worse:
+                        yield {
+                            "prompt": one.group.prompt.text,
+                            "chosen": chosen,
+                            "rejected": rejected,
+                        }
+
+
+def score_rows(judged: Iterable[JudgedGroup], scale: Scale) -> Iterator[dict[str, Any]]:
+    """One row a text with a usable judgement. `text` and `label` (0 worst, 1 best of the scale or
+    of the ranking) are what `hitl reward train` reads; `score` or `rank` is what the operator gave;
+    `edited` marks their own text, whose label is 1."""
+    for one in judged:
+        prompt, verdict = one.group.prompt, one.judgement.verdict
+        given = verdict.rest if isinstance(verdict, Edit) else verdict
+        values: Sequence[float | int | None] = ()
+        match given:
+            case Scores(values):
+                kind = "score"
+            case Ranking(values):
+                kind = "rank"
+            case _:
+                kind = ""
+        rewards = rewards_of(one.judgement, len(one.group.completions))
+        told = [
+            (completion.text, _label(reward, kind, scale), {kind: values[i]} if kind else {}, False)
+            for i, (completion, reward) in enumerate(
+                zip(one.group.completions, rewards, strict=True)
+            )
+            if not math.isnan(reward)
+        ]
+        if isinstance(verdict, Edit):
+            told.append((_after(prompt.text, verdict.text), 1.0, {}, True))
+        for text, label, gave, edited in told:
+            yield {
+                "group": prompt.number,
+                "prompt": prompt.text,
+                "completion": text,
+                "text": prompt.text + text,
+                "label": label,
+                "score": gave.get("score"),
+                "rank": gave.get("rank"),
+                "edited": edited,
+                "mode": str(one.judgement.mode),
+                "operator": one.judgement.operator,
+                "seconds": one.judgement.seconds,
+                "note": one.judgement.note,
+                "flag": one.judgement.flag,
+                "policy_version": one.group.policy_version,
+            }
+
+
+def _label(reward: float, kind: str, scale: Scale) -> float:
+    """Where a reward lies between the worst and the best that can be said."""
+    low, high = (scale.low, scale.high) if kind == "score" else (-1.0, 1.0)
+    return (reward - low) / (high - low)
+
+
+def _after(prompt: str, text: str) -> str:
+    """An operator's text as a completion of the prompt: with the space that a sampled one has
+    between two words of a script that has spaces."""
+    last, first = prompt[-1:], text[:1]
+    words = last.isascii() and first.isascii() and not (last + first).isspace()
+    joined = not last or last.isspace() or first.isspace()
+    return f" {text}" if words and not joined else text
+
+
+def _one_line(text: str) -> str:
+    """No tab and no line end of any kind: they would make other fields and other lines."""
+    return " ".join(text.replace("\t", " ").splitlines())
+
+
+def as_lines(lines: Iterable[str]) -> bytes:
+    """The content of a text file, UTF-8."""
+    # A model may have written half a character; a reader of UTF-8 must not stumble over it.
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", errors="replace")

@@ -1,0 +1,128 @@
+"""Policy, reference and optimizer of a run, on the device they are to live on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from hitl.config.session import SessionConfig
+from hitl.errors import HitlError
+from hitl.learn.keyed import generator, seed_of
+from hitl.learn.policy import LanguageModel, Loaded, Policy, load_model
+from hitl.learn.tokens import Codec
+
+OnProgress = Callable[[str, int, int], None]
+"""Told (stage, done, total) as the engine works."""
+
+
+LARGE = 500_000_000
+"""Parameters from which --dtype auto computes in bfloat16 on a GPU."""
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What an update needs besides a batch."""
+
+    policy: Policy
+    reference: LanguageModel
+    """Never trained."""
+    optimizer: torch.optim.Optimizer
+    codec: Codec
+
+
+def build(source: Path | str, config: SessionConfig, on_progress: OnProgress) -> Learner:
+    """Loads the base policy `source` and readies it for learning as `config` says.
+
+    Raises HitlError when there is no such device or policy, or no room for a prompt.
+    """
+    on_progress("load", 0, 2)
+    device = pick_device(config.device)
+    if config.threads is not None and device.type == "cpu":
+        torch.set_num_threads(config.threads)  # the order of sums, and so the last bits
+    loaded = _load(source, device, config.trust_remote_code)
+    if config.max_new_tokens >= loaded.codec.context:
+        raise HitlError(
+            f"--max-new-tokens {config.max_new_tokens} leaves no room for a prompt: "
+            f"{config.base_policy} takes {loaded.codec.context} tokens in all"
+        )
+    compute = compute_dtype(config.dtype, device, loaded.model.num_parameters())
+    seed = seed_of(config.seed, "value head")
+    reference: LanguageModel
+    if config.lora:
+        from hitl.learn.lora import WithoutAdapters, add_adapters
+
+        rank, alpha, targets = config.lora_rank, config.lora_alpha, config.lora_targets
+        add_adapters(loaded.model, rank, alpha, targets, generator(config.seed, "adapters"))
+        policy = Policy(loaded.model, seed, compute).to(device)
+        reference = WithoutAdapters(policy)
+    else:
+        policy = Policy(loaded.model, seed, compute).to(device)
+        on_progress("load", 1, 2)
+        frozen = Policy(_load(source, device, config.trust_remote_code).model, seed, compute).to(
+            device
+        )
+        frozen.requires_grad_(False)
+        reference = frozen
+    ppo = config.ppo
+    optimizer = torch.optim.Adam(
+        policy.trained().values(),
+        lr=ppo.lr,
+        betas=ppo.adam_betas,
+        eps=ppo.adam_eps,
+        fused=True,
+    )
+    on_progress("load", 2, 2)
+    return Learner(policy, reference, optimizer, loaded.codec)
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is the first GPU if there is one. Raises HitlError for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise HitlError(f"--device {name!r} is no device: use auto, cpu or cuda[:N]") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise HitlError(f"--device {name}: no GPU was found here; use --device cpu")
+    return device
+
+
+def compute_dtype(
+    name: Literal["auto", "fp32", "bf16"], device: torch.device, parameters: int
+) -> torch.dtype:
+    """What --dtype `name` means for a policy of so many parameters.
+
+    `auto` is fp32, whose recorded log-probabilities are those an update computes to 1e-5; but for
+    a GPU with bfloat16 and a policy so large that the operator would wait for it.
+    """
+    if name == "fp32" or (name == "auto" and (device.type != "cuda" or parameters < LARGE)):
+        return torch.float32
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        if name == "auto":
+            return torch.float32
+        raise HitlError("--dtype bf16: this GPU has no bfloat16; use --dtype fp32")
+    return torch.bfloat16
+
+
+def _load(source: Path | str, device: torch.device, trust_remote_code: bool) -> Loaded:
+    try:
+        return load_model(source, device, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError) as error:
+        if "trust_remote_code" in str(error):  # of the hub: a folder was looked at before
+            raise HitlError(
+                f"the policy {str(source)!r} asks to run code of its own, which can do whatever "
+                "you can: read it, and add --trust-remote-code if you trust it"
+            ) from error
+        raise HitlError(
+            f"the policy {str(source)!r} could not be loaded ({_first_line(error)}): "
+            "use --policy tiny-zh, --policy tiny-en, or a local folder"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")

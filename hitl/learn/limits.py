@@ -1,0 +1,155 @@
+"""How far an update may take the policy: from where it began, and from the reference.
+
+Shapes: b completions that are measured, T tokens of the longest, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hitl.config.ppo import PPOConfig
+from hitl.learn.evaluate import evaluate
+from hitl.learn.kl import full_kl
+from hitl.learn.masked import masked_mean
+from hitl.learn.policy import LanguageModel, Policy
+from hitl.learn.rollout import Rollout
+from hitl.learn.sampling import Sampling
+
+Snapshot = tuple[dict[str, Any], dict[str, Any]]
+
+
+def snapshot(policy: Policy, optimizer: torch.optim.Optimizer) -> Snapshot:
+    """A copy of the trained weights and the optimizer's state, to go back to."""
+    weights = {name: p.detach().clone() for name, p in policy.trained().items()}
+    return weights, copy.deepcopy(optimizer.state_dict())
+
+
+@torch.no_grad()
+def restore(policy: Policy, optimizer: torch.optim.Optimizer, before: Snapshot) -> None:
+    """Puts a snapshot back, bit for bit."""
+    weights, state = before
+    for name, parameter in policy.trained().items():
+        parameter.copy_(weights[name])
+    optimizer.load_state_dict(state)
+    optimizer.zero_grad(set_to_none=True)
+
+
+HALVINGS = 8
+"""Tries to shorten a pass that went too far."""
+
+MEASURED = 16
+"""Completions that the length of a pass is measured on; bounds the memory of a large batch."""
+
+SEARCHES = 6
+"""Halvings of the interval in which the way back to the reference is looked for."""
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """Where the policy stood as the update began: whole distributions on a few completions.
+
+    Estimates from the sampled tokens alone are four times too long here: the passes teach those
+    very tokens, and move all others far less.
+    """
+
+    rollout: Rollout
+    how: Sampling
+    log_p: Tensor
+    """(b, T, V)"""
+    ref_log_p: Tensor
+    """(b, T, V) of the reference; empty where no budget asks for it."""
+
+    @classmethod
+    @torch.no_grad()
+    def at(
+        cls,
+        policy: Policy,
+        reference: LanguageModel,
+        rollout: Rollout,
+        how: Sampling,
+        config: PPOConfig,
+    ) -> Yardstick:
+        """Set up where `policy` is now, on the first MEASURED rows."""
+        rows = rollout.rows(torch.arange(min(len(rollout.ids), MEASURED), device=policy.device))
+        how = how.unrestricted
+        log_p = evaluate(policy, rows, how).log_p
+        budgeted = config.kl_control == "budget"
+        theirs = evaluate(reference, rows, how).log_p if budgeted else torch.empty(0)
+        return cls(rows, how, log_p, theirs)
+
+    @torch.no_grad()
+    def distance(self, policy: Policy) -> float:
+        """KL(then || now), exact, mean over positions, nats a token."""
+        now = evaluate(policy, self.rollout, self.how).log_p
+        return float(masked_mean(full_kl(self.log_p, now), self.rollout.mask))
+
+    @torch.no_grad()
+    def drift(self, policy: Policy) -> float:
+        """KL(now || reference), exact at each position, mean over completions, nats a sequence."""
+        now, mask = evaluate(policy, self.rollout, self.how).log_p, self.rollout.mask
+        return float(torch.where(mask, full_kl(now, self.ref_log_p), 0.0).sum(1).mean())
+
+
+@torch.no_grad()
+def shorten(
+    policy: Policy,
+    optimizer: torch.optim.Optimizer,
+    before: Snapshot,
+    yardstick: Yardstick,
+    stop_kl: float,
+) -> float | None:
+    """Halves the pass since `before` until it stays within `stop_kl`; its distance then.
+
+    The backtracking line search of TRPO (Schulman et al. 2015, appendix C): a few labels of few
+    tokens make an Adam step that is long where it matters, and to throw it away would throw the
+    labels away. Without a short enough step in HALVINGS tries everything is put back: None.
+    """
+    moved = {n: p.detach() - before[0][n] for n, p in policy.trained().items()}
+    restore(policy, optimizer, before)
+    for halving in range(1, HALVINGS + 1):
+        for name, parameter in policy.trained().items():
+            parameter.copy_(before[0][name] + moved[name] * 0.5**halving)
+        if (distance := yardstick.distance(policy)) <= stop_kl:
+            return distance
+    restore(policy, optimizer, before)
+    return None
+
+
+@torch.no_grad()
+def pull_back(
+    policy: Policy, reference: LanguageModel, yardstick: Yardstick, budget: float, stop_kl: float
+) -> bool:
+    """Moves the weights straight towards the reference's until the policy's drift is within
+    `budget`, or it has gone `stop_kl` from where the update began; False when it was within.
+
+    What was learned keeps its direction and loses length, so that what is learned next has room:
+    a policy that is held at its budget goes on learning (interpolation towards the initial
+    weights; Ramé et al. 2024, "WARP").
+    """
+    if yardstick.drift(policy) <= budget:
+        return False
+    origin = reference.origin()
+    learned = {name: policy.trained()[name].detach() - start for name, start in origin.items()}
+
+    def keep(share: float) -> None:
+        for name, start in origin.items():
+            policy.trained()[name].copy_(start + share * learned[name])
+
+    low, high = 0.0, 1.0
+    for _ in range(SEARCHES):
+        middle = (low + high) / 2
+        keep(middle)
+        if yardstick.drift(policy) <= budget:
+            low = middle
+        else:
+            high = middle
+    keep(low)
+    while yardstick.distance(policy) > stop_kl and low < 1 - 2**-SEARCHES:
+        low = (1 + low) / 2
+        keep(low)
+    return True

@@ -1,0 +1,72 @@
+"""What the operator may change in the middle of a run: learning rate, KL budget, pause.
+
+A change is written into the journal, and each update records what it was made with. So the weights
+stay a function of base policy, config and journal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from hitl.errors import UsageError
+from hitl.records import StepOptions
+
+KIND = "tuning"
+"""Of the journal's events that hold a change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tune:
+    """A change; None leaves as it is. A reply of the operator to the session.
+
+    Raises UsageError for what no update could be made with.
+    """
+
+    lr: float | None = None
+    target_kl: float | None = None
+    """KL to the reference to stay near, nats a sequence."""
+    paused: bool | None = None
+    """Judge on, but make no update until it is taken back."""
+
+    def __post_init__(self) -> None:
+        if self.lr is not None and not 0 < self.lr < 1:
+            raise UsageError(f"a learning rate of {self.lr:g} is none: above 0 and below 1")
+        if self.target_kl is not None and not 0 < self.target_kl < math.inf:
+            raise UsageError(f"a KL budget of {self.target_kl:g} nats is none: above 0")
+
+    def to_json(self) -> dict[str, Any]:
+        """Only what changes."""
+        given = {"lr": self.lr, "target_kl": self.target_kl, "paused": self.paused}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What holds now."""
+
+    options: StepOptions
+    paused: bool = False
+
+    def after(self, change: Tune) -> Tuning:
+        """With the change made."""
+        options = StepOptions(
+            self.options.lr if change.lr is None else change.lr,
+            self.options.target_kl if change.target_kl is None else change.target_kl,
+        )
+        return Tuning(options, self.paused if change.paused is None else change.paused)
+
+    def __str__(self) -> str:
+        """For the operator."""
+        options = f"lr {self.options.lr:g}, KL budget {self.options.target_kl:g} nats"
+        return f"paused, {options}" if self.paused else options
+
+
+def tuning_of(options: StepOptions, changes: Iterable[dict[str, Any]]) -> Tuning:
+    """What holds after a run's changes, in order; `options` are those of its config."""
+    tuning = Tuning(options)
+    for data in changes:
+        tuning = tuning.after(Tune(**data))
+    return tuning

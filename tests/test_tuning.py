@@ -1,0 +1,49 @@
+"""Changes in the middle of a run: what holds, and what is no change."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hitl.errors import UsageError
+from hitl.records import StepOptions
+from hitl.tuning import Tune, Tuning, tuning_of
+
+BASE = StepOptions(3e-4, 6.0)
+changes = st.builds(
+    Tune,
+    lr=st.none() | st.floats(1e-9, 0.5),
+    target_kl=st.none() | st.floats(1e-3, 1e3),
+    paused=st.none() | st.booleans(),
+)
+
+
+@given(st.lists(changes))
+def test_the_last_word_on_each_holds_and_survives_the_journal(made: list[Tune]) -> None:
+    kept = [json.loads(json.dumps(change.to_json())) for change in made]
+    found = tuning_of(BASE, kept)
+    held = {"lr": found.options.lr, "target_kl": found.options.target_kl, "paused": found.paused}
+    for name, first in (("lr", 3e-4), ("target_kl", 6.0), ("paused", False)):
+        said = [getattr(c, name) for c in made if getattr(c, name) is not None]
+        assert held[name] == [first, *said][-1]
+
+
+@pytest.mark.parametrize("lr", [0.0, -1.0, 1.0, math.nan, math.inf])
+def test_no_learning_rate(lr: float) -> None:
+    with pytest.raises(UsageError, match="a learning rate of"):
+        Tune(lr=lr)
+
+
+@pytest.mark.parametrize("kl", [0.0, -1.0, math.nan, math.inf])
+def test_no_kl_budget(kl: float) -> None:
+    with pytest.raises(UsageError, match="a KL budget of"):
+        Tune(target_kl=kl)
+
+
+def test_in_words() -> None:
+    assert str(Tuning(BASE)) == "lr 0.0003, KL budget 6 nats"
+    assert str(Tuning(BASE, paused=True)).startswith("paused")
