@@ -26,7 +26,7 @@ from typing import Literal
 
 import tyro
 
-from hitl.assemble import create_run, opened, prompts_of
+from hitl.assemble import config_of, create_run, opened, prompts_of
 from hitl.config.ppo import TRL_CLASSIC
 from hitl.config.session import SessionConfig
 from hitl.models import resolve
@@ -159,7 +159,7 @@ def _leg(
     run_dir: RunDir, command: Run, method: Method, labels: int, judge: ScoreTexts, gold: ScoreTexts
 ) -> Row:
     """The run from where it is to `labels` labels, and what the policy writes then."""
-    config = SessionConfig.from_json(run_dir.config()["options"])
+    config = config_of(run_dir)
     operator = SimulatedOperator(judge, Scale.parse(config.scale), command.noise, config.seed, 0)
     with opened(run_dir, operator) as this:
         operator.labels_left = labels - this.journal.totals().labels

@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hitl.atomic import atomic_write
 from hitl.base import check_base, identity_of
@@ -45,6 +44,7 @@ def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
 
     return RunDir.create(root, name, {
         "options": config.to_json(),
+        "ppo": dataclasses.asdict(config.ppo),
         "versions": {package: version(package) for package in RECORDED},
         "base": {"policy": str(source)},
     })  # fmt: skip
@@ -92,8 +92,8 @@ AS_IT_IS = Opening()
 
 def config_of(run: RunDir, opening: Opening = AS_IT_IS) -> SessionConfig:
     """The options a run was made with, but for what is asked this time."""
-    options: dict[str, Any] = run.config()["options"]
-    config = SessionConfig.from_json(options)
+    recorded = run.config()
+    config = SessionConfig.from_json(recorded["options"], recorded["ppo"])
     if opening.device is None:
         return config
     return dataclasses.replace(config, device=opening.device)

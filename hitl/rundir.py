@@ -18,7 +18,7 @@ from hitl.faultpoints import reach
 from hitl.journal import Journal
 
 FORMAT = 1
-CONFIG_KEYS = ("options", "versions", "base")
+CONFIG_KEYS = ("options", "ppo", "versions", "base")
 _LONGEST_NAME_BYTES = 100
 
 
@@ -36,9 +36,10 @@ class RunDir:
     def create(cls, root: Path, name: str, config: dict[str, Any]) -> RunDir:
         """Makes the folder with its config.json and an empty journal, whole or not at all.
 
-        `config` has "options" (every option as resolved), "versions" (of the libraries) and
-        "base" (what the policy started from); format and version of hitl are added. Raises
-        UsageError for a name that cannot be a run's, RunError when the folder cannot be made.
+        `config` has "options" (every option as resolved), "ppo" (the numbers its preset stood
+        for), "versions" (of the libraries) and "base" (what the policy started from); format and
+        version of hitl are added. Raises UsageError for a name that cannot be a run's, RunError
+        when the folder cannot be made.
         """
         check_name(name)
         if unknown := sorted(set(config) - {*CONFIG_KEYS, "format", "hitl"}):

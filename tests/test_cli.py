@@ -40,10 +40,18 @@ def run(*words: str, folder: Path, **environment: str) -> subprocess.CompletedPr
 def options(kind: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every option of a command's dataclass, with its default."""
     for field in dataclasses.fields(kind):
-        if field.default_factory is SessionConfig:
-            yield from options(SessionConfig)
-        elif "Positional" not in str(field.type) and field.name != "scorer":
-            yield "--" + field.name.replace("_", "-"), field.default
+        named = "--" + field.name.replace("_", "-")
+        if "SessionConfig" in str(field.type):
+            base = field.default_factory()
+            for name, _ in options(SessionConfig):
+                default = getattr(base, name[2:].replace("-", "_"))
+                yield f"--no-{name[2:]}" if default is True else name, default
+        elif field.name != "scorer" and not _unlisted(field.type):
+            yield named, field.default
+
+
+def _unlisted(kind: Any) -> bool:
+    return "Positional" in str(kind) or "Suppress" in str(kind)
 
 
 def words(text: str) -> str:

@@ -55,7 +55,9 @@ def test_create_and_open(tmp_path: Path) -> None:
     root = tmp_path / "deep" / "checkpoints"
     run = RunDir.create(root, "zh-01", CONFIG)
     assert run == RunDir.open(root, "zh-01")
-    assert run.config() == {"format": FORMAT, "hitl": hitl.__version__, **CONFIG}
+    assert run.config() == {
+        "format": FORMAT, "hitl": hitl.__version__, "ppo": {}, **CONFIG,
+    }  # fmt: skip
     assert [p.name for p in root.iterdir()] == ["zh-01"]
     assert sorted(p.name for p in run.path.iterdir()) == ["config.json", "journal.db", "steps"]
     Journal.open(run.journal_path).close()

@@ -29,7 +29,7 @@ class Train:
 
 @dataclass(frozen=True, slots=True)
 class Label(Train):
-    """Judge without training; the rank lists are in the run's folder. As `train --label-only`."""
+    """Judge without training, for rank lists: as `train --label-only`."""
 
     session: tyro.conf.OmitArgPrefixes[SessionConfig] = field(
         default_factory=lambda: SessionConfig(mode="rank", label_only=True)

@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import tyro
+
 from hitl.config.ppo import PPOConfig, preset
 from hitl.errors import UsageError
 from hitl.records import StepOptions
@@ -78,6 +80,9 @@ class SessionConfig:
     simulation always wait, and repeat bit for bit."""
     keep: int = 2
     """Checkpoints kept, the newest; at least 2."""
+    recorded: tyro.conf.Suppress[PPOConfig | None] = None
+    """The numbers of the PPO step as the run began with them: a preset may become another one in a
+    later version, a run may not. None for a new run."""
 
     def __post_init__(self) -> None:
         Scale.parse(self.scale)
@@ -112,6 +117,8 @@ class SessionConfig:
     @property
     def ppo(self) -> PPOConfig:
         """The options of the PPO step: the preset, and what was asked for over it."""
+        if self.recorded is not None:
+            return self.recorded
         ppo = preset(self.preset)
         return dataclasses.replace(
             ppo,
@@ -125,19 +132,31 @@ class SessionConfig:
         return StepOptions(self.ppo.lr, self.ppo.target_kl)
 
     def to_json(self) -> dict[str, Any]:
-        """The options for config.json."""
-        return dataclasses.asdict(self)
+        """The options for config.json, where `recorded` has a place of its own."""
+        options = dataclasses.asdict(self)
+        del options["recorded"]
+        return options
 
     @classmethod
-    def from_json(cls, options: dict[str, Any]) -> SessionConfig:
-        """Raises UsageError when an option is not known: the run is of a newer version."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        if unknown := sorted(set(options) - known):
-            raise UsageError(
-                f"config.json has options this version does not know ({', '.join(unknown)}): "
-                "the run was made by a newer hitl; update it and try again"
-            )
-        return cls(**options)
+    def from_json(cls, options: dict[str, Any], ppo: dict[str, Any]) -> SessionConfig:
+        """From the options and the numbers of the PPO step in config.json. Raises UsageError when
+        one is not known: the run is of a newer version."""
+        _all_known(options, {f.name for f in dataclasses.fields(cls)} - {"recorded"})
+        _all_known(ppo, {f.name for f in dataclasses.fields(PPOConfig)})
+        if not ppo:
+            return cls(**options)
+        numbers: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in ppo.items()
+        }
+        return cls(**options, recorded=PPOConfig(**numbers))
+
+
+def _all_known(given: dict[str, Any], known: set[str]) -> None:
+    if unknown := sorted(set(given) - known):
+        raise UsageError(
+            f"config.json has options this version does not know ({', '.join(unknown)}): "
+            "the run was made by a newer hitl; update it and try again"
+        )
 
 
 def _at_least(option: str, value: int, low: int) -> None:

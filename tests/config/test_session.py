@@ -1,0 +1,40 @@
+"""The options of a run, to config.json and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from hitl.assemble import config_of, create_run
+from hitl.config.ppo import HUMAN
+from hitl.config.session import SessionConfig
+from hitl.errors import UsageError
+
+
+def test_a_run_keeps_its_numbers_when_a_preset_becomes_another(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "a", SessionConfig(lang="zh", lr=1e-4))
+    assert config_of(run).ppo == dataclasses.replace(HUMAN, lr=1e-4)
+    told = json.loads(run.config_path.read_text("utf-8"))
+    told["ppo"] |= {"ppo_epochs": 7, "adam_betas": [0.5, 0.9]}
+    del told["ppo"]["cliprange"]  # a number that this version has, and that one had not
+    run.config_path.write_text(json.dumps(told))
+    changed = dataclasses.replace(HUMAN, lr=1e-4, ppo_epochs=7, adam_betas=(0.5, 0.9))
+    assert config_of(run).ppo == changed
+
+
+def test_options_go_to_json_and_back() -> None:
+    config = SessionConfig(lang="en", mode="rank", lr=1e-4, preset="trl-classic")
+    options = json.loads(json.dumps(config.to_json()))
+    assert SessionConfig.from_json(options, {}) == config
+    assert "recorded" not in options
+
+
+@pytest.mark.parametrize(("options", "ppo"), [({"new": 1}, {}), ({}, {"newer": 1})])
+def test_what_a_newer_version_wrote_is_refused(
+    options: dict[str, int], ppo: dict[str, int]
+) -> None:
+    with pytest.raises(UsageError, match=r"does not know \(new(er)?\).*newer hitl"):
+        SessionConfig.from_json(options, ppo)
