@@ -12,8 +12,14 @@ Kill = str | float
 """A fault point, `NAME` or `NAME*n`, or seconds after the start."""
 
 _POINT = re.compile(r'\breach\("([a-z:-]+)"\)')
-_OFTEN = ("journal", "update:learning")
-"""Points that a sitting passes dozens of times."""
+_PASSES = (
+    ("journal:before-create", 1),
+    ("run:", 1),
+    ("journal:", 20),
+    ("update:learning", 4),
+    ("", 3),
+)
+"""How often a run is sure to pass a point; the first that fits counts."""
 
 
 def named_points() -> tuple[str, ...]:
@@ -25,9 +31,7 @@ def named_points() -> tuple[str, ...]:
 
 def at_point(point: str, chance: random.Random) -> list[Kill]:
     """Gets the run to where it passes the point, and kills it there."""
-    times = 1
-    if point not in ("run:before-rename", "journal:before-create"):
-        times = chance.randint(1, 20 if point.startswith(_OFTEN) else 3)
+    times = chance.randint(1, next(n for start, n in _PASSES if point.startswith(start)))
     if not point.startswith("resume:"):
         return [f"{point}*{times}"]
     # Recorded, but without its checkpoint: the next sitting has to make the update again.

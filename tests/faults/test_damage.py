@@ -10,6 +10,7 @@ import pytest
 
 from .command import LINES, state
 from .conftest import Bench
+from .tables import latin
 
 PARTS = (
     "policy/model.safetensors",
@@ -50,8 +51,7 @@ DAMAGES = (torn, truncated, emptied, missing, flipped)
 Damage = Callable[[Path], None]
 
 
-@pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(("part", "damage"), latin(PARTS, DAMAGES))
 def test_a_damaged_checkpoint_is_skipped_aloud_and_costs_nothing(
     bench: Bench, six_updates: str, part: str, damage: Damage
 ) -> None:

@@ -65,7 +65,9 @@ def labels(bench: Bench) -> int:
         return journal.totals().labels
 
 
-@pytest.mark.parametrize("kib", [0, 40, 60, 80, 100, 140, 180, 240])
+@pytest.mark.parametrize(
+    "kib", [*(0, 60, 140), *(pytest.param(k, marks=pytest.mark.thorough) for k in (40, 100, 240))]
+)
 def test_whenever_it_is_full_the_old_state_is_intact_and_it_goes_on_after(
     small_disk: Bench, six_updates: str, kib: int
 ) -> None:

@@ -58,7 +58,7 @@ def vars_of(thing: Any) -> dict[str, Any]:
 # --- the tests ----------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=[0, 2], ids=["in order", "ahead"])
+@pytest.fixture(params=[0, pytest.param(2, marks=pytest.mark.thorough)], ids=["in order", "ahead"])
 def with_fault(bench: Bench, request: pytest.FixtureRequest) -> Callable[[str], dict[str, Any]]:
     def run(fault: str) -> dict[str, Any]:
         return bench.driver.call(

@@ -13,6 +13,7 @@ import pytest
 
 from .driver import Driver
 from .plans import at_point, at_random, named_points
+from .tables import latin
 
 KILLED = "tests.faults.workshop:killed"
 
@@ -22,8 +23,7 @@ def test_the_program_has_the_points_that_matter() -> None:
     assert kinds == {"run", "journal", "update", "checkpoint", "resume"}
 
 
-@pytest.mark.parametrize("by_lines", [False, True], ids=["simulated", "lines"])
-@pytest.mark.parametrize("point", named_points())
+@pytest.mark.parametrize(("point", "by_lines"), latin(named_points(), [False, True]))
 def test_at_a_named_point(
     driver: Driver, shop: Path, whole: dict[str, Any], point: str, by_lines: bool
 ) -> None:

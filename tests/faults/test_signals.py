@@ -16,8 +16,11 @@ from hitl.journal import Journal
 
 from .command import LINES
 from .conftest import Bench
+from .tables import latin
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+STAGES = ("judging", "update", "save")
+MODES = ("plain", "screen")
 Plan = list[tuple[str, str]]
 
 ASKS = {"plain": "type 2 numbers", "screen": "Prompt 9"}
@@ -27,7 +30,7 @@ JUDGE: dict[str, Plan] = {
 }
 
 
-def sit(bench: Bench, mode: str, slow: str, plan: Plan, slow_s: float = 1.5) -> dict[str, Any]:
+def sit(bench: Bench, mode: str, slow: str, plan: Plan, slow_s: float = 0.8) -> dict[str, Any]:
     words = ["resume", "a", *(["--plain"] if mode == "plain" else [])]
     return bench.driver.call(
         "tests.faults.terminal:sit",
@@ -59,9 +62,7 @@ def saved(bench: Bench) -> bool:
         return max(p.name for p in bench.steps.iterdir()) == f"{journal.last_update():06d}"
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("stage", ["judging", "update", "save"])
-@pytest.mark.parametrize("mode", ["plain", "screen"])
+@pytest.mark.parametrize(("number", "stage", "mode"), latin(SIGNALS, STAGES, MODES))
 def test_once_it_saves_and_leaves(bench: Bench, mode: str, stage: str, number: str) -> None:
     end = sit(bench, mode, stage, [*work(mode, stage), ("signal", number)])
     assert end["code"] == 128 + getattr(signal, number), end["text"]
@@ -73,9 +74,7 @@ def test_once_it_saves_and_leaves(bench: Bench, mode: str, stage: str, number: s
     goes_on(bench, judged=8 if stage == "judging" else 10)
 
 
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
-@pytest.mark.parametrize("stage", ["update", "save"])
-@pytest.mark.parametrize("mode", ["plain", "screen"])
+@pytest.mark.parametrize(("stage", "number", "mode"), latin(STAGES[1:], SIGNALS[:2], MODES))
 def test_twice_it_leaves_at_once(bench: Bench, mode: str, stage: str, number: str) -> None:
     twice: Plan = [("signal", number), ("wait", "0.3"), ("signal", number)]
     end = sit(bench, mode, stage, [*work(mode, stage), *twice], slow_s=60.0)
