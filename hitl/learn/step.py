@@ -30,7 +30,8 @@ class StepResult:
     targets: ppo.Targets
     outcome: ppo.Outcome
     sequence_kl: float
-    """Mean over completions of sum of log p - log p_ref, nats, before the step."""
+    """Mean over completions of sum of log p - log p_ref, or of the exact KL of each position,
+    nats, before the step."""
     kl: float
     """What the KL controller saw: the same for the configured estimator."""
     weight: float
@@ -79,7 +80,9 @@ def ppo_step(
         one_each = baseline_advantages(
             rollout.score, rollout.group, expected.mean, expected.std, config.baseline_shrink
         )
-        if not exact:
+        if exact:  # the same on average, with less noise
+            sequence_kl = controlled
+        else:
             controlled = sequence_kl
         targets = ppo.Targets(
             rollout.old_logp,
