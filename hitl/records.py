@@ -197,7 +197,7 @@ class UpdateStats:
     """Mean reward of the labels consumed."""
     reward_std: float
     sequence_kl: float
-    """Mean over completions of sum over tokens of log p - log p_ref, before the update."""
+    """Mean KL of a completion to the reference, before the update."""
     kl_coef: float
     policy_loss: float
     value_loss: float

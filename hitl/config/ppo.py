@@ -41,10 +41,10 @@ class PPOConfig:
     """Discount a token (gae)."""
     lam: float = 0.95
     """GAE's lambda."""
-    kl_penalty: Literal["kl", "abs", "mse", "full"] = "full"
+    kl_penalty: Literal["kl", "abs", "mse", "full"] = "mse"
     """KL penalty of a token: an estimate from the token, or the exact one of its position. A
     reward (gae), or a term of the loss, which takes `mse` or `full` (baseline)."""
-    init_kl_coef: float = 0.2
+    init_kl_coef: float = 0.05
     """First weight of the KL penalty."""
     kl_control: Literal["fixed", "adaptive", "budget"] = "budget"
     """`fixed` leaves the weight alone. `adaptive` moves it by at most 20 % a horizon (Ziegler et

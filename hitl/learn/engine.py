@@ -218,6 +218,8 @@ class LocalEngine:
                         f"update {number} was undone, one completion does not fit into memory"
                     ) from error
                 self._ppo = dataclasses.replace(self._ppo, micro_batch_size=smaller)
+                if self._policy.device.type == "cuda":
+                    torch.cuda.empty_cache()  # pieces of the old size are of no use now
             except BaseException:
                 restore(self._policy, self._optimizer, before)
                 raise

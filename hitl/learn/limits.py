@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hitl.config.ppo import PPOConfig
-from hitl.learn.evaluate import evaluate
+from hitl.learn.evaluate import evaluate, split
 from hitl.learn.kl import full_kl
 from hitl.learn.masked import masked_mean
 from hitl.learn.policy import LanguageModel, Policy
@@ -59,6 +59,8 @@ class Yardstick:
 
     rollout: Rollout
     how: Sampling
+    micro: int
+    """Completions a forward pass."""
     log_p: Tensor
     """(b, T, V)"""
     ref_log_p: Tensor | None
@@ -78,17 +80,17 @@ class Yardstick:
     ) -> Yardstick:
         """Set up where `policy` is now, on the first MEASURED rows."""
         rows = rollout.rows(torch.arange(min(len(rollout.ids), MEASURED), device=policy.device))
-        how = how.unrestricted
-        log_p = evaluate(policy, rows, how).log_p
+        how, micro = how.unrestricted, config.micro_batch_size
+        log_p = _distributions(policy, rows, how, micro)
         if config.kl_control != "budget":
-            return cls(rows, how, log_p, None, 0.0)
-        theirs = evaluate(reference, rows, how).log_p
-        return cls(rows, how, log_p, theirs, _drift(log_p, theirs, rows.mask))
+            return cls(rows, how, micro, log_p, None, 0.0)
+        theirs = _distributions(reference, rows, how, micro)
+        return cls(rows, how, micro, log_p, theirs, _drift(log_p, theirs, rows.mask))
 
     @torch.no_grad()
     def distance(self, policy: Policy) -> float:
         """KL(then || now), exact, mean over positions, nats a token."""
-        now = evaluate(policy, self.rollout, self.how).log_p
+        now = _distributions(policy, self.rollout, self.how, self.micro)
         return float(masked_mean(full_kl(self.log_p, now), self.rollout.mask))
 
     @torch.no_grad()
@@ -97,8 +99,22 @@ class Yardstick:
         0 where no budget asks for it."""
         if self.ref_log_p is None:
             return 0.0
-        now = evaluate(policy, self.rollout, self.how).log_p
+        now = _distributions(policy, self.rollout, self.how, self.micro)
         return _drift(now, self.ref_log_p, self.rollout.mask)
+
+
+def _distributions(policy: LanguageModel, rollout: Rollout, how: Sampling, micro: int) -> Tensor:
+    """(b, T, V) log-probabilities, `micro` rows at a time."""
+    pieces = [
+        (index, evaluate(policy, rollout.rows(index), how).log_p)
+        for index in split(torch.arange(len(rollout.ids), device=rollout.ids.device), micro)
+    ]
+    if len(pieces) == 1:
+        return pieces[0][1]
+    whole = pieces[0][1].new_zeros((*rollout.mask.shape, pieces[0][1].shape[-1]))
+    for index, piece in pieces:
+        whole[index, : piece.shape[1]] = piece
+    return whole
 
 
 def _drift(log_p: Tensor, ref_log_p: Tensor, mask: Tensor) -> float:

@@ -61,7 +61,8 @@ def add_adapters(
         for name, parameter in sorted(model.named_parameters()):
             if ".lora_A." in name:  # peft's own draw, but from a generator of the run's
                 bound = 1 / math.sqrt(parameter.shape[1])
-                parameter.uniform_(-bound, bound, generator=generator)
+                drawn = torch.empty(parameter.shape)  # on the CPU, where the generator is
+                parameter.copy_(drawn.uniform_(-bound, bound, generator=generator))
 
 
 def adapters(policy: Policy) -> dict[str, nn.Parameter]:

@@ -30,7 +30,8 @@ class StepResult:
     targets: ppo.Targets
     outcome: ppo.Outcome
     sequence_kl: float
-    """Mean over completions of sum of log p - log p_ref, nats, before the step."""
+    """Mean over completions of sum of log p - log p_ref, or of the exact KL of each position,
+    nats, before the step."""
     kl: float
     """What the KL controller saw: the same for the configured estimator."""
     weight: float
@@ -63,13 +64,12 @@ def ppo_step(
     micro, mask = config.micro_batch_size, rollout.mask
     logp, values, _ = evaluate_all(policy, rollout, how, micro)
     ref_logp, _, _ = evaluate_all(reference, rollout, how, micro)
-    exact = config.kl_penalty == "full"
-    if exact:
-        kl = full_kl_all(policy, reference, rollout, how, micro)
-    else:
-        kl = token_kl(logp, ref_logp, config.kl_penalty)
-    sequence_kl = per_sequence(logp - ref_logp, mask)
-    controlled = per_sequence(kl, mask)
+    budgeted = config.kl_control == "budget"
+    penalty = config.kl_penalty if config.advantage == "gae" else "kl"
+    if budgeted or penalty == "full":
+        exact = full_kl_all(policy, reference, rollout, how, micro)
+    kl = exact if penalty == "full" else token_kl(logp, ref_logp, penalty)
+    controlled = per_sequence(exact if budgeted else kl, mask)
     if config.advantage == "gae":
         advantages, returns = ppo.gae_targets(config, rollout, kl, values, rollout.score, kl_coef)
         targets = ppo.Targets(logp, ref_logp, values, advantages, returns)
@@ -79,8 +79,6 @@ def ppo_step(
         one_each = baseline_advantages(
             rollout.score, rollout.group, expected.mean, expected.std, config.baseline_shrink
         )
-        if not exact:
-            controlled = sequence_kl
         targets = ppo.Targets(
             rollout.old_logp,
             ref_logp,
@@ -88,7 +86,7 @@ def ppo_step(
             one_each[:, None].expand_as(logp),
             torch.zeros_like(values),
         )
-    labels, budgeted = len(rollout.ids), config.kl_control == "budget"
+    labels = len(rollout.ids)
     estimate = controlled
     if budgeted and kl_estimate is not None:
         estimate = running_kl(kl_estimate, controlled, labels, config.kl_memory)
@@ -101,6 +99,8 @@ def ppo_step(
         move = budget_coef if budgeted else adapted_coef
         kl_coef = move(kl_coef, estimate, config.target_kl, labels, config.kl_horizon)
     estimate += outcome.drifted
+    # The exact one is the same on average, with less noise.
+    sequence_kl = controlled if budgeted else per_sequence(logp - ref_logp, mask)
     return StepResult(targets, outcome, sequence_kl, controlled, weight, kl_coef, estimate)
 
 

@@ -89,6 +89,17 @@ def test_the_way_back_is_straight_and_as_short_as_it_may_be() -> None:
     assert left.norm() < learned.norm()
 
 
+def test_a_distance_is_the_same_measured_in_small_pieces() -> None:
+    reference, policy = tiny_policy(), away()
+    rollout = rollout_of(groups_of(policy, [5.0, 1.0, 4.0, 2.0]), 1, CPU)
+    for micro in (1, 3):
+        pieces = dataclasses.replace(HUMAN, micro_batch_size=micro)
+        yardstick = Yardstick.at(policy, reference, rollout, HOW, pieces)
+        whole = yardstick_of(policy, reference)
+        assert yardstick.began == pytest.approx(whole.began, rel=1e-5)
+        assert yardstick.distance(reference) == pytest.approx(whole.distance(reference), rel=1e-5)
+
+
 def test_there_is_no_way_back_for_a_policy_within_its_budget() -> None:
     reference, policy = tiny_policy(), away()
     yardstick, before = yardstick_of(policy, reference), weights(policy)
