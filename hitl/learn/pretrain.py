@@ -86,7 +86,9 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
             make = bert_tokenizer if config.lang == "zh" else gpt2_tokenizer
             tokenizer = tokenizer_for(work, lambda: make(train, config.vocab, config.positions))
             model = GPT2LMHeadModel(_model_config(config, tokenizer))
-        sequences = [encode(text, tokenizer, config.max_tokens) for text in train]
+        sequences = [
+            piece for text in train for piece in pieces(text, tokenizer, config.max_tokens)
+        ]
         glimpse = heldout[:: max(1, len(heldout) // GLIMPSE)]
 
         def measure() -> dict[str, float]:
@@ -132,6 +134,15 @@ def encode(text: str, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> li
     start, end = edges(tokenizer)
     ids = tokenizer.encode(text, add_special_tokens=False, truncation=True, max_length=max_tokens)
     return [start, *ids, end][:max_tokens]
+
+
+def pieces(text: str, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> list[list[int]]:
+    """The text as sequences of at most `max_tokens`, so that nothing of a long one is lost: each
+    begins with the start token, the last ends with the end token."""
+    start, end = edges(tokenizer)
+    ids = [*tokenizer.encode(text, add_special_tokens=False), end]
+    room = max_tokens - 1
+    return [[start, *ids[at : at + room]] for at in range(0, len(ids), room)]
 
 
 def edges(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:

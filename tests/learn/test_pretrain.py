@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hitl.config.pretrain import PretrainConfig
 from hitl.corpora import CorpusError
-from hitl.learn.pretrain import collate, edges, encode, nats, pretrain
+from hitl.learn.pretrain import collate, edges, encode, nats, pieces, pretrain
 from hitl.learn.scratch import TokenBatches, quiet
 from hitl.learn.tokenizers import bert_tokenizer, gpt2_tokenizer
 
@@ -137,6 +137,16 @@ def test_a_text_that_does_not_fit_is_cut_and_has_no_end_token() -> None:
     assert encode("今天天气", tokenizer, 32) == [start, *tokenizer.encode("今天天气")[1:-1], end]
     cut = encode("今天天气很好", tokenizer, 4)
     assert len(cut) == 4 and end not in cut
+
+
+@pytest.mark.parametrize("room", [3, 4, 5, 9, 32])
+def test_nothing_of_a_long_text_is_lost_to_the_training(room: int) -> None:
+    tokenizer = bert_tokenizer(["今天天气很好"] * 2, 300, 64)
+    start, end = edges(tokenizer)
+    found = pieces("今天天气很好", tokenizer, room)
+    assert all(piece[0] == start and 1 < len(piece) <= room for piece in found)
+    ids = [token for piece in found for token in piece[1:]]
+    assert ids == [*tokenizer.encode("今天天气很好", add_special_tokens=False), end]
 
 
 def test_characters_are_counted_as_they_stand_in_the_text() -> None:
