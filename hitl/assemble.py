@@ -78,6 +78,9 @@ class Opening:
     """Groups sampled ahead while one is judged; 0 waits for each."""
     shuffle: bool = False
     """Mix the places of a group's completions."""
+    again: float = 0.0
+    """Share of groups that come a second time, to see how far the operator agrees with
+    themselves."""
     device: str | None = None
     """Where the policy lives, in place of the run's own device."""
     at: int | None = None
@@ -154,6 +157,7 @@ def opened(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> 
                 operator,
                 opening.ahead,
                 shuffle=opening.shuffle,
+                again=opening.again,
             )
             yield Opened(config, journal, checkpoints, engine, session)
         finally:

@@ -101,7 +101,7 @@ def judgement_row(judgement: Judgement) -> Row:
     head: Row = (
         _wellformed(judgement.operator),
         judgement.mode.value,
-        _verdict_json(judgement.verdict),
+        verdict_json(judgement.verdict),
         judgement.labels,
         _stored(judgement.seconds),
         keys,
@@ -121,7 +121,7 @@ def read_judgement(row: Sequence[Any], key: tuple[int, int]) -> Judgement:
     operator, mode, verdict, _, seconds, keys, _, shown, note, flag = head
     return Judgement(
         group=key,
-        verdict=_read_verdict(verdict),
+        verdict=read_verdict(verdict),
         operator=operator,
         mode=Mode(mode),
         seconds=seconds,
@@ -196,7 +196,8 @@ def _completion_row(group: Group, completion: Completion) -> Row:
     )
 
 
-def _verdict_json(verdict: Verdict) -> str:
+def verdict_json(verdict: Verdict) -> str:
+    """As the journal keeps it. Raises JournalError when a score is not a finite number."""
     match verdict:
         case Edit(text, rest, of):
             data: dict[str, Any] = {"edit": text}
@@ -221,7 +222,8 @@ def _opinion(verdict: Scores | Ranking) -> dict[str, Any]:
             return {"ranks": list(ranks)}
 
 
-def _read_verdict(text: str) -> Verdict:
+def read_verdict(text: str) -> Verdict:
+    """The inverse of `verdict_json`."""
     match data := json.loads(text):
         case {"edit": str(edited)}:
             return Edit(edited, _read_opinion(data), data.get("of"))

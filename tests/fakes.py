@@ -48,6 +48,13 @@ class FakeEngine:
             for p in prompts
         ]
 
+    def sample_base(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
+        now, self.version = self.version, 0
+        try:
+            return self.sample(prompts, group_size, seed)
+        finally:
+            self.version = now
+
     def update(self, number: int, batch: Sequence[LabelledGroup]) -> UpdateStats:
         self.before_update()
         assert number in (self.version, self.version + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hitl.assemble import create_run
+from hitl.assemble import Opening, create_run
 from hitl.commands.operate import has_terminal, operate, plan_of
 from hitl.config.session import SessionConfig
 from hitl.errors import UsageError
@@ -24,15 +24,16 @@ def home(root: Path = Path("checkpoints")) -> int:
     if not runs:
         return operate(new_run(root, users_language()), plain=False)
     from hitl.tui.app import NewRun, ResumeRun, SessionPlan, pick_and_run
+    from hitl.tui.run_figures import updates_of
 
     def begin(choice: ResumeRun | NewRun) -> SessionPlan:
         match choice:
-            case ResumeRun(run):
-                return plan_of(RunDir.open(root, run))
+            case ResumeRun(run, at):
+                return plan_of(RunDir.open(root, run), Opening(at=at))
             case NewRun(lang):
                 return plan_of(new_run(root, lang))
 
-    return pick_and_run(runs, begin)
+    return pick_and_run(runs, begin, updates=lambda run: updates_of(root / run))
 
 
 def new_run(root: Path, lang: Language) -> RunDir:

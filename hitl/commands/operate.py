@@ -18,6 +18,9 @@ from hitl.scale import Scale
 if TYPE_CHECKING:
     from hitl.tui.app import SessionPlan
 
+AGAIN = 0.05
+"""Share of groups that a person is shown a second time."""
+
 
 def has_terminal() -> bool:
     """Whether a person sits at both ends."""
@@ -51,6 +54,7 @@ def operate(run_dir: RunDir, *, plain: bool, opening: Opening = AS_IT_IS) -> int
         start=plan.start,
         log=run_dir.log_path,
         updates=plan.info.updates,
+        folder=plan.info.folder,
     )
     print(f"run {run_dir.name} is saved: hitl resume {run_dir.name}")
     return code
@@ -79,8 +83,11 @@ def plan_of(run_dir: RunDir, opening: Opening = AS_IT_IS) -> SessionPlan:
         updates = tuple(journal.updates())
     if opening.at is not None:
         updates = updates[: opening.at]
-    info = SessionInfo(run_dir.name, config, config.base_policy, len(updates), updates)
-    return SessionPlan(info, _starter(run_dir, replace(opening, ahead=config.ahead, shuffle=True)))
+    info = SessionInfo(
+        run_dir.name, config, config.base_policy, len(updates), updates, run_dir.path
+    )
+    opening = replace(opening, ahead=config.ahead, shuffle=True, again=AGAIN)
+    return SessionPlan(info, _starter(run_dir, opening))
 
 
 def _starter(run_dir: RunDir, opening: Opening) -> Callable[[Operator], None]:

@@ -118,6 +118,16 @@ class LocalEngine:
 
         return [sample(place, prompt) for place, prompt in enumerate(prompts)]
 
+    def sample_base(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
+        """See Engine."""
+        base = self._reference.model
+        return [
+            sample_group(
+                base, self._codec, prompt, group_size, self._how, seed, 0, lambda done: None
+            )
+            for prompt in prompts
+        ]
+
     def sequence_kl(self, groups: Sequence[Group]) -> float:
         """Mean over completions of sum over tokens of log p - log p_ref, nats, under the policy
         that sampled them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -43,6 +44,8 @@ class SessionInfo:
     version: int
     updates: Sequence[UpdateStats] = ()
     """Those the run has had, for the figures and sparklines of a resumed run."""
+    folder: Path | None = None
+    """The run's folder, for the screens that look into its journal; None where there is none."""
 
 
 class Frame(Screen[None]):
