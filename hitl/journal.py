@@ -285,6 +285,12 @@ class Journal:
         with self._reading() as db:
             return listing.judgements(db, after)
 
+    def token_ids(self, limit: int, *, newest: bool) -> list[tuple[int, ...]]:
+        """(T,) of each of the newest completions of this branch, or of the first that the base
+        policy wrote; `limit` at most."""
+        with self._reading() as db:
+            return listing.token_ids(db, limit, newest=newest)
+
     def count(self, which: Filter) -> int:
         """How many `listed` has in all."""
         with self._reading() as db:

@@ -115,6 +115,20 @@ def judgements(db: sqlite3.Connection, after: int) -> list[Judgement]:
     return [rows.read_judgement(row, (number, attempt)) for number, attempt, *row in found]
 
 
+def token_ids(db: sqlite3.Connection, limit: int, *, newest: bool) -> list[tuple[int, ...]]:
+    """Of the newest completions of this branch, or of the first that the base policy wrote."""
+    if newest:
+        which, order = f"branch = {queries.current_branch(db)}", "DESC"
+    else:
+        which, order = "policy_version = 0", "ASC"
+    found = db.execute(
+        "SELECT c.token_ids FROM completions c JOIN groups g ON g.id = c.group_id "
+        f"WHERE replaced = 0 AND {which} ORDER BY g.id {order}, c.position LIMIT ?",
+        (limit,),
+    )
+    return [rows.unpack_ids(blob) for (blob,) in found]
+
+
 def operators(db: sqlite3.Connection) -> list[str]:
     """Who has judged, by name."""
     found = db.execute("SELECT DISTINCT operator FROM judgements WHERE undone IS NULL ORDER BY 1")

@@ -83,9 +83,9 @@ def read_group(row: Sequence[Any], completions: Iterable[Sequence[Any]]) -> Grou
     number, attempt, text, ids, version, temperature, top_k, top_p = head
     return Group(
         prompt=Prompt(text, number, attempt),
-        prompt_ids=_unpack_ids(ids),
+        prompt_ids=unpack_ids(ids),
         completions=tuple(
-            Completion(text, _unpack_ids(ids), _unpack_floats(floats, tokens), bool(finished))
+            Completion(text, unpack_ids(ids), _unpack_floats(floats, tokens), bool(finished))
             for text, tokens, ids, floats, finished in rows
         ),
         policy_version=version,
@@ -256,7 +256,8 @@ def _pack_ids(ids: Sequence[int]) -> bytes:
         raise JournalError(f"a token id is no 32-bit integer: {error}") from error
 
 
-def _unpack_ids(blob: bytes) -> tuple[int, ...]:
+def unpack_ids(blob: bytes) -> tuple[int, ...]:
+    """(T,) token ids of a completion's column."""
     return struct.unpack(f"<{len(blob) // 4}i", blob)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -49,11 +50,16 @@ class FakeEngine:
         ]
 
     def sample_base(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
-        now, self.version = self.version, 0
-        try:
-            return self.sample(prompts, group_size, seed)
-        finally:
-            self.version = now
+        groups = FakeEngine().sample(prompts, group_size, seed)
+        return [
+            dataclasses.replace(
+                group,
+                completions=tuple(
+                    dataclasses.replace(c, text=f"base {c.text}") for c in group.completions
+                ),
+            )
+            for group in groups
+        ]
 
     def update(self, number: int, batch: Sequence[LabelledGroup]) -> UpdateStats:
         self.before_update()

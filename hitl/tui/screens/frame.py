@@ -17,7 +17,7 @@ from textual.events import Resize
 from textual.screen import Screen
 
 from hitl.config.session import SessionConfig
-from hitl.operator import Event, Judged, Progress, Undone, Updated, Waiting
+from hitl.operator import Event, Judged, Progress, Rejudged, Undone, Updated, Waiting
 from hitl.records import Scores, Skip, UpdateStats
 from hitl.tui.content import foreign, own
 from hitl.tui.heard import Heard
@@ -109,6 +109,8 @@ class Frame(Screen[None]):
                 self._show_waiting()
             case Judged():
                 self._say_kept(event)
+            case Rejudged():
+                self.say(own("seen before: kept to tell how steady you are, not learned from"))
             case Undone():
                 self.say(own("undone: the group is back"))
             case Updated(stats):
