@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hitl.assemble import AS_IT_IS, Opening, config_of, run
+from hitl.commands.farewell import mark, say_farewell
 from hitl.departure import leaving_by_signal
 from hitl.journal import Journal
 from hitl.operator import Operator
@@ -45,6 +46,7 @@ def operate(run_dir: RunDir, *, plain: bool, opening: Opening = AS_IT_IS) -> int
         return departure.exit_code or 0
     from hitl.tui.app import run_session
 
+    since = mark(run_dir)
     plan = plan_of(run_dir, opening)
     code = run_session(
         run=plan.info.run,
@@ -56,7 +58,7 @@ def operate(run_dir: RunDir, *, plain: bool, opening: Opening = AS_IT_IS) -> int
         updates=plan.info.updates,
         folder=plan.info.folder,
     )
-    print(f"run {run_dir.name} is saved: hitl resume {run_dir.name}")
+    say_farewell(run_dir, since)
     return code
 
 
