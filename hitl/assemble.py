@@ -80,6 +80,9 @@ class Opening:
     """Groups sampled ahead while one is judged; 0 waits for each."""
     shuffle: bool = False
     """Mix the places of a group's completions."""
+    again: float = 0.0
+    """Share of groups that come a second time, to see how far the operator agrees with
+    themselves."""
     device: str | None = None
     """Where the policy lives, in place of the run's own device."""
     at: int | None = None
@@ -92,8 +95,7 @@ AS_IT_IS = Opening()
 
 def config_of(run: RunDir, opening: Opening = AS_IT_IS) -> SessionConfig:
     """The options a run was made with, but for what is asked this time."""
-    recorded = run.config()
-    config = SessionConfig.from_json(recorded["options"], recorded["ppo"])
+    config = run.options()
     if opening.device is None:
         return config
     return dataclasses.replace(config, device=opening.device)
@@ -158,6 +160,7 @@ def opened(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> 
                 operator,
                 opening.ahead,
                 shuffle=opening.shuffle,
+                again=opening.again,
             )
             yield Opened(config, journal, checkpoints, engine, session)
         finally:

@@ -7,6 +7,9 @@ lock around a tensor.
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -38,6 +41,10 @@ class Engine(Protocol):
         """`group_size` completions for each prompt; each group's generator is keyed by
         (seed, prompt.number, prompt.attempt), so the company a prompt is sampled in is no
         matter."""
+
+    def sample_base(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
+        """The same of the base policy: with the same random numbers, so that where the two agree
+        the texts do."""
 
     def update(
         self, number: int, batch: Sequence[LabelledGroup], options: StepOptions | None = None
@@ -72,11 +79,52 @@ class EngineThread:
     def __init__(self, make: Callable[[], Engine]) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._engine = self._executor.submit(make)
+        self._lock = threading.Lock()  # guards what follows
+        self._asked = 0
+        self._idle: deque[Callable[[Engine], None]] = deque()
 
     def submit(self, call: Callable[[Engine], T]) -> Future[T]:
         """Queues `call(engine)`; its result or error, the engine's own failure to start included,
         comes with the future."""
-        return self._executor.submit(lambda: call(self._engine.result()))
+        with self._lock:
+            self._asked += 1
+        return self._executor.submit(self._run, call)
+
+    def when_idle(self, call: Callable[[Engine], None]) -> Future[None]:
+        """Queues `call(engine)` behind all that is asked for until it begins: work that nobody
+        waits for, in small pieces."""
+        future: Future[None] = Future()
+
+        def carry_out(engine: Engine) -> None:
+            try:
+                call(engine)
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(None)
+
+        with self._lock:
+            self._idle.append(carry_out)
+        self.submit(lambda engine: None)  # when this is done, there may be nothing else to do
+        return future
+
+    def _run(self, call: Callable[[Engine], T]) -> T:
+        try:
+            return call(self._engine.result())
+        finally:
+            with self._lock:
+                self._asked -= 1
+                more = self._idle and not self._asked
+            if more:
+                with contextlib.suppress(RuntimeError):  # closed meanwhile
+                    self._executor.submit(self._run_idle)
+
+    def _run_idle(self) -> None:
+        with self._lock:
+            if self._asked or not self._idle:
+                return  # whatever was asked for looks here again when it is done
+            call = self._idle.popleft()
+        self.submit(call)
 
     def close(self) -> None:
         """Waits for the work in hand, drops what is queued behind it, closes the engine."""

@@ -20,10 +20,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from hitl import journal_listing as listing
 from hitl import journal_queries as queries
 from hitl import journal_rows as rows
 from hitl.faultpoints import reach
 from hitl.journal_file import connect, connect_readonly, translated
+from hitl.journal_listing import Filter, Listed
 from hitl.journal_queries import Key
 from hitl.journal_rows import JournalError
 from hitl.journal_totals import Totals, read_totals
@@ -38,7 +40,7 @@ from hitl.records import (
     UpdateStats,
 )
 
-__all__ = ["Entry", "Journal", "JournalError", "Totals"]
+__all__ = ["Entry", "Filter", "Journal", "JournalError", "Listed", "Totals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +281,37 @@ class Journal:
                 "ORDER BY id DESC LIMIT ? OFFSET ?) ORDER BY j.id DESC",
                 (limit, offset),
             )
+
+    def find(self, judgement_id: int) -> JudgedGroup | None:
+        """A live judgement with its group; None when there is none of this number."""
+        with self._reading() as db:
+            return listing.find(db, judgement_id)
+
+    def listed(self, which: Filter, offset: int, limit: int) -> list[Listed]:
+        """Live judgements of all branches that pass the filter, newest first, in a line each."""
+        with self._reading() as db:
+            return listing.page(db, which, offset, limit)
+
+    def judgements(self, after: int = 0) -> list[Judgement]:
+        """Live judgements with a number above `after`, oldest first, without their groups."""
+        with self._reading() as db:
+            return listing.judgements(db, after)
+
+    def token_ids(self, limit: int, *, newest: bool) -> list[tuple[int, ...]]:
+        """(T,) of each of the newest completions of this branch, or of the first that the base
+        policy wrote; `limit` at most."""
+        with self._reading() as db:
+            return listing.token_ids(db, limit, newest=newest)
+
+    def count(self, which: Filter) -> int:
+        """How many `listed` has in all."""
+        with self._reading() as db:
+            return listing.count(db, which)
+
+    def operators(self) -> list[str]:
+        """Who has judged, by name."""
+        with self._reading() as db:
+            return listing.operators(db)
 
     # Updates
 

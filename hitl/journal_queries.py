@@ -146,10 +146,10 @@ def read_group(db: sqlite3.Connection, row: Sequence[Any]) -> Group:
 
 def judged(db: sqlite3.Connection, where: str, values: Sequence[rows.Value]) -> list[JudgedGroup]:
     """Judgements j with their groups g, by what follows WHERE."""
-    judgement_columns = _of("j", rows.JUDGEMENT_COLUMNS)
+    judgement_columns = columns_of("j", rows.JUDGEMENT_COLUMNS)
     count = len(rows.JUDGEMENT_COLUMNS.split(", "))
     found = db.execute(
-        f"SELECT j.id, {judgement_columns}, g.id, {_of('g', rows.GROUP_COLUMNS)} "
+        f"SELECT j.id, {judgement_columns}, g.id, {columns_of('g', rows.GROUP_COLUMNS)} "
         f"FROM judgements j JOIN groups g ON g.id = j.group_id WHERE {where}",
         values,
     ).fetchall()
@@ -161,7 +161,8 @@ def judged(db: sqlite3.Connection, where: str, values: Sequence[rows.Value]) -> 
     return read
 
 
-def _of(table: str, columns: str) -> str:
+def columns_of(table: str, columns: str) -> str:
+    """The columns of a list, each with its table before it."""
     return ", ".join(f"{table}.{column}" for column in columns.split(", "))
 
 

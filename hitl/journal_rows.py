@@ -83,9 +83,9 @@ def read_group(row: Sequence[Any], completions: Iterable[Sequence[Any]]) -> Grou
     number, attempt, text, ids, version, temperature, top_k, top_p = head
     return Group(
         prompt=Prompt(text, number, attempt),
-        prompt_ids=_unpack_ids(ids),
+        prompt_ids=unpack_ids(ids),
         completions=tuple(
-            Completion(text, _unpack_ids(ids), _unpack_floats(floats, tokens), bool(finished))
+            Completion(text, unpack_ids(ids), _unpack_floats(floats, tokens), bool(finished))
             for text, tokens, ids, floats, finished in rows
         ),
         policy_version=version,
@@ -101,7 +101,7 @@ def judgement_row(judgement: Judgement) -> Row:
     head: Row = (
         _wellformed(judgement.operator),
         judgement.mode.value,
-        _verdict_json(judgement.verdict),
+        verdict_json(judgement.verdict),
         judgement.labels,
         _stored(judgement.seconds),
         keys,
@@ -121,7 +121,7 @@ def read_judgement(row: Sequence[Any], key: tuple[int, int]) -> Judgement:
     operator, mode, verdict, _, seconds, keys, _, shown, note, flag = head
     return Judgement(
         group=key,
-        verdict=_read_verdict(verdict),
+        verdict=read_verdict(verdict),
         operator=operator,
         mode=Mode(mode),
         seconds=seconds,
@@ -196,7 +196,8 @@ def _completion_row(group: Group, completion: Completion) -> Row:
     )
 
 
-def _verdict_json(verdict: Verdict) -> str:
+def verdict_json(verdict: Verdict) -> str:
+    """As the journal keeps it. Raises JournalError when a score is not a finite number."""
     match verdict:
         case Edit(text, rest, of):
             data: dict[str, Any] = {"edit": text}
@@ -221,7 +222,8 @@ def _opinion(verdict: Scores | Ranking) -> dict[str, Any]:
             return {"ranks": list(ranks)}
 
 
-def _read_verdict(text: str) -> Verdict:
+def read_verdict(text: str) -> Verdict:
+    """The inverse of `verdict_json`."""
     match data := json.loads(text):
         case {"edit": str(edited)}:
             return Edit(edited, _read_opinion(data), data.get("of"))
@@ -254,7 +256,8 @@ def _pack_ids(ids: Sequence[int]) -> bytes:
         raise JournalError(f"a token id is no 32-bit integer: {error}") from error
 
 
-def _unpack_ids(blob: bytes) -> tuple[int, ...]:
+def unpack_ids(blob: bytes) -> tuple[int, ...]:
+    """(T,) token ids of a completion's column."""
     return struct.unpack(f"<{len(blob) // 4}i", blob)
 
 

@@ -6,9 +6,9 @@ call `notify` from any thread, so `notify` must return at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from hitl.records import Edit, Group, Inspection, Judgement, Mode, Ranking, Scores, UpdateStats
 from hitl.tuning import Tune, Tuning
@@ -77,11 +77,27 @@ class Desk:
     inspect: Callable[[], None] = lambda: None
     """Asks for the group's tokens; returns at once. They come as `Inspected`, after what the engine
     has in hand."""
+    contrast: Callable[[Sequence[int]], None] = lambda numbers: None
+    """Asks for texts of base policy and policy on the fixed prompts of these numbers, from 1;
+    returns at once. They come as one `Contrasted` each, when the engine has nothing else to do; a
+    prompt asked for twice comes once."""
+    record: Callable[[str, dict[str, Any]], bool] = lambda kind, data: True
+    """Writes something down that is no label; False when the journal could not take it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Undo:
     """Take the last judgement back and show its group again."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Take this judgement back, whichever it is; its group comes again with what was entered."""
+
+    judgement: int
+    """Its number in the journal."""
+    now: bool
+    """Whether the group comes next, or behind those that are ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +122,7 @@ class Quit:
     """Save and leave."""
 
 
-Reply = Judgement | Undo | Resample | OwnPrompt | Tune | Save | Quit
+Reply = Judgement | Undo | TakeBack | Resample | OwnPrompt | Tune | Save | Quit
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +148,15 @@ class Judged:
     judgement: Judgement
     rewards: tuple[float, ...]
     batch_labels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejudged:
+    """The group had been judged before and was shown again: in the journal, and no label."""
+
+    judgement: Judgement
+    agreement: float | None
+    """Share of the pairs told apart both times that came out the same way; None without any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +197,19 @@ class Inspected:
 
 
 @dataclass(frozen=True, slots=True)
+class Contrasted:
+    """What base policy and policy wrote on one fixed prompt with the same random numbers."""
+
+    number: int
+    """As `Desk.contrast` named it."""
+    version: int
+    """Updates the policy has had."""
+    prompt: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something to know, in plain words. `level` is "info", "warning" or "error"."""
 
@@ -179,7 +217,19 @@ class Notice:
     level: str = "info"
 
 
-Event = Waiting | Progress | Judged | Undone | Updated | Saved | Tuned | Inspected | Notice
+Event = (
+    Waiting
+    | Progress
+    | Judged
+    | Rejudged
+    | Undone
+    | Updated
+    | Saved
+    | Tuned
+    | Inspected
+    | Contrasted
+    | Notice
+)
 
 
 class Operator(Protocol):

@@ -13,6 +13,7 @@ from typing import Any
 
 import hitl
 from hitl.atomic import TEMPORARY, atomic_write, sweep, sync, sync_tree, write_synced
+from hitl.config.session import SessionConfig
 from hitl.errors import HitlError, UsageError
 from hitl.faultpoints import reach
 from hitl.journal import Journal
@@ -132,6 +133,11 @@ class RunDir:
             if not isinstance(config.get(key), dict):
                 raise RunError(f"{path} has no {key}: restore it from a copy")
         return config
+
+    def options(self) -> SessionConfig:
+        """The options the run was made with. Raises RunError, and UsageError for a newer run."""
+        config = self.config()
+        return SessionConfig.from_json(config["options"], config["ppo"])
 
     def note_base(self, base: dict[str, Any]) -> None:
         """Writes anew what the policy started from. Raises OSError, and leaves it as it was."""

@@ -14,6 +14,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
 
 from hitl.checkpoints import CheckpointError, Checkpoints
 from hitl.config.session import SessionConfig
@@ -29,9 +31,11 @@ from hitl.operator import (
     Operator,
     OwnPrompt,
     Quit,
+    Rejudged,
     Resample,
     Save,
     Saved,
+    TakeBack,
     Tuned,
     Undo,
     Undone,
@@ -39,7 +43,9 @@ from hitl.operator import (
     Waiting,
 )
 from hitl.records import Group, JudgedGroup, Judgement, Mode, Prompt, StepOptions, UpdateStats
+from hitl.repeats import Repeats
 from hitl.rewards import labelled, rewards_of
+from hitl.study import Study
 from hitl.tuning import KIND, Tune, Tuning, tuning_of
 
 
@@ -57,10 +63,11 @@ class Session:
         ahead: int,
         *,
         shuffle: bool = False,
+        again: float = 0.0,
     ) -> None:
         """`prompt(number)` is the prompt of the run's group `number`, from 1; `ahead` groups are
         sampled while one is judged; `shuffle` mixes their places on the screen, so that none gains
-        by its place."""
+        by its place; `again` is the share of groups that come a second time (see `repeats`)."""
         self._config = config
         self._journal = journal
         self._checkpoints = checkpoints
@@ -69,6 +76,8 @@ class Session:
         self._operator = operator
         self._ahead = ahead
         self._shuffle = shuffle
+        self._repeats = Repeats(journal, config.seed, Mode(config.mode), operator.name, again)
+        self._study = Study(engine, prompt, config.seed, operator.notify)
         self._lock = threading.Lock()  # guards _ready: the engine's thread refreshes it
         self._ready: deque[Group] = deque()
         self._sampling: deque[Future[None]] = deque()
@@ -108,16 +117,26 @@ class Session:
     def step(self) -> bool:
         """One thing the operator says; False when they leave."""
         group = self._next_group()
-        match self._operator.judge(self._desk(group)):
+        again = self._repeats.due()
+        reply = self._operator.judge(self._desk(group) if again is None else self._again(again))
+        if again is not None and isinstance(reply, Judgement | Resample):
+            self._put_back(group)
+            self._keep_again(again, reply if isinstance(reply, Judgement) else None)
+            return True
+        match reply:
             case Judgement() as judgement:
                 if self._keep(group, judgement):
                     self._train_if_full()
             case Undo():
                 self._undo(group)
+            case TakeBack(identity, now):
+                self._take_back(group, identity, now)
             case Resample():
                 self._resample(group)
             case OwnPrompt(text):
                 self._put_back(group)
+                if again is not None:  # or it would come before the prompt they asked for
+                    self._keep_again(again, None)
                 self._sample_next(Prompt(text, self._next_number))
                 self._next_number += 1
             case Tune() as change:
@@ -200,7 +219,37 @@ class Session:
             draft=Draft.read(draft, size) if draft is not None else None,
             save_draft=lambda draft: self._save_draft(group, draft),
             inspect=lambda: self._inspect(group),
+            contrast=self._study.contrast,
+            record=self._record,
         )
+
+    def _again(self, judged: JudgedGroup) -> Desk:
+        """A group that was judged before, as if it were new; its places are mixed anew."""
+        desk = self._desk(judged.group)
+        order = display_order(self._config.seed + 1, judged.group)
+        return replace(
+            desk,
+            shown=order if self._shuffle else desk.shown,
+            draft=None,
+            save_draft=lambda draft: None,
+        )
+
+    def _keep_again(self, again: JudgedGroup, judgement: Judgement | None) -> None:
+        try:
+            agreement = self._repeats.keep(again, judgement)
+        except JournalError as error:
+            self._operator.notify(Notice(str(error), "error"))
+            return
+        if judgement is not None:
+            self._operator.notify(Rejudged(judgement, agreement))
+
+    def _record(self, kind: str, data: dict[str, Any]) -> bool:
+        try:
+            self._journal.event(kind, data)
+        except JournalError as error:
+            self._operator.notify(Notice(str(error), "error"))
+            return False
+        return True
 
     def _inspect(self, group: Group) -> None:
         """Looks at a group's tokens in the engine's thread; called from the operator's."""
@@ -230,22 +279,40 @@ class Session:
 
     def _undo(self, group: Group) -> None:
         self._put_back(group)
-        last = self._journal.last_judged()
-        if last is None:
-            self._operator.notify(Notice("nothing to undo yet"))
-            return
-        # An update that runs has read its batch: what it learns from cannot be taken back.
-        if last.id not in {judged.id for judged in self._waiting()}:
-            self._operator.notify(Notice("already trained: the last judgement is in the weights"))
-            return
         try:
-            self._journal.undo(last.id)
+            if self._repeats.take_back():
+                text = "taken back: the group that was shown again comes again"
+                self._operator.notify(Notice(text))
+                return
+            last = self._journal.last_judged()
+            if last is None:
+                self._operator.notify(Notice("nothing to undo yet"))
+            else:
+                self._reopen(last, "already trained: the last judgement is in the weights")
         except JournalError as error:
             self._operator.notify(Notice(str(error), "error"))
+
+    def _take_back(self, group: Group, judgement_id: int, now: bool) -> None:
+        self._put_back(group)
+        try:
+            judged = self._journal.find(judgement_id)
+            if judged is None:
+                self._operator.notify(Notice("this judgement was taken back already"))
+            else:
+                self._reopen(judged, "already trained: the judgement is in the weights", now=now)
+        except JournalError as error:
+            self._operator.notify(Notice(str(error), "error"))
+
+    def _reopen(self, judged: JudgedGroup, too_late: str, *, now: bool = True) -> None:
+        # An update that runs has read its batch: what it learns from cannot be taken back.
+        if judged.id not in {waiting.id for waiting in self._waiting()}:
+            self._operator.notify(Notice(too_late))
             return
-        self._save_draft(last.group, Draft.of(last.judgement, len(last.group.completions)))
-        self._put_back(last.group)
-        self._operator.notify(Undone(last.judgement, self._waiting_labels()))
+        self._journal.undo(judged.id)
+        self._save_draft(judged.group, Draft.of(judged.judgement, len(judged.group.completions)))
+        with self._lock:
+            (self._ready.appendleft if now else self._ready.append)(judged.group)
+        self._operator.notify(Undone(judged.judgement, self._waiting_labels()))
 
     def _resample(self, group: Group) -> None:
         """Other completions of the same prompt; what was on screen stays in the journal."""
@@ -322,6 +389,7 @@ class Session:
         self._training, self._in_training = None, ()
 
     def _raise_background_errors(self) -> None:
+        self._study.raise_errors()
         while self._looks and self._looks[0].done():
             self._looks.popleft().result()
         if self._training is not None and self._training.done():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -47,6 +48,18 @@ class FakeEngine:
                 self.version,
             )
             for p in prompts
+        ]
+
+    def sample_base(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
+        groups = FakeEngine().sample(prompts, group_size, seed)
+        return [
+            dataclasses.replace(
+                group,
+                completions=tuple(
+                    dataclasses.replace(c, text=f"base {c.text}") for c in group.completions
+                ),
+            )
+            for group in groups
         ]
 
     def update(

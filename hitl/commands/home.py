@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hitl.assemble import create_run
+from hitl.assemble import Opening, create_run
+from hitl.commands.farewell import mark, say_farewell
 from hitl.commands.operate import has_terminal, operate, plan_of
 from hitl.config.session import SessionConfig
 from hitl.errors import UsageError
@@ -24,15 +25,23 @@ def home(root: Path = Path("checkpoints")) -> int:
     if not runs:
         return operate(new_run(root, users_language()), plain=False)
     from hitl.tui.app import NewRun, ResumeRun, SessionPlan, pick_and_run
+    from hitl.tui.run_figures import updates_of
+
+    opened: list[tuple[RunDir, int]] = []
 
     def begin(choice: ResumeRun | NewRun) -> SessionPlan:
         match choice:
-            case ResumeRun(run):
-                return plan_of(RunDir.open(root, run))
+            case ResumeRun(run, at):
+                run_dir, opening = RunDir.open(root, run), Opening(at=at)
             case NewRun(lang):
-                return plan_of(new_run(root, lang))
+                run_dir, opening = new_run(root, lang), Opening()
+        opened.append((run_dir, mark(run_dir)))
+        return plan_of(run_dir, opening)
 
-    return pick_and_run(runs, begin)
+    code = pick_and_run(runs, begin, updates=lambda run: updates_of(root / run))
+    for run_dir, since in opened:
+        say_farewell(run_dir, since)
+    return code
 
 
 def new_run(root: Path, lang: Language) -> RunDir:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hitl.assemble import AS_IT_IS, Opening, config_of, run
+from hitl.commands.farewell import mark, say_farewell
 from hitl.departure import leaving_by_signal
 from hitl.journal import Journal
 from hitl.operator import Operator
@@ -18,6 +19,9 @@ from hitl.scale import Scale
 
 if TYPE_CHECKING:
     from hitl.tui.app import SessionPlan
+
+AGAIN = 0.05
+"""Share of groups that a person is shown a second time."""
 
 
 def has_terminal() -> bool:
@@ -48,6 +52,7 @@ def operate(run_dir: RunDir, *, plain: bool, opening: Opening = AS_IT_IS) -> int
         return departure.exit_code or 0
     from hitl.tui.app import run_session
 
+    since = mark(run_dir)
     plan = plan_of(run_dir, opening)
     code = run_session(
         run=plan.info.run,
@@ -57,9 +62,10 @@ def operate(run_dir: RunDir, *, plain: bool, opening: Opening = AS_IT_IS) -> int
         start=plan.start,
         log=run_dir.log_path,
         updates=plan.info.updates,
+        folder=plan.info.folder,
     )
     if not in_browser():
-        print(f"run {run_dir.name} is saved: hitl resume {run_dir.name}")
+        say_farewell(run_dir, since)
     return code
 
 
@@ -86,8 +92,11 @@ def plan_of(run_dir: RunDir, opening: Opening = AS_IT_IS) -> SessionPlan:
         updates = tuple(journal.updates())
     if opening.at is not None:
         updates = updates[: opening.at]
-    info = SessionInfo(run_dir.name, config, config.base_policy, len(updates), updates)
-    return SessionPlan(info, _starter(run_dir, replace(opening, ahead=config.ahead, shuffle=True)))
+    info = SessionInfo(
+        run_dir.name, config, config.base_policy, len(updates), updates, run_dir.path
+    )
+    opening = replace(opening, ahead=config.ahead, shuffle=True, again=AGAIN)
+    return SessionPlan(info, _starter(run_dir, opening))
 
 
 def _starter(run_dir: RunDir, opening: Opening) -> Callable[[Operator], None]:

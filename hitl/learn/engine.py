@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from transformers import PreTrainedModel
 
 from hitl.config.ppo import PPOConfig
 from hitl.config.session import SessionConfig
@@ -85,10 +86,10 @@ class LocalEngine:
         """See Engine."""
         longest = self._how.max_new_tokens
 
-        def sample(place: int, prompt: Prompt) -> Group:
+        def sample(model: PreTrainedModel, place: int, prompt: Prompt) -> Group:
             self._tell_if_cut(prompt)
             return sample_group(
-                self._policy.model,
+                model,
                 self._codec,
                 prompt,
                 group_size,
@@ -100,8 +101,18 @@ class LocalEngine:
                 ),
             )
 
-        with self._policy.autocast():
-            return [sample(place, prompt) for place, prompt in enumerate(prompts)]
+        with self._policy.writing() as model:
+            return [sample(model, place, prompt) for place, prompt in enumerate(prompts)]
+
+    def sample_base(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
+        """See Engine."""
+        with self._reference.writing() as base:
+            return [
+                sample_group(
+                    base, self._codec, prompt, group_size, self._how, seed, 0, lambda done: None
+                )
+                for prompt in prompts
+            ]
 
     def sequence_kl(self, groups: Sequence[Group]) -> float:
         """Mean over completions of sum over tokens of log p - log p_ref, nats, under the policy

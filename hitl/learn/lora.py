@@ -88,6 +88,12 @@ class WithoutAdapters:
             logits, values = self._policy(ids, attention_mask)
         return logits, values
 
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[PreTrainedModel]:
+        """See LanguageModel."""
+        with self._off(), self._policy.writing() as model:
+            yield model
+
     def origin(self) -> dict[str, Tensor]:
         """See LanguageModel: adapters change nothing when B is 0, whatever A is."""
         return {n: torch.zeros_like(p) for n, p in adapters(self._policy).items() if ".lora_B" in n}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +27,9 @@ class LanguageModel(Protocol):
 
     def __call__(self, ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """See Policy.forward."""
+
+    def writing(self) -> contextlib.AbstractContextManager[PreTrainedModel]:
+        """The model to sample from, in the precision it computes in."""
 
     def origin(self) -> dict[str, Tensor]:
         """As a reference: where a policy's weights were before they learned, by their names in
@@ -66,6 +69,12 @@ class Policy(nn.Module):
         if self.compute is torch.float32:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, self.compute)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[PreTrainedModel]:
+        """See LanguageModel."""
+        with self.autocast():
+            yield self.model
 
     def trained(self) -> dict[str, nn.Parameter]:
         """What an update changes, by name; tied tensors once, by their first name."""

@@ -8,19 +8,21 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.events import Key, Paste
+from textual.screen import Screen
 
 from hitl.config.session import SessionConfig
 from hitl.records import UpdateStats
 from hitl.tui.messages import DeskCame, Happened, SessionEnded
 from hitl.tui.operator import TuiOperator
+from hitl.tui.palette import commands_of
 from hitl.tui.remap import Keymap, keymap_path, load_keymap
 from hitl.tui.screens.entry import EntryScreen
 from hitl.tui.screens.frame import SessionInfo
@@ -29,6 +31,7 @@ from hitl.tui.screens.pair import PairScreen
 from hitl.tui.screens.rank import RankScreen
 from hitl.tui.screens.runs import Choice, Leave, NewRun, ResumeRun, RunsScreen, Summary
 from hitl.tui.screens.score import ScoreScreen
+from hitl.tui.screens.visit import Visit
 from hitl.tui.terminal import abandon, drawing, lost
 from hitl.tui.theme import CALM
 
@@ -74,8 +77,9 @@ class HitlApp(App[Choice]):
         "screens/tokens.tcss",
         "screens/runs.tcss",
         "screens/help.tcss",
+        "screens/visit.tcss",
+        "screens/visits.tcss",
     ]
-    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(
@@ -84,14 +88,17 @@ class HitlApp(App[Choice]):
         plan: SessionPlan | None = None,
         runs: Sequence[Summary] = (),
         begin: Callable[[ResumeRun | NewRun], SessionPlan] | None = None,
+        updates: Callable[[str], Sequence[UpdateStats]] = lambda run: (),
         clock: Callable[[], float] = time.monotonic,
         keymap: Keymap | None = None,
     ) -> None:
-        """Opens `plan`, or the picker; what is picked there is returned, or opened by `begin`."""
+        """Opens `plan`, or the picker; what is picked there is returned, or opened by `begin`.
+        `updates(run)` are those the picker offers to go back to."""
         super().__init__()
         self._plan = plan
         self._runs = runs
         self._begin = begin
+        self._updates = updates
         self._clock = clock
         self._keymap_file = keymap or Keymap()
         self._operator: TuiOperator | None = None
@@ -118,7 +125,7 @@ class HitlApp(App[Choice]):
         if self._plan is not None:
             self._open(self._plan)
         else:
-            self.push_screen(RunsScreen(self._runs), self._picked)
+            self.push_screen(RunsScreen(self._runs, self._updates, self._keymap_file), self._picked)
 
     def _picked(self, choice: Choice | None) -> None:
         if choice is None or isinstance(choice, Leave) or self._begin is None:
@@ -203,6 +210,7 @@ class HitlApp(App[Choice]):
 
     def _leave(self) -> None:
         if self._judging is not None:
+            self.action_visit("judge")
             self._judging.action_quit()
         else:
             self.exit(Leave())
@@ -227,6 +235,34 @@ class HitlApp(App[Choice]):
         elif isinstance(self.screen, JudgingScreen):
             self.screen.pasted(event.text)
 
+    # -- the screens beside judging ------------------------------------------------------------
+
+    @property
+    def visiting(self) -> Visit | None:
+        """The screen beside judging that is open, whatever lies over it."""
+        return next((s for s in self.screen_stack if isinstance(s, Visit)), None)
+
+    def action_visit(self, name: str) -> None:
+        """Opens the screen of this name over the group, or goes back to the group. Where a
+        question waits for its answer, nothing happens."""
+        top, judging = self.screen, self._judging
+        if judging is None or not (top is judging or isinstance(top, Visit)):
+            return
+        if name == "judge":
+            if isinstance(top, Visit):
+                self.pop_screen()
+                judging.away(False)
+        elif isinstance(top, Visit):
+            if name != top.WHERE:
+                self.switch_screen(_visit(name, judging))
+        else:
+            judging.away(True)
+            self.push_screen(_visit(name, judging))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """What the keys of the screen do, for the command palette."""
+        return commands_of(screen)
+
     # -- the session's messages ----------------------------------------------------------------
 
     def on_desk_came(self, message: DeskCame) -> None:
@@ -236,6 +272,8 @@ class HitlApp(App[Choice]):
     def on_happened(self, message: Happened) -> None:
         if self._judging is not None:
             self._judging.happened(message.event)
+        if (visit := self.visiting) is not None:
+            visit.happened(message.event)
 
     def on_session_ended(self, message: SessionEnded) -> None:
         self.exit()
@@ -248,6 +286,28 @@ class HitlApp(App[Choice]):
         self._leave()
 
 
+def _visit(name: str, judging: JudgingScreen) -> Visit:
+    # Imported when first opened: the first paint does without them.
+    match name:
+        case "train":
+            from hitl.tui.screens.train import TrainScreen
+
+            return TrainScreen(judging)
+        case "data":
+            from hitl.tui.screens.data import DataScreen
+
+            return DataScreen(judging)
+        case "runs":
+            from hitl.tui.screens.run_visit import RunVisit
+
+            return RunVisit(judging)
+        case "blind":
+            from hitl.tui.screens.blind import BlindScreen
+
+            return BlindScreen(judging)
+    raise ValueError(f"there is no screen {name!r}")
+
+
 def run_session(
     *,
     run: str,
@@ -257,13 +317,16 @@ def run_session(
     start: Callable[[TuiOperator], None],
     log: Path | None = None,
     updates: Sequence[UpdateStats] = (),
+    folder: Path | None = None,
 ) -> int:
     """Opens the session's screen at once and runs `start(operator)` in a thread until it returns.
 
     What `start` raises is raised here, after the terminal is restored. Returns the exit code.
-    `log` takes what C libraries write to fd 2 meanwhile; `updates` are those of a resumed run.
+    `log` takes what C libraries write to fd 2 meanwhile; `updates` are those of a resumed run, and
+    `folder` is the run's.
     """
-    plan = SessionPlan(SessionInfo(run, config, policy_label, version, tuple(updates)), start)
+    info = SessionInfo(run, config, policy_label, version, tuple(updates), folder)
+    plan = SessionPlan(info, start)
     return _run(HitlApp(plan=plan, keymap=load_keymap(keymap_path())), log)
 
 
@@ -277,13 +340,15 @@ def pick_and_run(
     runs: Sequence[Summary],
     begin: Callable[[ResumeRun | NewRun], SessionPlan],
     log: Path | None = None,
+    updates: Callable[[str], Sequence[UpdateStats]] = lambda run: (),
 ) -> int:
     """The picker and then the session in one app, without a flicker between them.
 
-    `begin` is called on the screen's thread: it reads a config, nothing slow.
+    `begin` is called on the screen's thread: it reads a config, nothing slow. So is
+    `updates(run)`: the updates a run can go back to.
     """
     keymap = load_keymap(keymap_path())
-    return _run(HitlApp(runs=runs, begin=begin, keymap=keymap), log)
+    return _run(HitlApp(runs=runs, begin=begin, updates=updates, keymap=keymap), log)
 
 
 def _run(app: HitlApp, log: Path | None) -> int:

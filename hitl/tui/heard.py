@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from hitl.blind import Outcome
 from hitl.operator import (
+    Contrasted,
     Desk,
     Event,
     Judged,
@@ -53,6 +55,10 @@ class Heard:
         self.recent: list[str] = []
         """The last judgements, oldest first."""
         self.notices: list[Told] = []
+        self.contrasts: dict[int, Contrasted] = {}
+        """By number; the last of each."""
+        self.blind: tuple[int, tuple[Outcome, ...]] | None = None
+        """The blind test that is being made: its number, and the answers so far."""
 
     def asked(self, desk: Desk) -> None:
         """A group lies there."""
@@ -88,6 +94,8 @@ class Heard:
             case Saved():
                 self._saved_at = self._clock()
                 self._progress("save", 1, 1)
+            case Contrasted(number):
+                self.contrasts[number] = event
             case Notice(text, level):
                 self.notices.append(Told(self._clock(), text, level))
 

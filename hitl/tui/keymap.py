@@ -106,7 +106,17 @@ ASIDES = (
     ),
 )
 
+SCREENS = (
+    Key("screen.judge", "f2", "F2", "app.visit('judge')", "back to the group, as it was left"),
+    Key("screen.train", "f3", "F3", "app.visit('train')", "training: curves, alarms, texts"),
+    Key("screen.data", "f4", "F4", "app.visit('data')", "data: what was judged so far"),
+    Key("screen.runs", "f5", "F5", "app.visit('runs')", "runs: figures, and two compared"),
+    Key("screen.blind", "f6", "F6", "app.visit('blind')", "blind test: base policy or taught?"),
+)
+
 EVERYWHERE = (
+    *SCREENS,
+    Key("app.palette", "ctrl+p", "Ctrl+P", "app.command_palette", "find a command by its name"),
     Key("app.save", "ctrl+s", "Ctrl+S", "save", "write a checkpoint now"),
     Key("app.help", "question_mark,？,f1", "?", "help", "this page"),
     Key("app.quit", "q,ｑ,ctrl+q,ctrl+c", "q", "quit", "save and leave"),
@@ -167,6 +177,8 @@ RUNS = (
     Key("runs.choose", "enter", "Enter", "choose", "resume the run, or begin the new one"),
     Key("runs.new_zh", "z", "z", "new('zh')", "a new run in Chinese"),
     Key("runs.new_en", "e", "e", "new('en')", "a new run in English"),
+    Key("runs.back", "b,ｂ", "b", "go_back", "go back in the run: to the state after an update"),
+    Key("runs.help", "question_mark,？,f1", "?", "help", "this page"),
     Key("runs.quit", "q,ｑ,ctrl+q,ctrl+c,escape", "q", "leave", "leave"),
 )
 

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -17,7 +18,7 @@ from textual.events import Resize
 from textual.screen import Screen
 
 from hitl.config.session import SessionConfig
-from hitl.operator import Event, Judged, Progress, Undone, Updated, Waiting
+from hitl.operator import Event, Judged, Progress, Rejudged, Undone, Updated, Waiting
 from hitl.records import Scores, Skip, UpdateStats
 from hitl.tui.content import foreign, own
 from hitl.tui.heard import Heard
@@ -45,6 +46,8 @@ class SessionInfo:
     version: int
     updates: Sequence[UpdateStats] = ()
     """Those the run has had, for the figures and sparklines of a resumed run."""
+    folder: Path | None = None
+    """The run's folder, for the screens that look into its journal; None where there is none."""
 
 
 class Frame(Screen[None]):
@@ -118,6 +121,8 @@ class Frame(Screen[None]):
                 self._show_waiting()
             case Judged():
                 self._say_kept(event)
+            case Rejudged():
+                self.say(own("seen before: kept to tell how steady you are, not learned from"))
             case Undone():
                 self.say(own("undone: the group is back"))
             case Updated(stats):

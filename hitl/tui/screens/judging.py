@@ -73,6 +73,8 @@ class JudgingScreen(Frame):
         self._judged: Judgement | None = None
         """Sent, and not yet known to be kept."""
         self._came = 0.0
+        self._left: float | None = None
+        """When another screen came over the group."""
         self.keys = ""
         self.remarks = Remarks()
         self._save_asked = False
@@ -132,6 +134,13 @@ class JudgingScreen(Frame):
         elif not self.open:
             self.refuse("no new group yet: this key was not taken")
         return self.open and not self._quitting
+
+    def away(self, gone: bool) -> None:
+        """Another screen comes over the group, or goes: the group's clock stands still between."""
+        now = self._clock()
+        if not gone and self._left is not None:
+            self._came += now - max(self._left, self._came)
+        self._left = now if gone else None
 
     def note_key(self, raw: str) -> None:
         """Keeps the raw key for the judgement."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
@@ -13,8 +13,13 @@ from textual.screen import Screen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from hitl.records import UpdateStats
 from hitl.tui.content import foreign, own
-from hitl.tui.keymap import RUNS, bindings
+from hitl.tui.keymap import RUNS, Key, bindings
+from hitl.tui.remap import Keymap
+from hitl.tui.run_figures import update_rows
+from hitl.tui.screens.help import HelpScreen
+from hitl.tui.screens.page import ChooseScreen
 from hitl.tui.widgets.line import Line
 from hitl.tui.widgets.status import age
 
@@ -43,6 +48,8 @@ class ResumeRun:
     """Go on with the run of this name."""
 
     run: str
+    at: int | None = None
+    """The update to go back to first; None goes on where it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +74,30 @@ class RunsScreen(Screen[Choice]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(RUNS)]
 
-    def __init__(self, runs: Sequence[Summary]) -> None:
+    def __init__(
+        self,
+        runs: Sequence[Summary],
+        updates: Callable[[str], Sequence[UpdateStats]] = lambda run: (),
+        keymap: Keymap | None = None,
+    ) -> None:
+        """`updates(run)` are those that a run can go back to; `keymap` the user's changes."""
         super().__init__()
         self._runs = list(runs)
+        self._updates = updates
+        self._keymap = keymap or Keymap()
 
     def compose(self) -> ComposeResult:
         yield Line(own(("hitl", "bold $accent"), "  resume a run, or begin one"), id="title")
-        yield Line(_row("run", "policy", "updates", "labels", "reward", "age"), id="columns")
+        yield Line(COLUMNS, id="columns")
         yield OptionList(*self._options(), markup=False)
         yield Line(
-            own(("↑↓ choose  ⏎ open  z new in Chinese  e new in English  q leave", "$frame-text")),
+            own(
+                (
+                    "↑↓ choose  ⏎ open  b go back in it  z new in Chinese  e new in English  "
+                    "q leave",
+                    "$frame-text",
+                )
+            ),
             id="hints",
         )
 
@@ -86,7 +107,7 @@ class RunsScreen(Screen[Choice]):
         listing.focus()
 
     def _options(self) -> list[Option]:
-        runs = [Option(_summary(run), id=f"run-{n}") for n, run in enumerate(self._runs)]
+        runs = [Option(summary_line(run), id=f"run-{n}") for n, run in enumerate(self._runs)]
         new = [
             Option(own((f" + {words}", "$accent"), (f"   {key}", "$frame-text")), id=lang)
             for lang, words, key in NEW
@@ -104,6 +125,32 @@ class RunsScreen(Screen[Choice]):
     def action_choose(self) -> None:
         self.query_one(OptionList).action_select()
 
+    def action_go_back(self) -> None:
+        """Offers the updates of the run on the line."""
+        place = self.query_one(OptionList).highlighted or 0
+        if place >= len(self._runs):
+            return
+        run = self._runs[place].run
+        updates = self._updates(run)
+        if not updates:
+            return
+        head, *rows = update_rows(updates)
+        warning = "what was judged after it stays in the journal, and is learned no more"
+        says = Content("\n").join([own((warning, "$warning")), own(""), head])
+        rows.append(own(f"{0:>7}", ("   the base policy", "$frame-text")))
+
+        def chosen(place: int | None) -> None:
+            if place is not None:
+                self.dismiss(ResumeRun(run, updates[-1].number - place))
+
+        self.app.push_screen(ChooseScreen(own("go back: ", foreign(run)), says, rows), chosen)
+
+    def help_keys(self) -> tuple[Key, ...]:
+        return RUNS
+
+    def action_help(self) -> None:
+        self.app.push_screen(HelpScreen("Runs", RUNS, self._keymap))
+
     def action_new(self, lang: str) -> None:
         self.dismiss(NewRun("zh" if lang == "zh" else "en"))
 
@@ -113,19 +160,26 @@ class RunsScreen(Screen[Choice]):
     action_quit = action_leave
 
 
-def _summary(run: Summary) -> Content:
+def summary_line(run: Summary, mark: str = " ") -> Content:
+    """A run in one line, `mark` before it."""
     reward = "–" if run.reward is None or run.reward != run.reward else f"{run.reward:.2f}"
-    row = _row(run.run, run.policy, str(run.updates), str(run.labels), reward, age(run.age_s))
+    row = _row(run.run, run.policy, str(run.updates), str(run.labels), reward, age(run.age_s), mark)
     if run.intact:
         return row
     return own(row, ("  ! damaged", "$warning"))
 
 
-def _row(run: str, policy: str, updates: str, labels: str, reward: str, ago: str) -> Content:
+def _row(
+    run: str, policy: str, updates: str, labels: str, reward: str, ago: str, mark: str = " "
+) -> Content:
     return own(
-        " ",
+        (mark, "$accent"),
         foreign(run).truncate(20, ellipsis=True, pad=True),
         " ",
         foreign(policy).truncate(12, ellipsis=True, pad=True),
         f"{updates:>8}{labels:>8}{reward:>8}{ago:>6}",
     )
+
+
+COLUMNS = _row("run", "policy", "updates", "labels", "reward", "age")
+"""The head of the list."""

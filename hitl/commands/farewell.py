@@ -1,0 +1,26 @@
+"""What a person is told when they leave the terminal UI."""
+
+from __future__ import annotations
+
+from hitl.errors import HitlError
+from hitl.quality import sentences
+from hitl.rundir import RunDir
+from hitl.sitting import last_judgement, quality_of
+
+
+def mark(run_dir: RunDir) -> int:
+    """Where the sitting begins; 0 for a journal that cannot be read, which is said elsewhere."""
+    try:
+        return last_judgement(run_dir)
+    except HitlError:
+        return 0
+
+
+def say_farewell(run_dir: RunDir, since: int) -> None:
+    """That the run is saved, and how the sitting that began at `since` went."""
+    found = quality_of(run_dir, since)
+    if found.judgements:
+        print("this session:")
+        for line in sentences(found):
+            print(f"  {line}")
+    print(f"run {run_dir.name} is saved: hitl resume {run_dir.name}")

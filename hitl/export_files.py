@@ -1,0 +1,135 @@
+"""Labels and policy of a run as files for other tools: what `hitl export` and the data screen do.
+
+Only reads the run, which may be open.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from hitl.atomic import atomic_write, sync_tree, temporary_sibling
+from hitl.checkpoints import newest_checkpoint
+from hitl.errors import HitlError, UsageError
+from hitl.export import as_lines, preferences, rank_lists, score_rows
+from hitl.journal import Journal
+from hitl.models import resolve
+from hitl.records import JudgedGroup
+from hitl.rundir import RunDir
+from hitl.scale import Scale
+
+Format = Literal["ranklist", "preferences", "scores", "parquet", "policy"]
+
+SUFFIXES: tuple[tuple[Format, str], ...] = (
+    ("ranklist", ".tsv"),
+    ("preferences", ".jsonl"),
+    ("scores", ".jsonl"),
+    ("parquet", ".parquet"),
+    ("policy", ""),
+)
+"""Each format, and how the names of its files end; a policy is a folder."""
+
+
+def write_export(run_dir: RunDir, form: Format, out: Path, *, force: bool = False) -> str:
+    """Writes file or folder, whole or not at all; says how much it was.
+
+    Raises UsageError when `out` is there and not to be replaced, HitlError when it cannot be
+    written.
+    """
+    if out.exists() and not force:
+        raise UsageError(f"{out} is there already: another --out, or --force to replace it")
+    try:
+        if form == "policy":
+            return _policy(run_dir, out)
+        content, said = labels_file(run_dir, form)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(out, content)
+    except OSError as error:
+        raise HitlError(f"{out} could not be written: {error.strerror}") from error
+    return said
+
+
+# --- labels -------------------------------------------------------------------------------------
+
+
+def labels_file(run_dir: RunDir, form: Format) -> tuple[bytes, str]:
+    """The file's bytes, and how much it is, in words."""
+    with Journal.open(run_dir.journal_path, readonly=True) as journal:
+        judged: list[JudgedGroup] = journal.judged()[::-1]
+    if form == "ranklist":
+        lines = list(rank_lists(judged))
+        return as_lines(lines), f"{len(lines)} rank lists of {len(judged)} judgements"
+    if form == "preferences":
+        pairs = list(preferences(judged))
+        return _json_lines(pairs), f"{len(pairs)} pairs of {len(judged)} judgements"
+    rows = list(score_rows(judged, Scale.parse(run_dir.options().scale)))
+    said = f"{len(rows)} labels of {len(judged)} judgements"
+    return (_parquet(rows) if form == "parquet" else _json_lines(rows)), said
+
+
+def _json_lines(rows: Iterable[dict[str, Any]]) -> bytes:
+    return as_lines(json.dumps(row, ensure_ascii=False) for row in rows)
+
+
+def _parquet(rows: Sequence[dict[str, Any]]) -> bytes:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError as error:
+        raise HitlError(
+            "--format parquet needs pyarrow: pip install 'hitl[parquet]', or --format scores"
+        ) from error
+
+    text, number, real = pa.string(), pa.int64(), pa.float64()
+    schema = pa.schema([
+        ("group", number), ("prompt", text), ("completion", text), ("text", text),
+        ("label", real), ("score", real), ("rank", number), ("edited", pa.bool_()),
+        ("mode", text), ("operator", text),
+        ("seconds", real), ("note", text), ("flag", pa.bool_()), ("policy_version", number),
+    ])  # fmt: skip
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), buffer)
+    return buffer.getvalue()
+
+
+# --- policy -------------------------------------------------------------------------------------
+
+
+def _policy(run_dir: RunDir, out: Path) -> str:
+    """Copies the policy as it is now: an ordinary transformers folder."""
+    source, said = _newest(run_dir)
+    temporary = temporary_sibling(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copytree(source, temporary)
+        sync_tree(temporary)
+        if out.exists():
+            shutil.rmtree(out)
+        os.replace(temporary, out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return said
+
+
+def _newest(run_dir: RunDir) -> tuple[Path, str]:
+    with Journal.open(run_dir.journal_path, readonly=True) as journal:
+        last = journal.last_update()
+    if last == 0:
+        source = resolve(run_dir.options().base_policy, run_dir.path.parent)
+        if isinstance(source, str):
+            raise HitlError(f"run {run_dir.name} has had no update: its policy is {source} itself")
+        return source, "the base policy: the run has had no update yet"
+    found = newest_checkpoint(run_dir.steps, last)
+    if found is not None:
+        version, path = found
+        behind = "" if version == last else f" (the run is at {last}: resume it for the rest)"
+        return path / "policy", f"the policy after update {version}{behind}"
+    raise HitlError(
+        f"run {run_dir.name} has no intact checkpoint: hitl replay {run_dir.name} --repair makes "
+        "its policy again from the journal"
+    )

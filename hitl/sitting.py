@@ -1,0 +1,30 @@
+"""The judgements of a run, or of a sitting at it, read for the operator's figures."""
+
+from __future__ import annotations
+
+from hitl.journal import Journal
+from hitl.quality import Quality, quality
+from hitl.repeats import repeats_of
+from hitl.rundir import RunDir
+
+
+def last_judgement(run_dir: RunDir) -> int:
+    """Number of the newest live judgement; 0 when there is none."""
+    with Journal.open(run_dir.journal_path, readonly=True) as journal:
+        newest = journal.judged(0, 1)
+    return newest[0].id if newest else 0
+
+
+def quality_of(run_dir: RunDir, after: int = 0) -> Quality:
+    """Of the live judgements with a number above `after`. Groups shown again count for all of the
+    run: they are few."""
+    with Journal.open(run_dir.journal_path, readonly=True) as journal:
+        judgements = journal.judgements(after)
+        repeats = [r for r in repeats_of(journal.events()) if r.verdict is not None]
+        first = {r.judgement: journal.find(r.judgement) for r in repeats}
+    again = [
+        (before.judgement.verdict, r.verdict)
+        for r in repeats
+        if (before := first[r.judgement]) is not None and r.verdict is not None
+    ]
+    return quality(judgements, again)

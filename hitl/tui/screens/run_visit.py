@@ -1,0 +1,122 @@
+"""The runs beside the one that is open: figures, updates, and two of them compared."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+from textual.worker import Worker
+
+from hitl.records import UpdateStats
+from hitl.runs import RunSummary, list_runs
+from hitl.tui.content import foreign, own
+from hitl.tui.keymap import Key, bindings
+from hitl.tui.keymap_visits import VISIT_RUNS
+from hitl.tui.run_figures import compared, update_rows, updates_of
+from hitl.tui.screens.page import PageScreen
+from hitl.tui.screens.runs import COLUMNS, summary_line
+from hitl.tui.screens.visit import Visit
+from hitl.tui.widgets.line import Line
+
+
+class RunVisit(Visit):
+    """Newest first. Another run is opened from the start, not from here."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(VISIT_RUNS)]
+    WHERE = "runs"
+
+    _runs: tuple[RunSummary, ...] = ()
+    _marked: int | None = None
+
+    def body(self) -> ComposeResult:
+        yield Line(COLUMNS, id="columns")
+        yield OptionList(markup=False)
+        yield Line(id="problem")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one(OptionList).focus()
+        self.run_worker(self._list, thread=True, exclusive=True)
+
+    def _list(self) -> tuple[RunSummary, ...]:
+        folder = self.judging.info.folder
+        return () if folder is None else tuple(list_runs(folder.parent))
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        event.stop()
+        if event.worker.is_finished and event.worker.result is not None:
+            self._runs = event.worker.result
+            self._show()
+            if not self._runs:
+                self.say(own(("there are no runs to be seen here", "$frame-text")))
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        run = self._runs[event.option_index]
+        about = foreign(run.problem, "$warning") if run.problem else own(("intact", "$success"))
+        self.query_one("#problem", Line).show(own(foreign(run.run), ": ", about))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.action_updates()
+
+    def action_updates(self) -> None:
+        if (place := self._here()) is None:
+            return
+        run = self._runs[place]
+        rows = update_rows(self._updates(run))
+        if len(rows) == 1:
+            rows = [own("no update yet")]
+        else:
+            last = "to go back to one: leave with q, then b in the list that hitl opens with"
+            rows = [own((last, "$frame-text")), own(""), *rows]
+        self.app.push_screen(PageScreen(own(foreign(run.run), ": updates"), rows))
+
+    def action_compare(self) -> None:
+        if (place := self._here()) is None:
+            return
+        if self._marked is None or self._marked == place:
+            self._marked = place if self._marked is None else None
+            said = "marked: c on another run compares the two" if self._marked is not None else ""
+            self.say(own(said))
+            self._show()
+            return
+        one, other = self._runs[self._marked], self._runs[place]
+        width = min(self.size.width, 110) - 4
+        lines = compared((one, self._updates(one)), (other, self._updates(other)), width)
+        self._marked = None
+        self.say(own(""))
+        self._show()
+        self.app.push_screen(PageScreen(own("two runs"), lines))
+
+    def hints(self) -> str:
+        return "↑↓ choose  u its updates  c compare two  Esc back to the group  ? help"
+
+    def help_title(self) -> str:
+        return "Runs"
+
+    def help_keys(self) -> tuple[Key, ...]:
+        return VISIT_RUNS
+
+    def _updates(self, run: RunSummary) -> tuple[UpdateStats, ...]:
+        folder = self.judging.info.folder
+        return updates_of(folder.parent / run.run) if folder is not None else ()
+
+    def _here(self) -> int | None:
+        if not self._runs:
+            return None
+        return self.query_one(OptionList).highlighted or 0
+
+    def _show(self) -> None:
+        listing = self.query_one(OptionList)
+        here = listing.highlighted or 0
+        open_run = self.judging.info.run
+        listing.clear_options()
+        for place, run in enumerate(self._runs):
+            mark = "*" if place == self._marked else "▶" if run.run == open_run else " "
+            listing.add_option(Option(summary_line(run, mark)))
+        if self._runs:
+            listing.highlighted = min(here, len(self._runs) - 1)

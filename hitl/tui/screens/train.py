@@ -1,0 +1,242 @@
+"""Training as it goes: curves, alarms with what to do, and what base and taught policy write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Grid, VerticalScroll
+from textual.content import Content
+from textual.worker import Worker, WorkerState
+
+from hitl.alarms import Alarm, Written, alarms, written
+from hitl.errors import HitlError
+from hitl.journal import Journal
+from hitl.operator import Contrasted, Event, Updated
+from hitl.records import UpdateStats
+from hitl.rundir import RunDir
+from hitl.tui.content import foreign, own
+from hitl.tui.curves import figure
+from hitl.tui.keymap import Key, bindings
+from hitl.tui.keymap_visits import TRAIN
+from hitl.tui.screens.visit import Visit
+from hitl.tui.widgets.curve import Curve
+from hitl.tui.widgets.line import Line
+
+TEXTS = range(1, 7)
+"""The fixed prompts."""
+
+SAMPLE = 64
+"""Completions that length and diversity are told from."""
+
+PAGES = ("curves", "alarms", "texts")
+
+
+class TrainScreen(Visit):
+    """Three pages; the first has the curves and the gravest alarm."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(TRAIN)]
+    WHERE = "train"
+
+    _page = 0
+    _written: tuple[Written | None, Written | None] = (None, None)
+
+    def body(self) -> ComposeResult:
+        with Grid(id="curves", classes="train-page"):
+            yield Curve("reward", "mean", "$success", id="reward")
+            yield Curve("KL", "nats a completion", "$accent", id="kl")
+            yield Curve("entropy", "nats a token", "$primary", id="entropy")
+            yield Curve("value loss", "", "$primary", id="value")
+            yield Curve("clipped", "% of ratios", "$primary", id="clipped")
+            yield Line(id="last")
+        with VerticalScroll(id="alarms", classes="train-page", can_focus=False):
+            yield Line(id="warned")
+        with VerticalScroll(id="texts", classes="train-page", can_focus=False):
+            yield Line(id="written")
+        yield Line(id="gravest")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._turned()
+        self._show()
+        self._measure()
+        self._ask()
+
+    @property
+    def updates(self) -> Sequence[UpdateStats]:
+        return self.judging.heard.updates
+
+    def happened(self, event: Event) -> None:
+        match event:
+            case Updated():
+                self._show()
+                self._measure()
+                self._ask()
+            case Contrasted():
+                self._show_texts()
+
+    def action_turn(self, by: int) -> None:
+        self._page = (self._page + by) % len(PAGES)
+        self._turned()
+
+    def action_scroll_text(self, way: int) -> None:
+        page = self.query_one(f"#{PAGES[self._page]}")
+        page.scroll_relative(y=way * max(page.size.height - 2, 1), animate=False)
+
+    def hints(self) -> str:
+        names = " · ".join(f"[{p}]" if n == self._page else p for n, p in enumerate(PAGES))
+        return f"Tab {names}  ↓ more  b blind test  Esc back to the group  ? help"
+
+    def help_title(self) -> str:
+        return "Training"
+
+    def help_keys(self) -> tuple[Key, ...]:
+        return TRAIN
+
+    # -- the pages --------------------------------------------------------------------------
+
+    def _turned(self) -> None:
+        for place, name in enumerate(PAGES):
+            self.query_one(f"#{name}").display = place == self._page
+        self.query_one("#gravest").display = self._page == 0
+        self.show_hints()
+
+    def _show(self) -> None:
+        updates = self.updates
+        first = updates[0].number if updates else 1
+        for name, values in (
+            ("reward", [u.reward for u in updates]),
+            ("kl", [u.sequence_kl for u in updates]),
+            ("entropy", [u.entropy for u in updates]),
+            ("value", [u.value_loss for u in updates]),
+            ("clipped", [100 * u.clip_fraction for u in updates]),
+        ):
+            self.query_one(f"#{name}", Curve).show(values, first)
+        self.query_one("#last", Line).show(_last(updates))
+        self._show_alarms()
+        self._show_texts()
+
+    def _show_alarms(self) -> None:
+        ppo = self.judging.info.config.ppo
+        found = alarms(self.updates, ppo.target_kl, ppo.lr, *self._written)
+        self.query_one("#gravest", Line).show(_gravest(found, bool(self.updates)))
+        self.query_one("#warned", Line).show(_all(found, self.updates, self._written))
+
+    def _show_texts(self) -> None:
+        known = self.judging.heard.contrasts
+        self.query_one("#written", Line).show(
+            _texts([known.get(n) for n in TEXTS], self.judging.heard.status.version)
+        )
+
+    # -- what takes longer ------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        """For texts that are missing or of an older policy; they come when the engine is idle."""
+        known, version = self.judging.heard.contrasts, self.judging.heard.status.version
+        old = [n for n in TEXTS if n not in known or known[n].version != version]
+        if self.judging.desk is not None and old:
+            self.judging.desk.contrast(old)
+
+    def _measure(self) -> None:
+        if (folder := self.judging.info.folder) is not None:
+            read = partial(_written, RunDir(folder).journal_path)
+            self.run_worker(read, thread=True, exclusive=True, exit_on_error=False)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        event.stop()
+        if event.state is WorkerState.ERROR:
+            if not isinstance(event.worker.error, HitlError):
+                raise event.worker.error or RuntimeError("a thread failed")
+            self.say(foreign(str(event.worker.error), "$error"))
+        elif event.state is WorkerState.SUCCESS and event.worker.result is not None:
+            self._written = event.worker.result
+            self._show_alarms()
+
+
+def _written(path: Path) -> tuple[Written | None, Written | None]:
+    with Journal.open(path, readonly=True) as journal:
+        first = journal.token_ids(SAMPLE, newest=False)
+        last = journal.token_ids(SAMPLE, newest=True)
+    return written(first, len(last)), written(last, len(first))
+
+
+def _last(updates: Sequence[UpdateStats]) -> Content:
+    if not updates:
+        return own(("no update yet: the curves begin with the first full batch", "$frame-text"))
+    u = updates[-1]
+    pairs = (
+        ("labels", f"{u.labels}"),
+        ("reward", f"{figure(u.reward)} ± {figure(u.reward_std)}"),
+        ("KL weight", figure(u.kl_coef)),
+        ("step KL", f"{figure(u.step_kl)} nats/token"),
+        ("passes, time", f"{u.epochs}, {u.seconds:.1f} s"),
+    )
+    head = own((f"update {u.number}", "bold"))
+    return Content("\n").join(
+        [head, *(own((f"{name:13}", "$frame-text"), value) for name, value in pairs)]
+    )
+
+
+def _gravest(found: Sequence[Alarm], any_update: bool) -> Content:
+    if not found:
+        return own(("✓ no alarm" if any_update else "", "$success"))
+    more = f"  (+{len(found) - 1}: Tab)" if len(found) > 1 else ""
+    alarm = found[0]
+    return own(("! " + alarm.name, "bold $warning"), f": {alarm.do}", (more, "$frame-text"))
+
+
+def _all(
+    found: Sequence[Alarm],
+    updates: Sequence[UpdateStats],
+    both: tuple[Written | None, Written | None],
+) -> Content:
+    lines: list[Content] = []
+    for alarm in found:
+        lines += [
+            own(("! " + alarm.name, "bold $warning")),
+            own("  " + alarm.what),
+            own(("  → ", "$accent"), alarm.do),
+            own(""),
+        ]
+    if not found:
+        lines += [own(("✓ no alarm", "$success") if updates else "no update yet"), own("")]
+    first, last = both
+    if first is not None and last is not None:
+        lines.append(
+            own(
+                (f"newest {last.completions} completions: ", "$frame-text"),
+                f"{last.length:.1f} tokens (base {first.length:.1f}), "
+                f"{last.distinct2:.0%} of the word pairs different (base {first.distinct2:.0%})",
+            )
+        )
+    if updates:
+        lines += [own(("said of the last update: ", "$frame-text"), foreign(text))
+                  for text in updates[-1].notices]  # fmt: skip
+    return Content("\n").join(lines)
+
+
+def _texts(known: Sequence[Contrasted | None], version: int) -> Content:
+    lines: list[Content] = []
+    for one in known:
+        if one is None:
+            continue
+        old = "" if one.version == version else f"  (of v{one.version}, the new one comes)"
+        lines += [
+            own(foreign(one.prompt, "bold"), (old, "$frame-text")),
+            own(("  base  ", "$frame-text"), _text(one.before)),
+            own((f"  v{one.version:<5}", "$success"), _text(one.after)),
+            own(""),
+        ]
+    if len([one for one in known if one is not None]) < len(known):
+        rest = "the rest comes when the engine has nothing else to do …"
+        lines.append(own((rest, "$frame-text")))
+    head = own(("the same prompts and the same random numbers, before and now", "$frame-text"))
+    return Content("\n").join([head, own(""), *lines])
+
+
+def _text(text: str) -> Content:
+    return foreign(text.strip()) if text.strip() else own(("(nothing)", "$frame-text italic"))

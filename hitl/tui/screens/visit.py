@@ -1,0 +1,83 @@
+"""What the screens beside judging share: the session goes on behind them, Esc goes back to it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import Screen
+
+from hitl.operator import Event
+from hitl.tui.content import own
+from hitl.tui.keymap import Key
+from hitl.tui.screens.help import HelpScreen
+from hitl.tui.screens.judging import JudgingScreen
+from hitl.tui.widgets.line import Line
+from hitl.tui.widgets.status import StatusLine
+
+
+class Visit(Screen[None]):
+    """The status line above, the body, a line that answers and the keys below."""
+
+    BINDINGS: ClassVar[list[BindingType]] = []
+    AUTO_FOCUS = ""
+    WHERE = ""
+    """The name `visit` knows it by."""
+
+    def __init__(self, judging: JudgingScreen) -> None:
+        """`judging` is the screen that lies below, with the run, what was heard and the session."""
+        super().__init__()
+        self.judging = judging
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine(self.judging.heard.status)
+        with Vertical(id="body"):
+            yield from self.body()
+        with Vertical(id="foot"):
+            yield Line(id="said")
+            yield Line(id="hints")
+
+    def on_mount(self) -> None:
+        self.set_interval(0.5, self._tick)
+        self.show_hints()
+
+    def on_resize(self) -> None:
+        self.show_hints()
+
+    def say(self, content: Content) -> None:
+        """On the line above the keys."""
+        self.query_one("#said", Line).show(content)
+
+    def refuse(self, why: str) -> None:
+        """Why a key did nothing, in our own words."""
+        self.say(own((why, "$warning")))
+
+    def show_hints(self) -> None:
+        text = own((self.hints(), "$frame-text"))
+        self.query_one("#hints", Line).show(text.truncate(max(self.size.width - 2, 1)))
+
+    def action_help(self) -> None:
+        self.app.push_screen(HelpScreen(self.help_title(), self.help_keys(), self.judging.keymap))
+
+    def _tick(self) -> None:
+        self.query_one(StatusLine).show(self.judging.heard.status)
+
+    # -- hooks ------------------------------------------------------------------------------
+
+    def body(self) -> ComposeResult:
+        raise NotImplementedError
+
+    def happened(self, event: Event) -> None:
+        """The session told something; the judging screen knows it already."""
+
+    def hints(self) -> str:
+        raise NotImplementedError
+
+    def help_title(self) -> str:
+        raise NotImplementedError
+
+    def help_keys(self) -> tuple[Key, ...]:
+        raise NotImplementedError

@@ -1,0 +1,185 @@
+"""Groups that are shown again: when, which, and that nothing learns from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hitl.checkpoints import Checkpoints
+from hitl.config.session import SessionConfig
+from hitl.engine import EngineThread
+from hitl.journal import Journal
+from hitl.operator import Desk, Judged, Notice, OwnPrompt, Quit, Rejudged, Resample, Save, Undo
+from hitl.records import Judgement, Mode, Prompt, Scores
+from hitl.repeats import APART, due, repeats_of
+from hitl.session import Session
+from hitl.sitting import quality_of
+
+from .fakes import FakeEngine, Line, Scripted, scores
+
+CONFIG = SessionConfig(lang="en", group_size=2, batch_size=400)
+GOOD, BAD = scores(5, 4), scores(1, 2)
+FIRST = APART + 1
+"""With a share of 1, judgements after which the first group comes again."""
+
+
+class Sitting:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.journal = Journal.open(folder / "journal.db", create=True)
+
+    def __call__(
+        self, *script: Line, again: float = 1.0, config: SessionConfig = CONFIG
+    ) -> tuple[Scripted, FakeEngine]:
+        operator, engine = Scripted([*script, Quit()]), FakeEngine()
+        thread = EngineThread(lambda: engine)
+        try:
+            Session(
+                config, self.journal, Checkpoints(self.folder / "steps"), thread,
+                lambda number: Prompt(f"prompt {number}", number), operator, 0, shuffle=True,
+                again=again,
+            ).run()  # fmt: skip
+        finally:
+            thread.close()
+        return operator, engine
+
+
+@pytest.fixture
+def sitting(tmp_path: Path) -> Iterator[Sitting]:
+    made = Sitting(tmp_path)
+    yield made
+    made.journal.close()
+
+
+def numbers(operator: Scripted) -> list[int]:
+    return [desk.group.prompt.number for desk in operator.desks]
+
+
+def test_when_is_keyed_and_about_as_often_as_asked() -> None:
+    assert all(due(1, n, 1.0) is None for n in range(APART + 1))
+    drawn = [due(1, n, 0.05) for n in range(4000)]
+    assert drawn == [due(1, n, 0.05) for n in range(4000)]
+    assert 140 < sum(place is not None for place in drawn) < 260
+    assert all(n - 1 - place >= APART for n, place in enumerate(drawn) if place is not None)
+    assert drawn != [due(2, n, 0.05) for n in range(4000)]
+
+
+def test_a_group_comes_again_after_twenty_others_and_is_no_label(sitting: Sitting) -> None:
+    operator, _ = sitting(*[GOOD] * FIRST, BAD, GOOD)
+    assert numbers(operator)[:FIRST] == list(range(1, FIRST + 1))
+    again, after = numbers(operator)[FIRST : FIRST + 2]
+    assert again == 1 and after == FIRST + 1
+    [told] = operator.heard(Rejudged)
+    assert told.agreement == 0.0 and told.judgement.verdict == Scores((1, 2))
+    assert len(operator.heard(Judged)) == FIRST + 1
+    totals = sitting.journal.totals()
+    assert totals.judgements == FIRST + 1 and totals.labels == 2 * totals.judgements
+    assert all(one.judgement.verdict == Scores((5, 4)) for one in sitting.journal.judged())
+    [repeat] = repeats_of(sitting.journal.events())
+    assert (repeat.judgement, repeat.after, repeat.verdict) == (1, FIRST, Scores((1, 2)))
+
+
+def test_the_operator_cannot_tell(sitting: Sitting) -> None:
+    operator, _ = sitting(*[GOOD] * FIRST, BAD)
+    desk = operator.desks[FIRST]
+    first = operator.desks[0]
+    assert desk.draft is None and desk.group == first.group and desk.mode == first.mode
+    assert {desk.ready, desk.batch_size} == {operator.desks[FIRST - 1].ready, 400}
+
+
+def test_the_places_are_mixed_anew() -> None:
+    from hitl.session import display_order
+
+    groups = FakeEngine().sample([Prompt("p", n) for n in range(1, 60)], 4, 1)
+    same = sum(display_order(1, g) == display_order(2, g) for g in groups)
+    assert same < 10
+
+
+def test_nothing_comes_again_unless_asked(sitting: Sitting) -> None:
+    operator, _ = sitting(*[GOOD] * (FIRST + 3), again=0.0)
+    assert numbers(operator) == list(range(1, FIRST + 5))
+
+
+def test_the_policy_is_the_same_with_and_without(tmp_path: Path) -> None:
+    config = SessionConfig(lang="en", group_size=2, batch_size=8)
+
+    def by_group(desk: Desk) -> Judgement:
+        return (GOOD if desk.group.prompt.number % 3 else BAD)(desk)
+
+    made = []
+    for name, again in (("plain", 0.0), ("again", 1.0)):
+        (tmp_path / name).mkdir()
+        one = Sitting(tmp_path / name)
+        script: list[Line] = [by_group] * (30 + (8 if again else 0))
+        _, engine = one(*script, again=again, config=config)
+        updates = one.journal.updates()
+        made.append([stats.digest for stats in updates][:6])
+        assert len(updates) >= 6 and engine.version == len(updates)
+        one.journal.close()
+    assert made[0] == made[1]
+
+
+def test_a_run_resumed_shows_the_same(sitting: Sitting) -> None:
+    sitting(*[GOOD] * FIRST)  # left before the group that comes again
+    operator, _ = sitting(BAD, GOOD)
+    assert numbers(operator)[:2] == [1, FIRST + 1]
+    operator, _ = sitting()
+    assert len(repeats_of(sitting.journal.events())) == 1 and len(numbers(operator)) == 1
+
+
+@pytest.mark.parametrize("reply", [Save(), Undo()])
+def test_commands_over_a_group_shown_again(sitting: Sitting, reply: Line) -> None:
+    operator, _ = sitting(*[GOOD] * FIRST, reply, GOOD, BAD)
+    seen = numbers(operator)[FIRST:]
+    if isinstance(reply, Save):
+        assert seen[:3] == [1, 1, FIRST + 1]
+    else:  # the judgement before it, as ever; then the same one is due
+        assert seen[:3] == [1, FIRST, 1]
+
+
+def test_undo_takes_back_what_was_said_the_second_time(sitting: Sitting) -> None:
+    operator, _ = sitting(*[GOOD] * FIRST, BAD, Undo(), GOOD)
+    assert numbers(operator)[FIRST : FIRST + 4] == [1, FIRST + 1, 1, FIRST + 1]
+    assert sitting.journal.totals().judgements == FIRST
+    [repeat] = repeats_of(sitting.journal.events())
+    assert repeat.verdict == Scores((5, 4))
+    assert any("comes again" in notice.text for notice in operator.heard(Notice))
+
+
+@pytest.mark.parametrize("reply", [Resample(), OwnPrompt("mine")])
+def test_it_can_be_passed_over(sitting: Sitting, reply: Line) -> None:
+    operator, _ = sitting(*[GOOD] * FIRST, reply, GOOD)
+    seen = [desk.group.prompt for desk in operator.desks[FIRST:]]
+    assert seen[0].number == 1
+    assert seen[1].text == ("mine" if isinstance(reply, OwnPrompt) else f"prompt {FIRST + 1}")
+    [repeat] = repeats_of(sitting.journal.events())
+    assert repeat.verdict is None and not operator.heard(Rejudged)
+
+
+def test_skips_and_other_operators_do_not_come_again(sitting: Sitting) -> None:
+    def as_other(line: Callable[[Desk], Judgement]) -> Line:
+        def say(desk: Desk) -> Judgement:
+            said = line(desk)
+            fields = {name: getattr(said, name) for name in said.__dataclass_fields__}
+            return Judgement(**{**fields, "operator": "somebody else"})
+
+        return say
+
+    operator, _ = sitting(*[as_other(GOOD)] * FIRST, GOOD)
+    assert numbers(operator)[FIRST] == FIRST + 1
+
+
+def test_agreement_in_the_operators_figures(tmp_path: Path) -> None:
+    from hitl.rundir import RunDir
+
+    run = RunDir.create(tmp_path, "a", {"options": CONFIG.to_json()})
+    one = Sitting.__new__(Sitting)
+    one.folder, one.journal = run.path, Journal.open(run.journal_path)
+    one(*[GOOD] * FIRST, GOOD, GOOD, BAD)
+    one.journal.close()
+    found = quality_of(run)
+    assert found.agreement.groups == 2 and (found.agreement.pairs, found.agreement.same) == (2, 1)
+    assert found.judgements == FIRST + 1 and quality_of(run, after=FIRST).judgements == 1
+    assert Mode.SCORE

@@ -1,0 +1,109 @@
+"""The app with a real session below it: real journal, real checkpoints, an engine without torch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hitl.checkpoints import Checkpoints
+from hitl.config.session import SessionConfig
+from hitl.engine import EngineThread
+from hitl.journal import Journal
+from hitl.operator import Operator
+from hitl.records import Prompt
+from hitl.rundir import RunDir
+from hitl.session import Session
+from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
+from tests.fakes import FakeEngine
+
+from .driving import Driver
+from .scripted import ScriptedSession, group
+
+CONFIG = SessionConfig(lang="en", group_size=2, batch_size=8, ahead=2)
+
+
+def new_run(root: Path, name: str = "en-01", config: SessionConfig = CONFIG) -> RunDir:
+    return RunDir.create(root, name, {"options": config.to_json()})
+
+
+class Sitter(Driver):
+    """Drives the app over a run."""
+
+    def __init__(self, pilot: Any, run: RunDir, engine: FakeEngine) -> None:
+        super().__init__(pilot, ScriptedSession([group(1, ["", ""])]))
+        self.run = run
+        self.engine = engine
+
+    @property
+    def judging(self) -> Any:
+        return self.app._judging
+
+    async def at_desk(self) -> None:
+        await self.until(lambda: self.judging.asked and self.judging.open)
+
+    def look(self, what: Callable[[Journal], Any]) -> Any:
+        with Journal.open(self.run.journal_path, readonly=True) as journal:
+            return what(journal)
+
+    async def judge(self, *keys: str) -> None:
+        """Judges the group on the screen and waits for the next."""
+        await self.at_desk()
+        before = self.look(lambda j: j.totals().judgements)
+        await self.press(*keys)
+        await self.until(lambda: self.look(lambda j: j.totals().judgements) == before + 1)
+        await self.at_desk()
+
+
+def plan(
+    run: RunDir, engine: FakeEngine, config: SessionConfig = CONFIG, again: float = 0.0
+) -> SessionPlan:
+    def start(operator: Operator) -> None:
+        thread = EngineThread(lambda: engine)
+        try:
+            with Journal.open(run.journal_path) as journal:
+                Session(
+                    config,
+                    journal,
+                    Checkpoints(run.steps),
+                    thread,
+                    lambda number: Prompt(f"prompt {number}", number),
+                    operator,
+                    config.ahead,
+                    again=again,
+                ).run()
+        finally:
+            thread.close()
+
+    with Journal.open(run.journal_path, readonly=True) as journal:
+        updates = tuple(journal.updates())
+    info = SessionInfo(run.name, config, "tiny-en", len(updates), updates, run.path)
+    return SessionPlan(info, start)
+
+
+@asynccontextmanager
+async def sitting(
+    run: RunDir,
+    size: tuple[int, int] = (80, 24),
+    *,
+    mode: str = "score",
+    again: float = 0.0,
+    clock: Callable[[], float] | None = None,
+) -> AsyncIterator[Sitter]:
+    engine = FakeEngine()
+    config = replace(CONFIG, mode=mode)
+    given = {} if clock is None else {"clock": clock}
+    app = HitlApp(plan=plan(run, engine, config, again), **given)
+    async with app.run_test(size=size) as pilot:
+        try:
+            yield Sitter(pilot, run, engine)
+        finally:
+            app.hang_up()
+            if app._thread is not None:
+                await asyncio.to_thread(app._thread.join, 10)
+    app.finish()
+    if app.error is not None:
+        raise app.error

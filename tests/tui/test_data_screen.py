@@ -1,0 +1,248 @@
+"""The data screen over a real journal and a real session."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hitl.journal import Journal
+from hitl.journal_listing import Filter
+from hitl.records import Mode, Scores
+from hitl.rundir import RunDir
+from tests.journal_data import group, judgement
+
+from .sitting import Sitter, new_run, sitting
+
+
+async def judged(me: Sitter, count: int) -> None:
+    """So many groups of 4 and 2, and the data screen over the next."""
+    for _ in range(count):
+        await me.judge("4", "2")
+
+
+async def rows(me: Sitter, count: int) -> None:
+    await me.until(lambda: len(me.app.screen._page.rows) == count)
+    await me.pilot.pause()
+
+
+async def test_what_was_judged_newest_first_and_its_group(tmp_path: Path) -> None:
+    async with sitting(new_run(tmp_path)) as me:
+        await judged(me, 5)
+        await me.press("f4")
+        await rows(me, 5)
+        assert "1–5 of 5" in me.text
+        await me.sees("Prompt 5")
+        assert "waiting" in me.text and "update 1" in me.text
+        assert "4 5.0.0" in me.text and "2 5.0.1" in me.text
+        await me.press("down")
+        await me.sees("Prompt 4")
+        await me.sees("already trained")
+
+
+async def test_enter_brings_a_judgement_back_with_what_was_given(tmp_path: Path) -> None:
+    async with sitting(new_run(tmp_path)) as me:
+        await judged(me, 3)
+        await me.press("5", "f4")  # half a judgement of group 4
+        await rows(me, 3)
+        await me.press("down", "enter")
+        await me.until(lambda: me.app.screen is me.judging)
+        await me.sees("Prompt 2")
+        await me.at_desk()
+        assert "[ 4 ]" in me.text and "[ 2 ]" in me.text
+        await me.press("backspace", "5")  # 4 and 5
+        await me.sees("Prompt 4")
+        await me.at_desk()
+        assert "[ 5 ]" in me.text, "the half-judged group is as it was"
+        again = me.look(lambda j: j.judged())
+        assert [one.group.prompt.number for one in again] == [2, 3, 1]
+        assert again[0].judgement.verdict == Scores((4.0, 5.0))
+
+
+async def test_x_takes_a_judgement_back_and_its_group_comes_later(tmp_path: Path) -> None:
+    async with sitting(new_run(tmp_path)) as me:
+        await judged(me, 2)
+        await me.press("f4")
+        await rows(me, 2)
+        await me.press("x")
+        await rows(me, 1)
+        await me.sees("taken back")
+        assert me.look(lambda j: j.totals().pending_labels) == 2
+        await me.press("escape")
+        seen = []
+        for _ in range(4):
+            await me.at_desk()
+            seen.append(me.judging.desk.group.prompt.number)
+            if seen[-1] == 2:
+                assert "[ 4 ]" in me.text
+            await me.judge(*(["enter"] if seen[-1] == 2 else ["5", "5"]))
+        assert 2 in seen and seen[0] == 3
+
+
+@pytest.mark.parametrize("key", ["x", "enter", "delete"])
+async def test_what_is_trained_stays_and_the_screen_says_so(tmp_path: Path, key: str) -> None:
+    async with sitting(new_run(tmp_path)) as me:
+        await judged(me, 4)
+        await me.until(lambda: me.look(lambda j: j.last_update()) == 1)
+        await me.press("f4")
+        await rows(me, 4)
+        await me.until(lambda: me.app.screen.listed.state == "trained")
+        await me.press(key)
+        await me.sees("already trained: update 1")
+        assert me.app.screen.WHERE == "data"
+        assert me.look(lambda j: j.totals().judgements) == 4
+
+
+def filled(root: Path, count: int) -> RunDir:
+    """A run with groups of other hands, modes, flags and notes."""
+    run = new_run(root)
+    with Journal.open(run.journal_path) as journal:
+        journal.add_groups([group(n, size=2) for n in range(1, count + 1)])
+        for n in range(1, count + 1):
+            said = judgement(n, verdict=Scores((4.0, 2.0)))
+            other = {
+                "operator": "li" if n % 2 else "王[/x]",
+                "mode": Mode.RANK if n % 3 == 0 else Mode.SCORE,
+                "flag": n == 5,
+                "note": "雾 100%_" if n == 7 else "",
+                "shown": (1, 0),
+            }
+            journal.append(type(said)(**{**_fields(said), **other}))
+    return run
+
+
+def _fields(one: object) -> dict[str, object]:
+    return {name: getattr(one, name) for name in one.__dataclass_fields__}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("keys", "count", "says"),
+    [
+        (["f"], 1, "flagged"),
+        (["n"], 1, "with a note"),
+        (["m"], 6, "score mode"),
+        (["m", "m"], 3, "rank mode"),
+        (["m", "m", "m"], 0, "pair mode"),
+        (["m", "m", "m", "m"], 9, "Judgements: all"),
+        (["o"], 5, "by li"),
+        (["o", "o"], 4, "by 王[/x]"),
+        (["s"], 5, "waiting"),
+        (["s", "s"], 4, "trained"),
+        (["s", "s", "s"], 0, "set aside"),
+        (["s", "s", "s", "s"], 0, "left"),
+        (["slash", *"100%_", "enter"], 1, "with “100%_”"),
+        (["slash", *"6.1", "enter"], 1, "with “6.1”"),
+        (["slash", *"x", "escape"], 9, "Judgements: all"),
+        (["f", "m", "c"], 9, "Judgements: all"),
+    ],
+)
+async def test_filters(tmp_path: Path, keys: list[str], count: int, says: str) -> None:
+    async with sitting(filled(tmp_path, 9)) as me:
+        await me.at_desk()
+        await me.until(lambda: me.engine.version == 1)
+        await me.press("f4")
+        await rows(me, 9)
+        await me.press(*keys)
+        await rows(me, count)
+        await me.sees(says)
+        assert (f"1–{count} of {count}" in me.text) == bool(count)
+
+
+async def test_paging_through_more_than_a_page(tmp_path: Path) -> None:
+    async with sitting(filled(tmp_path, 250)) as me:
+        await me.at_desk()
+        await me.press("f4")
+        await rows(me, 100)
+        assert "1–100 of 250" in me.text
+        await me.press("end")
+        await me.sees("201–250 of 250")
+        await me.until(lambda: me.app.screen.listed.number == 1)
+        await me.press("home")
+        await me.sees("1–100 of 250")
+        assert me.app.screen.listed.number == 250
+        for _ in range(30):
+            await me.press("pagedown")
+            await me.pilot.pause(0.01)
+        await me.sees("201–250 of 250")
+        await me.press("home")
+        await me.sees("1–100 of 250")
+        me.app.screen.query_one("Table").move_cursor(row=99)
+        await me.press("down")
+        await me.sees("101–200 of 250")
+        assert me.app.screen.listed.number == 150
+        await me.press("up")
+        await me.sees("1–100 of 250")
+        await me.until(lambda: me.app.screen.listed.number == 151)
+
+
+@pytest.mark.parametrize(("place", "form"), [(0, "ranklist"), (1, "preferences"), (2, "scores")])
+async def test_export_is_what_the_command_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int, form: str
+) -> None:
+    from hitl.export_files import labels_file
+
+    monkeypatch.chdir(tmp_path)
+    run = filled(tmp_path, 9)
+    async with sitting(run) as me:
+        await me.at_desk()
+        await me.press("f4", "e", *["down"] * place, "enter")
+        await me.sees("file to write")
+        await me.press("enter")
+        await me.sees("9 judgements")
+        [file] = [p for p in tmp_path.iterdir() if p.is_file()]
+        content, _ = labels_file(run, form)  # type: ignore[arg-type]
+        assert file.read_bytes() == content and form in file.name
+        if form != "ranklist":
+            assert json.loads(content.splitlines()[0])["prompt"] == "提示 1"
+        await me.press("e", *["down"] * place, "enter", "enter")
+        await me.sees("there already")
+
+
+async def test_the_operators_own_figures(tmp_path: Path) -> None:
+    async with sitting(filled(tmp_path, 30), (100, 30)) as me:
+        await me.at_desk()
+        await me.press("f4", "i")
+        await me.sees("30 judgements, 60 labels, 26.7 judgements/min")
+        assert "no group has come a second time" in me.text
+        await me.press("escape")
+        assert me.app.screen.WHERE == "data"
+
+
+async def test_foreign_text_is_harmless(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    nasty = "[/x] [@click=app.quit]\x1b]0;x\x07\x1b[2J\u202eabc\ud800"
+    with Journal.open(run.journal_path) as journal:
+        one = group(1, size=2)
+        done = tuple(type(c)(**{**_fields(c), "text": nasty}) for c in one.completions)
+        prompt = type(one.prompt)(nasty, 1)
+        journal.add_groups([type(one)(**{**_fields(one), "prompt": prompt, "completions": done})])
+        said = judgement(1, verdict=Scores((4.0, 2.0)))
+        more = {"operator": nasty, "note": nasty, "shown": (0, 1)}
+        journal.append(type(said)(**{**_fields(said), **more}))
+    async with sitting(run, (100, 30)) as me:
+        await me.at_desk()
+        await me.press("f4")
+        await rows(me, 1)
+        await me.sees("[@click=app.quit]")
+        await me.press("o")
+        assert "\x1b" not in me.text and "\u202e" not in me.text and "[/x]" in me.text
+
+
+def test_the_filter_of_the_journal(tmp_path: Path) -> None:
+    run = filled(tmp_path, 9)
+    with Journal.open(run.journal_path) as journal:
+        assert journal.count(Filter(text="天气 3.")) == 1
+        assert journal.count(Filter(text="提示")) == 9
+        assert journal.count(Filter(text="%")) == 1
+        assert journal.count(Filter(operator="li", mode=Mode.RANK)) == 2
+        assert [one.number for one in journal.listed(Filter(), 2, 3)] == [7, 6, 5]
+        assert journal.operators() == ["li", "王[/x]"]
+        journal.set_aside([journal.judged(0, 1)[0].id], "nan")
+        assert journal.count(Filter(state="aside")) == 1
+        journal.rollback(0)
+        assert journal.count(Filter(state="left")) == 8 and not journal.count(
+            Filter(state="waiting")
+        )
+        assert journal.find(10**6) is None
+        assert len(journal.judgements(after=4)) == 5
