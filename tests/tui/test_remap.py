@@ -68,7 +68,7 @@ def test_no_key_does_two_things_and_every_thing_has_a_name_and_a_sentence() -> N
 async def test_changed_keys_work_and_the_old_ones_do_not(tmp_path: Path) -> None:
     changed = keymap(
         tmp_path,
-        'group.skip = ["s", "f5"]\npair.first = "a"\ngroup.resample = "e"\ngroup.edit = "r"\n'
+        'group.skip = ["s", "f11"]\npair.first = "a"\ngroup.resample = "e"\ngroup.edit = "r"\n'
         'app.quit = "ctrl+x"\neditor.keep = "f2"',
     )
     session = ScriptedSession([group(1, ["one", "two"])], mode=Mode.PAIR)
@@ -81,7 +81,7 @@ async def test_changed_keys_work_and_the_old_ones_do_not(tmp_path: Path) -> None
         await me.kept(1)
         await me.press("ｓ")
         await me.kept(2)
-        await me.press("f5")
+        await me.press("f11")
         await me.kept(3)
         await me.press("r", "!", "enter", "?", "f2")
         await me.kept(4)
