@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from hitl.data.ranked import Ranked
 from hitl.records import Edit, JudgedGroup, Ranking, Scores
 from hitl.rewards import centred_ranks
 from hitl.scale import Scale
@@ -41,6 +42,17 @@ def tiers(judged: JudgedGroup) -> Tiers:
     return tuple(
         tuple(text for text, key in zip(texts, keys, strict=True) if key == tier) for tier in given
     )
+
+
+def ranked(judged: Iterable[JudgedGroup]) -> Iterator[Ranked]:
+    """What `hitl reward train` and `hitl dpo` learn of a run: groups with two tiers or more."""
+    for one in judged:
+        order = tiers(one)
+        if len(order) > 1:
+            ended = {c.text for c in one.group.completions if c.finished}
+            if isinstance(one.judgement.verdict, Edit):
+                ended |= set(order[0])
+            yield Ranked(one.group.prompt.text, order, frozenset(ended))
 
 
 def rank_lists(judged: Iterable[JudgedGroup]) -> Iterator[str]:
