@@ -8,7 +8,7 @@ from types import MappingProxyType
 from hitl.commands.parse import parse
 from hitl.config.commands import Compare, Export, Replay, Resume, Runs, Simulate, Train
 from hitl.config.pretrain import PretrainConfig
-from hitl.config.reward import RewardTrainConfig
+from hitl.config.reward_commands import RewardEval, RewardScore, RewardTrain
 from hitl.errors import UsageError
 
 COMMANDS: MappingProxyType[str, type] = MappingProxyType({
@@ -20,7 +20,9 @@ COMMANDS: MappingProxyType[str, type] = MappingProxyType({
     "replay": Replay,
     "simulate": Simulate,
     "pretrain": PretrainConfig,
-    "reward train": RewardTrainConfig,
+    "reward train": RewardTrain,
+    "reward eval": RewardEval,
+    "reward score": RewardScore,
 })  # fmt: skip
 
 _HELP = ("-h", "--help", "help")
@@ -107,8 +109,16 @@ def _dispatch(command: object) -> int:
             from hitl.commands.models import pretrain
 
             return pretrain(command)
-        case RewardTrainConfig():
-            from hitl.commands.models import reward_train
+        case RewardTrain():
+            from hitl.commands.reward import reward_train
 
             return reward_train(command)
+        case RewardEval():
+            from hitl.commands.reward import reward_eval
+
+            return reward_eval(command)
+        case RewardScore():
+            from hitl.commands.reward import reward_score
+
+            return reward_score(command)
     raise AssertionError(f"no command for {command!r}")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Ranked:
         return self.ended is None or text in self.ended
 
 
-def pairs(tiers: tuple[tuple[str, ...], ...]) -> Iterator[tuple[str, str]]:
+def pairs(tiers: tuple[tuple[T, ...], ...]) -> Iterator[tuple[T, T]]:
     """(better, worse) for every two different texts of different tiers."""
     for place, tier in enumerate(tiers):
         for below in tiers[place + 1 :]:
