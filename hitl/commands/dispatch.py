@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from hitl.commands.parse import parse
 from hitl.config.commands import Compare, Export, Replay, Resume, Runs, Simulate, Train
+from hitl.config.offline import Dpo, Sft
 from hitl.config.pretrain import PretrainConfig
 from hitl.config.reward_commands import RewardEval, RewardScore, RewardTrain
 from hitl.errors import UsageError
@@ -19,6 +20,8 @@ COMMANDS: MappingProxyType[str, type] = MappingProxyType({
     "export": Export,
     "replay": Replay,
     "simulate": Simulate,
+    "sft": Sft,
+    "dpo": Dpo,
     "pretrain": PretrainConfig,
     "reward train": RewardTrain,
     "reward eval": RewardEval,
@@ -109,6 +112,14 @@ def _dispatch(command: object) -> int:
             from hitl.commands.models import pretrain
 
             return pretrain(command)
+        case Sft():
+            from hitl.commands.tune import sft
+
+            return sft(command)
+        case Dpo():
+            from hitl.commands.tune import dpo
+
+            return dpo(command)
         case RewardTrain():
             from hitl.commands.reward import reward_train
 

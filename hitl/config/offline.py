@@ -36,6 +36,12 @@ class Passes:
         if self.lora_rank < 0:
             raise UsageError(f"--lora-rank {self.lora_rank}: give 0 or more")
 
+    def rate(self, asked: float | None, default: float) -> float:
+        """The learning rate: as asked, else `default`, of which adapters take ten times."""
+        if asked is not None:
+            return asked
+        return default * 10 if self.lora_rank else default
+
 
 @dataclass(frozen=True, slots=True)
 class PreferenceConfig:
@@ -45,12 +51,17 @@ class PreferenceConfig:
     """Options of the training."""
     pairs_per_step: int = 16
     """Pairs in an optimiser step."""
-    pair_lr: float = 1e-4
-    """Highest learning rate of AdamW."""
+    pair_lr: float | None = None
+    """Highest learning rate of AdamW. Default: 1e-4, with LoRA 1e-3."""
 
     def __post_init__(self) -> None:
         at_least("--pairs-per-step", self.pairs_per_step, 1)
         check_rate("--pair-lr", self.pair_lr)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate that holds."""
+        return self.passes.rate(self.pair_lr, 1e-4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +104,17 @@ class Sft:
     """Data, result and training."""
     batch_size: int = 16
     """Texts in an optimiser step."""
-    lr: float = 2e-4
-    """Highest learning rate of AdamW."""
+    lr: float | None = None
+    """Highest learning rate of AdamW. Default: 5e-4, with LoRA 5e-3."""
 
     def __post_init__(self) -> None:
         at_least("--batch-size", self.batch_size, 1)
         check_rate("--lr", self.lr)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate that holds."""
+        return self.tuning.passes.rate(self.lr, 5e-4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +125,8 @@ class Dpo:
     """Data, result and training."""
     batch_size: int = 16
     """Pairs in an optimiser step."""
-    lr: float = 5e-5
-    """Highest learning rate of AdamW."""
+    lr: float | None = None
+    """Highest learning rate of AdamW. Default: 5e-5, with LoRA 5e-4."""
     beta: float = 0.1
     """How strongly the policy is held to the one it starts from."""
 
@@ -120,6 +136,11 @@ class Dpo:
         if not 0 < self.beta < 100:
             raise UsageError(f"--beta {self.beta:g}: give a number above 0")
 
+    @property
+    def rate(self) -> float:
+        """The learning rate that holds."""
+        return self.tuning.passes.rate(self.lr, 5e-5)
+
 
 def at_least(option: str, value: int, low: int) -> None:
     """Raises UsageError for a value below `low`."""
@@ -127,7 +148,7 @@ def at_least(option: str, value: int, low: int) -> None:
         raise UsageError(f"{option} {value} is too small: at least {low}")
 
 
-def check_rate(option: str, value: float) -> None:
+def check_rate(option: str, value: float | None) -> None:
     """Raises UsageError for what cannot be a learning rate."""
-    if not 0 < value < 1:
+    if value is not None and not 0 < value < 1:
         raise UsageError(f"{option} {value:g} must lie between 0 and 1")

@@ -1,6 +1,7 @@
 """A reward model from what was found better than what: TRL's RewardTrainer on one-output heads.
 
-The loss is −log σ(r(better) − r(worse)), over all pairs of a list from different tiers. Lists, not pairs, are held out: of two pairs of one list, each would tell the other.
+The loss is −log σ(r(better) − r(worse)), over all pairs of a list that are of different tiers.
+Lists, not pairs, are held out: of two pairs of one list, each would tell the other.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def _trainer(
         work,
         rows=len(train),
         batch_size=options.pairs_per_step,
-        lr=options.pair_lr,
+        lr=options.rate,
         precision=config.precision,
         device=config.device,
         seed=config.seed,
