@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hitl.atomic import atomic_write
+from hitl.records import UpdateStats
 
 _DPI = 110
 _PANEL = (4.6, 3.1)
@@ -60,3 +61,26 @@ def draw(path: Path, panels: Sequence[Panel]) -> None:
     figure.savefig(buffer, format="png", dpi=_DPI)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, buffer.getvalue())
+
+
+def draw_run(folder: Path, updates: Sequence[UpdateStats]) -> None:
+    """reward, kl, entropy, losses and timing of a run's updates, a picture each."""
+    numbers = [float(stats.number) for stats in updates]
+
+    def panel(title: str, *names: str) -> Panel:
+        lines = (Line(n, numbers, [float(getattr(s, n)) for s in updates]) for n in names)
+        return Panel(title, "update", tuple(lines))
+
+    pictures = {
+        "reward": (panel("mean reward", "reward"), panel("spread of the rewards", "reward_std")),
+        "kl": (panel("KL to the base, nats a text", "sequence_kl"),
+               panel("weight of the KL penalty", "kl_coef"),
+               panel("KL of the update, nats a token", "step_kl")),
+        "entropy": (panel("entropy, nats a token", "entropy"),
+                    panel("clipped share", "clip_fraction")),
+        "losses": (panel("policy loss", "policy_loss"), panel("value loss", "value_loss"),
+                   panel("gradient norm", "gradient_norm")),
+        "timing": (panel("seconds an update", "seconds"),),
+    }  # fmt: skip
+    for name, panels in pictures.items():
+        draw(folder / f"{name}.png", panels)

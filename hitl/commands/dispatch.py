@@ -6,6 +6,7 @@ import difflib
 from types import MappingProxyType
 
 from hitl.commands.parse import parse
+from hitl.config.auto import Auto, recipe_of
 from hitl.config.commands import Compare, Export, Replay, Resume, Runs, Simulate, Train
 from hitl.config.offline import Dpo, Sft
 from hitl.config.pretrain import PretrainConfig
@@ -20,6 +21,7 @@ COMMANDS: MappingProxyType[str, type] = MappingProxyType({
     "export": Export,
     "replay": Replay,
     "simulate": Simulate,
+    "auto": Auto,
     "sft": Sft,
     "dpo": Dpo,
     "pretrain": PretrainConfig,
@@ -59,7 +61,8 @@ def _parse(words: list[str]) -> object:
     for length in (2, 1):
         name = " ".join(words[:length])
         if name in COMMANDS and len(words) >= length:
-            return parse(COMMANDS[name], name, words[length:])
+            kind, rest = COMMANDS[name], words[length:]
+            return parse(kind, name, rest, recipe_of(rest) if kind is Auto else None)
     for name in COMMANDS:
         if name.split()[0] == words[0]:  # `hitl reward` alone
             raise UsageError(f"hitl {words[0]} needs more: hitl {name} --help")
@@ -112,6 +115,10 @@ def _dispatch(command: object) -> int:
             from hitl.commands.models import pretrain
 
             return pretrain(command)
+        case Auto():
+            from hitl.commands.auto import auto
+
+            return auto(command)
         case Sft():
             from hitl.commands.tune import sft
 
