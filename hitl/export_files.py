@@ -77,13 +77,8 @@ def _json_lines(rows: Iterable[dict[str, Any]]) -> bytes:
 
 
 def _parquet(rows: Sequence[dict[str, Any]]) -> bytes:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ModuleNotFoundError as error:
-        raise HitlError(
-            "--format parquet needs pyarrow: pip install 'hitl[parquet]', or --format scores"
-        ) from error
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     text, number, real = pa.string(), pa.int64(), pa.float64()
     schema = pa.schema([

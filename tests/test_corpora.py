@@ -23,6 +23,7 @@ from hitl.corpora import (
     part_of,
     positive_share,
 )
+from hitl.data.rows import DataError
 
 
 def _tar(members: dict[str, bytes]) -> bytes:
@@ -215,11 +216,11 @@ def test_a_text_file_holds_one_text_a_line(tmp_path: Path) -> None:
         ("a.csv", b"text,label\ngood,7\n", r"line 2 has label '7'.*0 \(negative\) to 1"),
         ("a.csv", b"text,label\ngood,nan\n", "line 2 has label 'nan'"),
         ("a.csv", b"text,label\n,1\n", "line 2 has no text"),
-        ("a.csv", b"text,label\n", "holds no texts"),
+        ("a.csv", b"text,label\n", "empty"),
         ("a.jsonl", b'{"text": "x"}\n{"text"\n', "line 2 is not JSON"),
-        ("a.jsonl", b"[1]\n", "line 1 is not an object"),
-        ("a.txt", b"\xff\xfe\x00", "not UTF-8"),
-        ("a.txt", b"\n \n", "holds no texts"),
+        ("a.jsonl", b"[1]\n", "line 1 is not a JSON object"),
+        ("a.txt", b"\xe9t\xe9", "not UTF-8"),
+        ("a.txt", b"\n \n", "empty"),
         ("a.parquet", b"x", "use .txt, .csv, .tsv or .jsonl"),
     ],
 )
@@ -228,7 +229,7 @@ def test_a_bad_file_gives_one_clear_line(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(CorpusError, match=message) as error:
+    with pytest.raises(DataError, match=message) as error:
         load_corpus(str(path))
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)

@@ -6,6 +6,7 @@ import difflib
 from types import MappingProxyType
 
 from hitl.commands.parse import parse
+from hitl.config.auto import Auto, recipe_of
 from hitl.config.commands import (
     Compare,
     Export,
@@ -17,8 +18,9 @@ from hitl.config.commands import (
     Simulate,
     Train,
 )
+from hitl.config.offline import Dpo, Sft
 from hitl.config.pretrain import PretrainConfig
-from hitl.config.reward import RewardTrainConfig
+from hitl.config.reward_commands import RewardEval, RewardScore, RewardTrain
 from hitl.errors import UsageError
 
 COMMANDS: MappingProxyType[str, type] = MappingProxyType({
@@ -31,8 +33,13 @@ COMMANDS: MappingProxyType[str, type] = MappingProxyType({
     "export": Export,
     "replay": Replay,
     "simulate": Simulate,
+    "auto": Auto,
+    "sft": Sft,
+    "dpo": Dpo,
     "pretrain": PretrainConfig,
-    "reward train": RewardTrainConfig,
+    "reward train": RewardTrain,
+    "reward eval": RewardEval,
+    "reward score": RewardScore,
 })  # fmt: skip
 
 _HELP = ("-h", "--help", "help")
@@ -66,7 +73,8 @@ def _parse(words: list[str]) -> object:
     for length in (2, 1):
         name = " ".join(words[:length])
         if name in COMMANDS and len(words) >= length:
-            return parse(COMMANDS[name], name, words[length:])
+            kind, rest = COMMANDS[name], words[length:]
+            return parse(kind, name, rest, recipe_of(rest) if kind is Auto else None)
     for name in COMMANDS:
         if name.split()[0] == words[0]:  # `hitl reward` alone
             raise UsageError(f"hitl {words[0]} needs more: hitl {name} --help")
@@ -127,8 +135,28 @@ def _dispatch(command: object) -> int:
             from hitl.commands.models import pretrain
 
             return pretrain(command)
-        case RewardTrainConfig():
-            from hitl.commands.models import reward_train
+        case Auto():
+            from hitl.commands.auto import auto
+
+            return auto(command)
+        case Sft():
+            from hitl.commands.tune import sft
+
+            return sft(command)
+        case Dpo():
+            from hitl.commands.tune import dpo
+
+            return dpo(command)
+        case RewardTrain():
+            from hitl.commands.reward import reward_train
 
             return reward_train(command)
+        case RewardEval():
+            from hitl.commands.reward import reward_eval
+
+            return reward_eval(command)
+        case RewardScore():
+            from hitl.commands.reward import reward_score
+
+            return reward_score(command)
     raise AssertionError(f"no command for {command!r}")

