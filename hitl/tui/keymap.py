@@ -106,13 +106,30 @@ ASIDES = (
     ),
 )
 
+TRAINING = (
+    Key(
+        "train.pause",
+        "t,ｔ",
+        "t",
+        "pause",
+        "pause training, or go on with it: you can judge meanwhile",
+    ),
+    Key(
+        "train.options",
+        "l,ｌ",
+        "l",
+        "options",
+        "another learning rate or KL budget, from the next update on",
+    ),
+)
+
 EVERYWHERE = (
     Key("app.save", "ctrl+s", "Ctrl+S", "save", "write a checkpoint now"),
     Key("app.help", "question_mark,？,f1", "?", "help", "this page"),
     Key("app.quit", "q,ｑ,ctrl+q,ctrl+c", "q", "quit", "save and leave"),
 )
 
-SCORE = (*DIGITS, *NUMBERS, *CARDS, *GROUP, *ASIDES, *EVERYWHERE)
+SCORE = (*DIGITS, *NUMBERS, *CARDS, *GROUP, *ASIDES, *TRAINING, *EVERYWHERE)
 
 RANK_DIGITS = tuple(
     Key(
@@ -146,6 +163,7 @@ RANK = (
     *CARDS,
     *(key for key in GROUP if key.id != "group.enter"),
     *ASIDES,
+    *TRAINING,
     *EVERYWHERE,
 )
 
@@ -160,6 +178,7 @@ PAIR = (
     *(key for key in CARDS if key.id.startswith("card.scroll")),
     *(key for key in GROUP if key.id != "group.enter"),
     *ASIDES,
+    *TRAINING,
     *EVERYWHERE,
 )
 
