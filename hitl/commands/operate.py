@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hitl.assemble import AS_IT_IS, Opening, config_of, run
+from hitl.checkpoints import checkpoint_age
 from hitl.departure import leaving_by_signal
 from hitl.journal import Journal
 from hitl.operator import Operator
@@ -57,6 +58,7 @@ def operate(run_dir: RunDir, *, plain: bool, opening: Opening = AS_IT_IS) -> int
         start=plan.start,
         log=run_dir.log_path,
         updates=plan.info.updates,
+        checkpoint_age=plan.info.checkpoint_age,
     )
     if not in_browser():
         print(f"run {run_dir.name} is saved: hitl resume {run_dir.name}")
@@ -86,7 +88,8 @@ def plan_of(run_dir: RunDir, opening: Opening = AS_IT_IS) -> SessionPlan:
         updates = tuple(journal.updates())
     if opening.at is not None:
         updates = updates[: opening.at]
-    info = SessionInfo(run_dir.name, config, config.base_policy, len(updates), updates)
+    age = checkpoint_age(run_dir.steps, at_most=len(updates))
+    info = SessionInfo(run_dir.name, config, config.base_policy, len(updates), updates, age)
     return SessionPlan(info, _starter(run_dir, replace(opening, ahead=config.ahead, shuffle=True)))
 
 

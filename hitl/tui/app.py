@@ -257,13 +257,15 @@ def run_session(
     start: Callable[[TuiOperator], None],
     log: Path | None = None,
     updates: Sequence[UpdateStats] = (),
+    checkpoint_age: float | None = None,
 ) -> int:
     """Opens the session's screen at once and runs `start(operator)` in a thread until it returns.
 
     What `start` raises is raised here, after the terminal is restored. Returns the exit code.
     `log` takes what C libraries write to fd 2 meanwhile; `updates` are those of a resumed run.
     """
-    plan = SessionPlan(SessionInfo(run, config, policy_label, version, tuple(updates)), start)
+    info = SessionInfo(run, config, policy_label, version, tuple(updates), checkpoint_age)
+    plan = SessionPlan(info, start)
     return _run(HitlApp(plan=plan, keymap=load_keymap(keymap_path())), log)
 
 

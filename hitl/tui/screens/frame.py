@@ -45,6 +45,8 @@ class SessionInfo:
     version: int
     updates: Sequence[UpdateStats] = ()
     """Those the run has had, for the figures and sparklines of a resumed run."""
+    checkpoint_age: float | None = None
+    """Seconds since the newest checkpoint was written; None without one."""
 
 
 class Frame(Screen[None]):
@@ -68,7 +70,7 @@ class Frame(Screen[None]):
             info.version,
             batch_size=None if info.config.label_only else info.config.batch_size,
         )
-        self.heard = Heard(status, info.updates, clock)
+        self.heard = Heard(status, info.updates, clock, info.checkpoint_age)
         self._had_a_group = False
 
     def compose(self) -> ComposeResult:
