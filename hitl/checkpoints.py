@@ -7,10 +7,12 @@ was damaged later, and is skipped for the one before it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -174,6 +176,17 @@ def checkpoint_versions(directory: Path) -> list[int]:
         for path in directory.iterdir()
         if _VERSION.fullmatch(path.name) and path.name == f"{int(path.name):06d}" and path.is_dir()
     )
+
+
+def checkpoint_age(directory: Path, at_most: int) -> float | None:
+    """Seconds since the newest checkpoint of version `at_most` or before in a `steps` folder was
+    written, intact or not; None without one. Quick: nothing is read."""
+    for version in reversed(checkpoint_versions(directory)):
+        if version <= at_most:
+            with contextlib.suppress(OSError):  # its manifest may be gone: then the one before it
+                written = (directory / f"{version:06d}" / FILE_NAME).stat().st_mtime
+                return max(time.time() - written, 0.0)
+    return None
 
 
 def newest_checkpoint(directory: Path, at_most: int) -> tuple[int, Path] | None:

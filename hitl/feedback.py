@@ -73,6 +73,7 @@ _WORDS: MappingProxyType[str, Skip | Command] = MappingProxyType(
     | dict.fromkeys(("flag", "f", "标记", "標記"), Flag())
 )
 _TUNE = re.compile(r"(?P<what>lr|kl)(?:\s+|\s*[:=]\s*)(?P<value>\S.*)")
+_OPTION = re.compile(r"\b(?P<what>lr|kl)[\s:=]*(?P<value>[^\s,]+)")
 _BAD = frozenset({"bad", "b", "both bad", "都不好", "都差", "都不行"})
 
 
@@ -198,6 +199,23 @@ def _tune(what: str, value: str) -> Tune:
         return Tune(lr=float(value)) if what == "lr" else Tune(target_kl=float(value))
     except UsageError as error:
         raise FeedbackError(f"{error}, {wanted}") from None
+
+
+def parse_options(text: str) -> Tune:
+    """`lr 1e-4 kl 4`, one of them or both, in any order.
+
+    Raises FeedbackError for anything else.
+    """
+    wanted = "type such as lr 1e-4 kl 4"
+    line = normalise(text).lower()
+    given = {match["what"]: match["value"] for match in _OPTION.finditer(line)}
+    if not given or _OPTION.sub("", line).strip(", "):
+        raise FeedbackError(f"{_quoted(text)} names no learning rate or KL budget: {wanted}")
+    changes = [_tune(what, value) for what, value in given.items()]
+    return Tune(
+        next((change.lr for change in changes if change.lr is not None), None),
+        next((change.target_kl for change in changes if change.target_kl is not None), None),
+    )
 
 
 def parse_edit(text: str) -> Edit:

@@ -172,6 +172,8 @@ class Updated:
     """An update is done and in the journal."""
 
     stats: UpdateStats
+    batch_labels: int = 0
+    """Labels that wait for the next one: those judged while this one ran."""
 
 
 @dataclass(frozen=True, slots=True)

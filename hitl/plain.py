@@ -183,7 +183,7 @@ class PlainOperator:
             case Undone(judgement, batch_labels):
                 keys = f": {safe(judgement.keys)}" if judgement.keys else ""
                 return [f"taken back{keys} ({self._batch(batch_labels)})"]
-            case Updated(stats):
+            case Updated(stats, _):
                 return [_update_line(stats), *(f"  {safe(notice)}" for notice in stats.notices)]
             case Saved(version):
                 return [f"saved, policy version {version}"]

@@ -379,7 +379,7 @@ class Session:
             return
         reach("update:learned")
         self._journal.record_update(stats, ids)
-        self._operator.notify(Updated(stats))
+        self._operator.notify(Updated(stats, self._journal.pending_labels()))
         self._save(engine)
         self._refresh(engine)
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 import hitl
-from hitl.checkpoints import CheckpointError, Checkpoints, checkpoint_problem
+from hitl.checkpoints import CheckpointError, Checkpoints, checkpoint_age, checkpoint_problem
 from hitl.manifest import FILE_NAME, FileEntry, Manifest
 
 ROOT = Path(hitl.__file__).parents[1]
@@ -55,6 +56,18 @@ def newest(checkpoints: Checkpoints) -> tuple[int | None, list[str]]:
 @pytest.fixture
 def steps(tmp_path: Path) -> Path:
     return tmp_path / "steps"
+
+
+def test_age_of_the_newest(steps: Path) -> None:
+    assert checkpoint_age(steps, 9) is None
+    checkpoints = Checkpoints(steps)
+    for version, written in ((1, 1000), (2, 400), (3, 10)):
+        path = checkpoints.commit(version, saver(version))
+        os.utime(path / FILE_NAME, (then := time.time() - written, then))
+    age = checkpoint_age(steps, 2)
+    assert age is not None and 400 <= age < 500
+    (steps / "000003" / FILE_NAME).unlink()
+    assert checkpoint_age(steps, 9) == pytest.approx(age, abs=60), "of one without, that before"
 
 
 def test_commit_and_find(steps: Path) -> None:

@@ -18,6 +18,7 @@ from hitl.feedback import (
     in_group_order,
     normalise,
     parse_line,
+    parse_options,
     parse_ranking,
     parse_scores,
 )
@@ -374,3 +375,24 @@ def test_a_line_that_changes_options(line: str, change: Tune) -> None:
 def test_a_change_that_is_none_says_what_would_be(line: str, message: str) -> None:
     with pytest.raises(FeedbackError, match=re.escape(message)):
         parse_line(line, Mode.SCORE, 4, Scale(1, 5))
+
+
+@pytest.mark.parametrize(
+    ("line", "change"),
+    [
+        ("lr 1e-4  kl 4", Tune(1e-4, 4.0)),
+        ("kl=4,lr:1e-4", Tune(1e-4, 4.0)),
+        ("ＫＬ：２．５", Tune(target_kl=2.5)),
+        (" LR 0.5 ", Tune(lr=0.5)),
+    ],
+)
+def test_options_on_one_line(line: str, change: Tune) -> None:
+    assert parse_options(line) == change
+
+
+@pytest.mark.parametrize(
+    "line", ["", "4", "lr", "lr 1e-4 4", "lr 1e-4 and kl 4", "lr -1", "kl nan", "lr 1e-4kl 4"]
+)
+def test_options_that_are_none_are_refused_with_an_example(line: str) -> None:
+    with pytest.raises(FeedbackError, match=r"such as (lr 1e-4|kl 4)"):
+        parse_options(line)

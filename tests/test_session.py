@@ -325,6 +325,21 @@ def test_judging_goes_on_while_an_update_runs(sitting: Sitting) -> None:
     assert judged_meanwhile == [0] and engine.version == 1
 
 
+def test_an_update_tells_what_was_judged_behind_it(sitting: Sitting) -> None:
+    release = threading.Event()
+    engine = FakeEngine()
+    engine.before_update = lambda: release.wait(20) and None
+
+    def letting_go(desk: Desk) -> Judgement:
+        assert desk.batch_labels == 2
+        release.set()
+        return GOOD(desk)
+
+    operator, _ = sitting(GOOD, BAD, GOOD, letting_go, ahead=3, engine=engine)
+    # The last line of the script comes before or after the update is in the journal.
+    assert operator.heard(Updated)[0].batch_labels in (2, 4)
+
+
 def test_an_engine_that_cannot_start_ends_the_session_with_its_reason(sitting: Sitting) -> None:
     def broken() -> FakeEngine:
         raise RuntimeError("no such weights")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hitl.assemble import AS_IT_IS, Opening, config_of, run
+from hitl.checkpoints import checkpoint_age
 from hitl.commands.farewell import mark, say_farewell
 from hitl.departure import leaving_by_signal
 from hitl.journal import Journal
@@ -63,6 +64,7 @@ def operate(run_dir: RunDir, *, plain: bool, opening: Opening = AS_IT_IS) -> int
         log=run_dir.log_path,
         updates=plan.info.updates,
         folder=plan.info.folder,
+        checkpoint_age=plan.info.checkpoint_age,
     )
     if not in_browser():
         say_farewell(run_dir, since)
@@ -92,8 +94,9 @@ def plan_of(run_dir: RunDir, opening: Opening = AS_IT_IS) -> SessionPlan:
         updates = tuple(journal.updates())
     if opening.at is not None:
         updates = updates[: opening.at]
+    age = checkpoint_age(run_dir.steps, at_most=len(updates))
     info = SessionInfo(
-        run_dir.name, config, config.base_policy, len(updates), updates, run_dir.path
+        run_dir.name, config, config.base_policy, len(updates), updates, run_dir.path, age
     )
     opening = replace(opening, ahead=config.ahead, shuffle=True, again=AGAIN)
     return SessionPlan(info, _starter(run_dir, opening))

@@ -318,6 +318,7 @@ def run_session(
     log: Path | None = None,
     updates: Sequence[UpdateStats] = (),
     folder: Path | None = None,
+    checkpoint_age: float | None = None,
 ) -> int:
     """Opens the session's screen at once and runs `start(operator)` in a thread until it returns.
 
@@ -325,7 +326,7 @@ def run_session(
     `log` takes what C libraries write to fd 2 meanwhile; `updates` are those of a resumed run, and
     `folder` is the run's.
     """
-    info = SessionInfo(run, config, policy_label, version, tuple(updates), folder)
+    info = SessionInfo(run, config, policy_label, version, tuple(updates), folder, checkpoint_age)
     plan = SessionPlan(info, start)
     return _run(HitlApp(plan=plan, keymap=load_keymap(keymap_path())), log)
 

@@ -14,6 +14,7 @@ from hitl.operator import (
     Notice,
     Progress,
     Saved,
+    Tuned,
     Undone,
     Updated,
     Waiting,
@@ -42,12 +43,17 @@ class Heard:
     """Listens to the session; knows no widget."""
 
     def __init__(
-        self, status: Status, updates: Sequence[UpdateStats], clock: Callable[[], float]
+        self,
+        status: Status,
+        updates: Sequence[UpdateStats],
+        clock: Callable[[], float],
+        checkpoint_age: float | None = None,
     ) -> None:
+        """`checkpoint_age` is that of the newest one, seconds; None without one."""
         self._clock = clock
         self._status = status
         self._stage_since: tuple[str, float, int] | None = None
-        self._saved_at: float | None = None
+        self._saved_at = None if checkpoint_age is None else clock() - checkpoint_age
         self._paced: list[tuple[float, int]] = []
         self.waiting: tuple[str, float] | None = ("load", clock())
         """Why there is no group, and since when."""
@@ -89,13 +95,16 @@ class Heard:
                 self._status = replace(self._status, batch_labels=batch_labels)
                 # A judgement of an earlier session is in neither.
                 del self.recent[-1:], self._paced[-1:]
-            case Updated(stats):
-                self._updated(stats)
-            case Saved():
-                self._saved_at = self._clock()
+            case Updated(stats, batch_labels):
+                self._updated(stats, batch_labels)
+            case Saved(version):
+                if version > 0:  # before the first update the journal is all there is
+                    self._saved_at = self._clock()
                 self._progress("save", 1, 1)
             case Contrasted(number):
                 self.contrasts[number] = event
+            case Tuned(tuning):
+                self._status = replace(self._status, paused=tuning.paused)
             case Notice(text, level):
                 self.notices.append(Told(self._clock(), text, level))
 
@@ -138,10 +147,15 @@ class Heard:
                 self._stage_since = (stage, self._clock(), done)
             self._status = replace(self._status, stage=stage, done=done, total=total)
 
-    def _updated(self, stats: UpdateStats) -> None:
+    def _updated(self, stats: UpdateStats, batch_labels: int) -> None:
         self.updates.append(stats)
         self._status = replace(
-            self._status, version=stats.number, batch_labels=0, stage="", done=0, total=0
+            self._status,
+            version=stats.number,
+            batch_labels=batch_labels,
+            stage="",
+            done=0,
+            total=0,
         )
         self._stage_since = None
         self.notices += [Told(self._clock(), text, "warning") for text in stats.notices]

@@ -114,6 +114,23 @@ SCREENS = (
     Key("screen.blind", "f6", "F6", "app.visit('blind')", "blind test: base policy or taught?"),
 )
 
+TRAINING = (
+    Key(
+        "train.pause",
+        "t,ｔ",
+        "t",
+        "pause",
+        "pause training, or go on with it: you can judge meanwhile",
+    ),
+    Key(
+        "train.options",
+        "l,ｌ",
+        "l",
+        "options",
+        "another learning rate or KL budget, from the next update on",
+    ),
+)
+
 EVERYWHERE = (
     *SCREENS,
     Key("app.palette", "ctrl+p", "Ctrl+P", "app.command_palette", "find a command by its name"),
@@ -122,7 +139,7 @@ EVERYWHERE = (
     Key("app.quit", "q,ｑ,ctrl+q,ctrl+c", "q", "quit", "save and leave"),
 )
 
-SCORE = (*DIGITS, *NUMBERS, *CARDS, *GROUP, *ASIDES, *EVERYWHERE)
+SCORE = (*DIGITS, *NUMBERS, *CARDS, *GROUP, *ASIDES, *TRAINING, *EVERYWHERE)
 
 RANK_DIGITS = tuple(
     Key(
@@ -156,6 +173,7 @@ RANK = (
     *CARDS,
     *(key for key in GROUP if key.id != "group.enter"),
     *ASIDES,
+    *TRAINING,
     *EVERYWHERE,
 )
 
@@ -170,6 +188,7 @@ PAIR = (
     *(key for key in CARDS if key.id.startswith("card.scroll")),
     *(key for key in GROUP if key.id != "group.enter"),
     *ASIDES,
+    *TRAINING,
     *EVERYWHERE,
 )
 

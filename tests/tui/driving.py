@@ -67,12 +67,15 @@ async def driving(
     size: tuple[int, int] = (80, 24),
     version: int = 12,
     keymap: Keymap | None = None,
+    checkpoint_age: float | None = None,
     **options: Any,
 ) -> AsyncIterator[Driver]:
     options = {"group_size": len(session.groups[0].completions), **options}
     config = SessionConfig(batch_size=session.batch_size, mode=session.mode.value, **options)
     app = HitlApp(
-        plan=SessionPlan(SessionInfo("zh-01", config, "tiny-zh", version), session.start),
+        plan=SessionPlan(
+            SessionInfo("zh-01", config, "tiny-zh", version, (), checkpoint_age), session.start
+        ),
         keymap=keymap,
     )
     async with app.run_test(size=size) as pilot:

@@ -21,6 +21,7 @@ from hitl.operator import (
     Resample,
     Save,
     Saved,
+    Tuned,
     Undo,
     Undone,
     Updated,
@@ -33,9 +34,11 @@ from hitl.records import (
     Mode,
     Prompt,
     Scores,
+    StepOptions,
     TokenView,
     UpdateStats,
 )
+from hitl.tuning import Tune, Tuning
 
 
 def completion(text: str) -> Completion:
@@ -68,6 +71,7 @@ class ScriptedSession:
     kept: list[Judgement] = field(default_factory=list)
     drafts: dict[tuple[int, int], Draft] = field(default_factory=dict)
     desks: int = 0
+    tuning: Tuning = field(default_factory=lambda: Tuning(StepOptions(1e-3, 6.0)))
     ended: threading.Event = field(default_factory=threading.Event)
 
     _free: threading.Event = field(default_factory=threading.Event)
@@ -158,6 +162,9 @@ class ScriptedSession:
                     self.groups = [*self.groups[:place], own, *self.groups[place:]]
                 case Resample():
                     attempts[place] = attempts.get(place, 0) + 1
+                case Tune() as change:
+                    self.tuning = self.tuning.after(change)
+                    operator.notify(Tuned(self.tuning))
                 case Save():
                     self.pause("save")
                     operator.notify(Saved(updates))

@@ -290,7 +290,7 @@ async def test_the_status_line_says_what_the_engine_does() -> None:
         await me.at_desk()
         top = me.lines[0]
         assert "zh-01" in top and "policy v12" in top and "3 ready" in top and "batch 0/4" in top
-        assert "not saved" in top
+        assert "saved" not in top
         await me.press("5", "3", "2", "1")
         await me.sees("Learning from the batch")
         me.app._operator.notify(Progress("update", 2, 4))

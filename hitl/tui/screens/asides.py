@@ -7,11 +7,11 @@ from hitl.operator import Event, Inspected, OwnPrompt
 from hitl.records import Edit, Inspection, Ranking, Scores
 from hitl.tui.content import foreign, own, plain
 from hitl.tui.screens.entry import EditScreen, Entered, LineScreen
-from hitl.tui.screens.judging import JudgingScreen
+from hitl.tui.screens.steering import Steering
 from hitl.tui.screens.tokens import TokensScreen
 
 
-class Asides(JudgingScreen):
+class Asides(Steering):
     """Between the judging screen and those that score, rank and compare."""
 
     _edit: Edit | None = None

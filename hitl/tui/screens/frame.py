@@ -48,6 +48,8 @@ class SessionInfo:
     """Those the run has had, for the figures and sparklines of a resumed run."""
     folder: Path | None = None
     """The run's folder, for the screens that look into its journal; None where there is none."""
+    checkpoint_age: float | None = None
+    """Seconds since the newest checkpoint was written; None without one."""
 
 
 class Frame(Screen[None]):
@@ -71,7 +73,7 @@ class Frame(Screen[None]):
             info.version,
             batch_size=None if info.config.label_only else info.config.batch_size,
         )
-        self.heard = Heard(status, info.updates, clock)
+        self.heard = Heard(status, info.updates, clock, info.checkpoint_age)
         self._had_a_group = False
 
     def compose(self) -> ComposeResult:

@@ -31,6 +31,10 @@ class Status:
     batch_size: int | None = 0
     """None: nothing is trained."""
     saved_age: float | None = None
+    """Of the newest checkpoint; None without one. Labels are on disk either way, so that is no
+    reason to worry anybody."""
+    paused: bool = False
+    """No update is made until the operator goes on with training."""
 
 
 def _batch(s: Status) -> str:
@@ -62,13 +66,17 @@ class StatusLine(Widget):
             _activity(s),
             own(f"{s.ready} ready"),
             own(_batch(s)),
-            own(f"saved {age(s.saved_age)}" if s.saved_age is not None else "not saved"),
         ]
+        if s.saved_age is not None:
+            parts.append(own(f"saved {age(s.saved_age)}"))
         line = own((" │ ", "$frame")).join(parts)
         return own(" ", line).truncate(self.size.width, ellipsis=True)
 
 
 def _activity(status: Status) -> Content:
+    # Sampling ahead goes on behind a pause; what the operator must not forget is the pause.
+    if status.paused and status.stage in ("", "sample"):
+        return own(("paused", "bold $warning"))
     if not status.stage:
         return own(("idle", "$frame-text"))
     name = DOING.get(status.stage)
