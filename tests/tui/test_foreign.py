@@ -26,7 +26,9 @@ def test_no_other_way_to_the_screen(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom | ast.Import):
             names = {alias.name for alias in node.names}
-            assert not names & MARKUP, f"{path.name} imports {names & MARKUP}"
+            # Its cells are Content by type, and nothing else makes one.
+            markup = MARKUP - {"DataTable"} if path.name == "table.py" else MARKUP
+            assert not names & markup, f"{path.name} imports {names & markup}"
             assert "hitl.text" not in names
             assert not names & fields or path.name == "entry.py"
         if isinstance(node, ast.ImportFrom):

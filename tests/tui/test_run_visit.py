@@ -1,0 +1,119 @@
+"""The runs screen behind a session, and going back in the picker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hitl.journal import Journal
+from hitl.records import Scores
+from hitl.rundir import RunDir
+from hitl.tui.app import HitlApp, ResumeRun
+from hitl.tui.run_figures import updates_of
+from tests.journal_data import group, judgement, stats
+
+from .driving import Driver
+from .sitting import new_run, sitting
+from .test_runs_screen import RUNS
+
+
+def taught(root: Path, name: str, updates: int) -> RunDir:
+    run = new_run(root, name)
+    with Journal.open(run.journal_path) as journal:
+        journal.add_groups([group(n, size=2) for n in range(1, updates + 1)])
+        for n in range(1, updates + 1):
+            journal.append(judgement(n, verdict=Scores((4.0, 2.0))))
+            journal.record_update(stats(n, reward=1.0 + n), [n])
+    return run
+
+
+async def test_the_list_and_the_updates_of_a_run(tmp_path: Path) -> None:
+    run = taught(tmp_path, "en-01", 2)
+    taught(tmp_path, "zh-[x]", 1)
+    async with sitting(run) as me:
+        await me.at_desk()
+        await me.press("f5")
+        await me.sees("zh-[x]")
+        assert "▶en-01" in me.text
+        await me.until(lambda: "intact" in me.text or "checkpoint" in me.text)
+        listing = me.app.screen.query_one("OptionList")
+        listing.highlighted = [r.run for r in me.app.screen._runs].index("en-01")
+        await me.press("u")
+        await me.sees("en-01: updates")
+        assert "3.00" in me.text and "2.00" in me.text
+        await me.press("escape", "enter")
+        await me.sees("en-01: updates")
+        await me.press("escape")
+        assert me.app.screen.WHERE == "runs"
+
+
+async def test_two_runs_side_by_side(tmp_path: Path) -> None:
+    run = taught(tmp_path, "en-01", 2)
+    taught(tmp_path, "en-02", 3)
+    async with sitting(run) as me:
+        await me.at_desk()
+        await me.press("f5")
+        await me.sees("en-02")
+        await me.press("home", "c")
+        await me.sees("marked")
+        assert "*en-0" in me.text
+        await me.press("c")
+        assert "marked" not in me.text
+        await me.press("c", "down", "c")
+        await me.sees("two runs")
+        for figure in ("labels learned", "reward, best", "4.00", "3.00", "KL, last", "gold"):
+            assert figure in me.text, figure
+        await me.press("escape")
+        assert "*en-0" not in me.text
+
+
+async def test_figures_of_a_run_that_cannot_be_read(tmp_path: Path) -> None:
+    run = taught(tmp_path, "en-01", 1)
+    broken = new_run(tmp_path, "broken")
+    broken.journal_path.write_bytes(b"no database")
+    assert updates_of(broken.path) == ()
+    async with sitting(run) as me:
+        await me.at_desk()
+        await me.press("f5")
+        await me.sees("! damaged")
+        me.app.screen.query_one("OptionList").highlighted = [
+            r.run for r in me.app.screen._runs
+        ].index("broken")
+        await me.press("u")
+        await me.sees("no update yet")
+
+
+@pytest.mark.parametrize(
+    ("keys", "choice"),
+    [
+        (["b", "enter"], ResumeRun("zh-02", 3)),
+        (["b", "down", "enter"], ResumeRun("zh-02", 2)),
+        (["b", "end", "enter"], ResumeRun("zh-02", 0)),
+        (["b", "escape", "enter"], ResumeRun("zh-02")),
+        (["b", "escape", "end", "b", "z"], "new"),
+    ],
+)
+async def test_going_back_in_the_picker(keys: list[str], choice: object) -> None:
+    app = HitlApp(runs=RUNS, updates=lambda run: [stats(n, reward=n / 2) for n in (1, 2, 3)])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(keys[0])
+        me = Driver(pilot, SimpleNamespace())  # type: ignore[arg-type]
+        await me.sees("go back: zh-02")
+        assert "1.50" in me.text and "the base policy" in me.text and "learned no more" in me.text
+        await pilot.press(*keys[1:])
+        await pilot.pause()
+    value: Any = app.return_value
+    assert value == choice or (choice == "new" and value.lang == "zh")
+
+
+async def test_help_of_the_picker() -> None:
+    app = HitlApp(runs=RUNS)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("question_mark")
+        me = Driver(pilot, SimpleNamespace())  # type: ignore[arg-type]
+        await me.sees("go back in the run")
+        await pilot.press("escape", "b")  # no updates: nothing happens
+        assert len(app.screen_stack) == 2
