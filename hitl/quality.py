@@ -176,8 +176,9 @@ def sentences(found: Quality) -> list[str]:
     if not found.judgements:
         return ["nothing was judged"]
     low, middle, high = found.seconds
+    count = "1 judgement" if found.judgements == 1 else f"{found.judgements} judgements"
     lines = [
-        f"{found.judgements} judgements, {found.labels} labels, {_or_dash(found.per_minute, '.1f')}"
+        f"{count}, {found.labels} labels, {_or_dash(found.per_minute, '.1f')}"
         f" judgements/min; {middle:.1f} s each (the middle half {low:.1f} to {high:.1f} s)"
     ]
     shares = f"skipped {found.skipped:.0%}"
