@@ -177,8 +177,9 @@ def sentences(found: Quality) -> list[str]:
         return ["nothing was judged"]
     low, middle, high = found.seconds
     lines = [
-        f"{found.judgements} judgements, {found.labels} labels, {_or_dash(found.per_minute, '.1f')}"
-        f" judgements/min; {middle:.1f} s each (the middle half {low:.1f} to {high:.1f} s)"
+        f"{found.judgements} judgements, {found.labels} labels, "
+        f"{_or_dash(found.per_minute, '.1f')} judgements/min",
+        f"{middle:.1f} s each (the middle half {low:.1f} to {high:.1f} s)",
     ]
     shares = f"skipped {found.skipped:.0%}"
     if found.tied == found.tied:
