@@ -55,7 +55,8 @@ def test_collapse_of_length_and_of_diversity() -> None:
 def test_entropy_clipping_and_value_loss() -> None:
     assert names([*run(4), *run(3, entropy=1.7)]) == ["entropy falling"]
     assert names([*run(4), *run(3, entropy=1.9)]) == []
-    assert names(run(3, clip_fraction=0.35)) == ["steps too long"]
+    assert names(run(3, clip_fraction=0.65)) == ["steps too long"]
+    assert names(run(3, clip_fraction=0.5)) == [] == names(run(2, clip_fraction=0.65))
     assert names([*run(3), replace(GOOD, epochs=0)]) == ["steps too long"]
     assert names([*run(4), *run(3, value_loss=1.3)]) == ["value loss rising"]
 

@@ -213,7 +213,7 @@ class BlindScreen(Visit):
     def hints(self) -> str:
         if self._pair is None:
             return "⏎ begin  Esc back to the group  ? help"
-        return "← first  → second  ↓ equal  ⌫ take back  PgDn more  Esc back to the group  ? help"
+        return "← first  → second  ↓ equal  ⌫ take back  PgDn more  Esc to the group  ? help"
 
     def help_title(self) -> str:
         return "Blind test"

@@ -261,7 +261,7 @@ class DataScreen(Visit):
         self.app.push_screen(PageScreen(title, lines))
 
     def hints(self) -> str:
-        return "⏎ anew  x take back  / find  s m o f n filter  c all  e export  i you  Esc  ? help"
+        return "⏎ anew  x take back  / find  smofn filter  c all  e export  i you  Esc  ? help"
 
     def help_title(self) -> str:
         return "Data"

@@ -89,7 +89,7 @@ class TrainScreen(Visit):
 
     def hints(self) -> str:
         names = " · ".join(f"[{p}]" if n == self._page else p for n, p in enumerate(PAGES))
-        return f"Tab {names}  ↓ more  b blind test  Esc back to the group  ? help"
+        return f"Tab {names}  ↓ more  b blind test  Esc to the group  ? help"
 
     def help_title(self) -> str:
         return "Training"
