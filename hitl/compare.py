@@ -40,6 +40,8 @@ class Comparison:
     """Tokens a completion, end token included."""
     length_after: float
     samples: tuple[Sample, ...]
+    named: str
+    """The taught policy, as a heading."""
 
     def to_json(self) -> dict[str, Any]:
         """The figures, then every sample."""
@@ -64,9 +66,10 @@ def compare(
     reward: ScoreTexts,
     version: int,
     sequence_kl: float,
+    named: str | None = None,
 ) -> Comparison:
     """`before` and `after` are of the same prompts, in the same order; `sequence_kl` is of the
-    latter to the base policy."""
+    latter to the base policy, `named` what it is called."""
     old = reward([text for group in before for text in full_texts(group)])
     new = reward([text for group in after for text in full_texts(group)])
     pairs = [
@@ -85,6 +88,7 @@ def compare(
             Sample(prompt, a.text, b.text, x, y)
             for (prompt, a, b), x, y in zip(pairs, old, new, strict=True)
         ),
+        named=named or f"after update {version}",
     )
 
 
@@ -99,7 +103,7 @@ FIGURES = (
 def markdown(comparison: Comparison, rows: int) -> Iterator[str]:
     """Lines of two tables: the figures, and the first `rows` samples."""
     figures = comparison.to_json()
-    yield f"| {figures['n']} completions | base policy | after update {comparison.version} |"
+    yield f"| {figures['n']} completions | base policy | {_cell(comparison.named)} |"
     yield "|---|---|---|"
     for name, before, after in FIGURES:
         yield f"| {name} | {figures[before]:.2f} | {figures[after]:.2f} |"

