@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,6 @@ import pytest
 import hitl
 from hitl import cli
 from hitl.commands.dispatch import COMMANDS as BY_NAME
-from hitl.config.session import SessionConfig
 from hitl.errors import HitlError, UsageError
 
 COMMANDS = sorted(BY_NAME)
@@ -37,13 +37,17 @@ def run(*words: str, folder: Path, **environment: str) -> subprocess.CompletedPr
     )  # fmt: skip
 
 
-def options(kind: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every option of a command's dataclass, with its default."""
+def options(kind: Any, given: Any = None) -> Iterator[tuple[str, Any]]:
+    """Every option of a command's dataclass, and of those within it, with its default: that of the
+    instance `given`, if there is one."""
+    hints = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
-        if field.default_factory is SessionConfig:
-            yield from options(SessionConfig)
+        if dataclasses.is_dataclass(hints[field.name]):
+            made = field.default_factory is not dataclasses.MISSING
+            yield from options(hints[field.name], field.default_factory() if made else None)
         elif "Positional" not in str(field.type) and field.name != "scorer":
-            yield "--" + field.name.replace("_", "-"), field.default
+            default = field.default if given is None else getattr(given, field.name)
+            yield "--" + field.name.replace("_", "-"), default
 
 
 def words(text: str) -> str:
