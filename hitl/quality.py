@@ -178,8 +178,7 @@ def sentences(found: Quality) -> list[str]:
     low, middle, high = found.seconds
     count = "1 judgement" if found.judgements == 1 else f"{found.judgements} judgements"
     lines = [
-        f"{count}, {found.labels} labels, "
-        f"{_or_dash(found.per_minute, '.1f')} judgements/min",
+        f"{count}, {found.labels} labels, {_or_dash(found.per_minute, '.1f')} judgements/min",
         f"{middle:.1f} s each (the middle half {low:.1f} to {high:.1f} s)",
     ]
     shares = f"skipped {found.skipped:.0%}"

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,6 @@ import pytest
 import hitl
 from hitl import cli
 from hitl.commands.dispatch import COMMANDS as BY_NAME
-from hitl.config.session import SessionConfig
 from hitl.errors import HitlError, UsageError
 
 COMMANDS = sorted(BY_NAME)
@@ -37,17 +37,18 @@ def run(*words: str, folder: Path, **environment: str) -> subprocess.CompletedPr
     )  # fmt: skip
 
 
-def options(kind: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every option of a command's dataclass, with its default."""
+def options(kind: Any, given: Any = None) -> Iterator[tuple[str, Any]]:
+    """Every option of a command's dataclass, and of those within it, with its default: that of the
+    instance `given`, if there is one."""
+    hints = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
-        named = "--" + field.name.replace("_", "-")
-        if "SessionConfig" in str(field.type):
-            base = field.default_factory()
-            for name, _ in options(SessionConfig):
-                default = getattr(base, name[2:].replace("-", "_"))
-                yield f"--no-{name[2:]}" if default is True else name, default
+        if dataclasses.is_dataclass(hints[field.name]):
+            made = field.default_factory is not dataclasses.MISSING
+            yield from options(hints[field.name], field.default_factory() if made else None)
         elif field.name != "scorer" and not _unlisted(field.type):
-            yield named, field.default
+            default = field.default if given is None else getattr(given, field.name)
+            negated = "no-" if default is True else ""
+            yield f"--{negated}{field.name.replace('_', '-')}", default
 
 
 def _unlisted(kind: Any) -> bool:

@@ -6,6 +6,7 @@ import io
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -74,28 +75,30 @@ def test_lists_of_the_old_labeller_train_a_model_that_transformers_loads(
     assert table == f"{good['score']:8.4f}  房间很好很满意\n"
 
 
-def test_labels_leave_a_run_and_come_back_as_a_reward_model(hitl: Hitl, tmp_path: Path) -> None:
+def test_labels_leave_a_run_and_come_back_as_a_reward_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def told(*words: str) -> dict[str, Any]:
+        assert main(list(words)) == 0
+        out = capsys.readouterr().out.splitlines()
+        return json.loads(out[-1]) if out else {}
+
     small = ("--group-size", "3", "--batch-size", "60", "--max-new-tokens", "8", "--samples", "3")
-    made = hitl("simulate", "--operator", "sentiment-zh", *small, "--labels", "36", "--mode",
-                "rank", "--noise", "0", "--run", "a", "--json")  # fmt: skip
-    assert made.returncode == 0, made.stderr
+    told("simulate", "--operator", "sentiment-zh", *small, "--labels", "36", "--mode", "rank",
+         "--noise", "0", "--run", "a", "--threads", "1", "--json")  # fmt: skip
     for form, name in (("ranklist", "lists.tsv"), ("preferences", "pairs.jsonl")):
-        assert hitl("export", "a", "--format", form, "--out", name).returncode == 0
-    evals = []
-    for data in ("a", "lists.tsv", "pairs.jsonl"):
-        done = hitl("reward", "eval", "sentiment-zh", data, "--json")
-        assert done.returncode == 0, done.stderr
-        evals.append(figures(done.stdout))
-        assert {"pairs", "pairwise_accuracy", "list_accuracy", "kendall_tau"} <= set(evals[-1])
+        told("export", "a", "--format", form, "--out", name)
     # The scorer judged without noise: it agrees with itself, by whichever way the labels went.
-    for found in evals:
+    for data in ("a", "lists.tsv", "pairs.jsonl"):
+        found = told("reward", "eval", "sentiment-zh", data, "--json")
+        assert {"pairs", "pairwise_accuracy", "list_accuracy", "kendall_tau"} <= set(found)
         assert found["pairwise_accuracy"] > 0.97 and found["pairs"] >= 30
-    trained = hitl("reward", "train", "a", "--out", "rm", "--epochs", "1", "--json", *QUICK)
-    assert trained.returncode == 0, trained.stderr
-    assert figures(trained.stdout)["train_lists"] == 11
-    scored = hitl("reward", "score", "rm", "很好很喜欢", "太差了", "--json")
-    good, bad = (row["score"] for row in json.loads(scored.stdout)["scores"])
-    assert good > bad
+    trained = told("reward", "train", "a", "--out", "rm", "--epochs", "1", "--json", *QUICK)
+    assert trained["train_lists"] == 11
+    good, bad = told("reward", "score", "rm", "很好很喜欢", "太差了", "--json")["scores"]
+    assert good["score"] > bad["score"]
 
 
 @pytest.mark.slow
