@@ -21,11 +21,16 @@ from hitl.faultpoints import reach
 from hitl.journal import Journal
 from hitl.lock import RunLock
 from hitl.models import resolve
-from hitl.operator import Notice, Operator, Progress
+from hitl.operator import Notice, Operator, Partial, Progress
 from hitl.prompts import draw, load_prompts, shipped_prompts
+from hitl.pulse import Pulse
+from hitl.records import Prompt
 from hitl.rundir import RunDir
 from hitl.salvage import saying_what_is_left
-from hitl.session import Session
+from hitl.session import Session, display_order
+
+PROGRESS_S = 0.1
+"""Seconds between two steps of the engine that the operator is told of."""
 
 RECORDED = ("torch", "transformers", "tokenizers", "safetensors")
 
@@ -101,21 +106,35 @@ def config_of(run: RunDir, opening: Opening = AS_IT_IS) -> SessionConfig:
     return dataclasses.replace(config, device=opening.device)
 
 
-def make_engine(config: SessionConfig, root: Path, operator: Operator) -> EngineThread:
+def make_engine(
+    config: SessionConfig, root: Path, operator: Operator, *, shuffle: bool = False
+) -> EngineThread:
     """An engine for the config's base policy, in its own thread; its progress goes to the
-    operator, and loading ends with BrokenOffError when they leave."""
+    operator, and loading ends with BrokenOffError when they leave. `shuffle` is the session's."""
     source = resolve(config.base_policy, root, trust_remote_code=config.trust_remote_code)
+    pulse = Pulse(PROGRESS_S)
 
     def tell(stage: str, done: int, total: int) -> None:
         if stage == "load" and operator.leaving:
             raise BrokenOffError("left while the policy was being loaded")
-        operator.notify(Progress(stage, done, total))
+        # A step a token is more than a screen can draw, and each one takes its time.
+        if done == 0 or done >= total or pulse.due():
+            operator.notify(Progress(stage, done, total))
+
+    def tell_partial(prompt: Prompt, texts: tuple[str, ...]) -> None:
+        key, size = (prompt.number, prompt.attempt), len(texts)
+        shown = display_order(config.seed, key, size) if shuffle else range(size)
+        operator.notify(Partial(key, prompt.text, tuple(texts[index] for index in shown)))
 
     def make() -> Engine:
         from hitl.learn.engine import LocalEngine
 
         return LocalEngine(
-            source, config, tell, lambda text: operator.notify(Notice(text, "warning"))
+            source,
+            config,
+            tell,
+            lambda text: operator.notify(Notice(text, "warning")),
+            tell_partial,
         )
 
     return EngineThread(make)
@@ -148,7 +167,7 @@ def opened(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> 
         checkpoints = Checkpoints(run_dir.steps, config.keep)
         if opening.at is not None:
             go_back(journal, checkpoints, opening.at)
-        engine = make_engine(config, run_dir.path.parent, operator)
+        engine = make_engine(config, run_dir.path.parent, operator, shuffle=opening.shuffle)
         try:
             _compare_base(run_dir, config, journal, engine, operator)
             session = Session(

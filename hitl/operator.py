@@ -130,6 +130,19 @@ class Waiting:
     """No group is ready; `reason` is what the engine does ("load", "sample", "update", "save")."""
 
     reason: str
+    group: tuple[int, int] | None = None
+    """The group that comes, when it is a certain one; None: whichever is ready first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What the completions of a group say so far, while it is sampled. Some fifteen a second come,
+    whether anybody waits or not."""
+
+    group: tuple[int, int]
+    prompt: str
+    texts: tuple[str, ...]
+    """By place, top to bottom, as the group will be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +235,7 @@ class Notice:
 Event = (
     Waiting
     | Progress
+    | Partial
     | Judged
     | Rejudged
     | Undone

@@ -28,6 +28,7 @@ from hitl.operator import (
     Judged,
     Notice,
     OwnPrompt,
+    Partial,
     Progress,
     Quit,
     Reply,
@@ -86,6 +87,8 @@ class PlainOperator:
         try:
             if isinstance(event, (Waiting, Progress)):
                 self._status(event)
+            elif isinstance(event, Partial):
+                return  # a line once written does not grow
             else:
                 self._write(*self._lines_of(event))
         except OSError:

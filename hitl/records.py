@@ -217,6 +217,8 @@ class UpdateStats:
     """Learning rate it was made with."""
     target_kl: float = 0.0
     """KL budget it was made with, nats a sequence."""
+    staleness: float = 0.0
+    """Mean over labels of the updates between the policy that sampled and the one that learned."""
 
     @property
     def options(self) -> StepOptions:

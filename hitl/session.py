@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -46,6 +45,7 @@ from hitl.records import Group, JudgedGroup, Judgement, Mode, Prompt, StepOption
 from hitl.repeats import Repeats
 from hitl.rewards import labelled, rewards_of
 from hitl.study import Study
+from hitl.supply import Supply
 from hitl.tuning import KIND, Tune, Tuning, tuning_of
 
 
@@ -72,21 +72,16 @@ class Session:
         self._journal = journal
         self._checkpoints = checkpoints
         self._engine = engine
-        self._prompt = prompt
         self._operator = operator
         self._ahead = ahead
+        self._supply = Supply(config, journal, engine, prompt, ahead, self._say_waiting)
         self._shuffle = shuffle
         self._repeats = Repeats(journal, config.seed, Mode(config.mode), operator.name, again)
         self._study = Study(engine, prompt, config.seed, operator.notify)
-        self._lock = threading.Lock()  # guards _ready: the engine's thread refreshes it
-        self._ready: deque[Group] = deque()
-        self._sampling: deque[Future[None]] = deque()
         self._looks: deque[Future[None]] = deque()
         self._training: Future[None] | None = None
         self._in_training: tuple[JudgedGroup, ...] = ()
-        self._shown: set[tuple[int, int]] = set()
         self._tuning = Tuning(config.step_options)
-        self._next_number = 1
 
     def run(self) -> None:
         """Takes the run up where its journal stands, and goes on until the operator leaves."""
@@ -105,9 +100,7 @@ class Session:
         self._engine.submit(self._restore).result()
         if self._operator.leaving:
             return
-        self._ready.extend(self._journal.open_groups())
-        self._shown = {g.key for g in self._ready if self._journal.draft(g.key) is not None}
-        self._next_number = self._journal.last_group_number() + 1
+        self._supply.take_up()
         changes = [e.data for e in self._journal.events() if e.kind == KIND]
         self._tuning = tuning_of(self._config.step_options, changes)
         if changes:
@@ -116,11 +109,12 @@ class Session:
 
     def step(self) -> bool:
         """One thing the operator says; False when they leave."""
-        group = self._next_group()
+        self._raise_background_errors()
+        group = self._supply.next()
         again = self._repeats.due()
         reply = self._operator.judge(self._desk(group) if again is None else self._again(again))
         if again is not None and isinstance(reply, Judgement | Resample):
-            self._put_back(group)
+            self._supply.put_back(group)
             self._keep_again(again, reply if isinstance(reply, Judgement) else None)
             return True
         match reply:
@@ -134,88 +128,37 @@ class Session:
             case Resample():
                 self._resample(group)
             case OwnPrompt(text):
-                self._put_back(group)
+                self._supply.put_back(group)
                 if again is not None:  # or it would come before the prompt they asked for
                     self._keep_again(again, None)
-                self._sample_next(Prompt(text, self._next_number))
-                self._next_number += 1
+                self._supply.own(text)
             case Tune() as change:
-                self._put_back(group)
+                self._supply.put_back(group)
                 self._tune(change)
             case Save():
-                self._put_back(group)
+                self._supply.put_back(group)
                 self._engine.submit(self._save)
             case Quit():
-                self._put_back(group)
+                self._supply.put_back(group)
                 return False
         return True
-
-    # --- completions ---------------------------------------------------------------------------
-
-    def _next_group(self) -> Group:
-        """The next group to judge; `ahead` more are ready or being sampled behind it."""
-        self._raise_background_errors()
-        while True:
-            while self._sampling and self._sampling[0].done():
-                self._sampling.popleft().result()
-            with self._lock:
-                wanted = 1 + self._ahead - len(self._ready) - len(self._sampling)
-            for _ in range(wanted):
-                self._request(self._prompt(self._next_number))
-                self._next_number += 1
-            with self._lock:
-                if self._ready:
-                    return self._ready.popleft()
-            training = self._training is not None and not self._training.done()
-            self._operator.notify(Waiting("update" if training else "sample"))
-            self._sampling.popleft().result()
-
-    def _request(self, prompt: Prompt, *, first: bool = False) -> None:
-        """Has a group sampled in the engine's thread; it is journalled before anybody sees it."""
-
-        def sample(engine: Engine) -> None:
-            groups = engine.sample([prompt], self._config.group_size, self._config.seed)
-            self._journal.add_groups(groups)
-            with self._lock:
-                (self._ready.extendleft if first else self._ready.extend)(groups)
-
-        self._sampling.append(self._engine.submit(sample))
-
-    def _refresh(self, engine: Engine) -> None:
-        """Samples waiting groups again from the policy as it is now (engine's thread)."""
-        with self._lock:
-            # What was on the screen once may come back there with what was entered for it.
-            stale = [
-                g
-                for g in self._ready
-                if g.policy_version < engine.version and g.key not in self._shown
-            ]
-        for old in stale:
-            [new] = engine.sample([old.prompt], self._config.group_size, self._config.seed)
-            with self._lock:  # the operator may have got the old one meanwhile: then it stays
-                if old in self._ready:
-                    self._journal.add_groups([new])
-                    self._ready[self._ready.index(old)] = new
-
-    def _put_back(self, group: Group) -> None:
-        with self._lock:
-            self._ready.appendleft(group)
 
     # --- judgements ----------------------------------------------------------------------------
 
     def _desk(self, group: Group) -> Desk:
-        self._shown.add(group.key)
+        self._supply.show(group.key)
         draft = self._journal.draft(group.key)
         size = len(group.completions)
         if draft is None:  # an empty one says that the group was on the screen
             self._save_draft(group, Draft(("",) * size))
+        order = display_order(self._config.seed, group.key, size)
         return Desk(
             group=group,
             mode=Mode(self._config.mode),
-            shown=display_order(self._config.seed, group) if self._shuffle else tuple(range(size)),
+            shown=order if self._shuffle else tuple(range(size)),
             batch_labels=self._waiting_labels(),
             batch_size=None if self._config.label_only else self._config.batch_size,
-            ready=len(self._ready),
+            ready=self._supply.ready,
             draft=Draft.read(draft, size) if draft is not None else None,
             save_draft=lambda draft: self._save_draft(group, draft),
             inspect=lambda: self._inspect(group),
@@ -226,7 +169,7 @@ class Session:
     def _again(self, judged: JudgedGroup) -> Desk:
         """A group that was judged before, as if it were new; its places are mixed anew."""
         desk = self._desk(judged.group)
-        order = display_order(self._config.seed + 1, judged.group)
+        order = display_order(self._config.seed + 1, judged.group.key, len(desk.shown))
         return replace(
             desk,
             shown=order if self._shuffle else desk.shown,
@@ -271,14 +214,14 @@ class Session:
             self._journal.append(judgement)
         except JournalError as error:
             self._operator.notify(Notice(str(error), "error"))
-            self._put_back(group)
+            self._supply.put_back(group)
             return False
         rewards = rewards_of(judgement, len(group.completions))
         self._operator.notify(Judged(judgement, rewards, self._waiting_labels()))
         return True
 
     def _undo(self, group: Group) -> None:
-        self._put_back(group)
+        self._supply.put_back(group)
         try:
             if self._repeats.take_back():
                 text = "taken back: the group that was shown again comes again"
@@ -293,7 +236,7 @@ class Session:
             self._operator.notify(Notice(str(error), "error"))
 
     def _take_back(self, group: Group, judgement_id: int, now: bool) -> None:
-        self._put_back(group)
+        self._supply.put_back(group)
         try:
             judged = self._journal.find(judgement_id)
             if judged is None:
@@ -310,23 +253,20 @@ class Session:
             return
         self._journal.undo(judged.id)
         self._save_draft(judged.group, Draft.of(judged.judgement, len(judged.group.completions)))
-        with self._lock:
-            (self._ready.appendleft if now else self._ready.append)(judged.group)
+        if now:
+            self._supply.put_back(judged.group)
+        else:
+            self._supply.put_last(judged.group)
         self._operator.notify(Undone(judged.judgement, self._waiting_labels()))
 
     def _resample(self, group: Group) -> None:
         """Other completions of the same prompt; what was on screen stays in the journal."""
         self._journal.drop_group(group.key, "resampled")
-        prompt = group.prompt
-        self._sample_next(Prompt(prompt.text, prompt.number, prompt.attempt + 1))
+        self._supply.again(group.prompt)
 
-    def _sample_next(self, prompt: Prompt) -> None:
-        """Has a prompt sampled before any other is shown."""
-        self._request(prompt, first=True)
-        self._operator.notify(Waiting("sample"))
-        for future in self._sampling:  # the new group goes to the front: wait for it
-            future.result()
-        self._sampling.clear()
+    def _say_waiting(self, key: tuple[int, int] | None) -> None:
+        training = self._training is not None and not self._training.done()
+        self._operator.notify(Waiting("update" if training else "sample", key))
 
     def _waiting(self) -> list[JudgedGroup]:
         """Judgements for the updates after the one that runs, oldest first."""
@@ -350,10 +290,14 @@ class Session:
     # --- updates -------------------------------------------------------------------------------
 
     def _train_if_full(self) -> None:
-        """Starts an update when a batch is full; waits for it only with nothing ahead."""
+        """Starts an update when a batch is full; waits for it only with nothing ahead. While one
+        runs no other is begun: `step` sees to that when it is done, and a resume after leaving. So
+        no two can end while one group lies on the screen."""
         if self._config.label_only or self._tuning.paused:
             return
         while self._waiting_labels() >= self._config.batch_size:
+            if self._ahead and self._training is not None and not self._training.done():
+                return
             self._finish_training()
             batch = oldest_batch(self._waiting(), self._config.batch_size)
             self._in_training = tuple(batch)
@@ -378,10 +322,11 @@ class Session:
             )
             return
         reach("update:learned")
+        self._supply.learned(number)
         self._journal.record_update(stats, ids)
         self._operator.notify(Updated(stats, self._journal.pending_labels()))
         self._save(engine)
-        self._refresh(engine)
+        self._supply.refresh(engine)
 
     def _finish_training(self) -> None:
         if self._training is not None:
@@ -438,19 +383,20 @@ class Session:
                         "warning",
                     )
                 )
+        self._supply.learned(engine.version)
         if engine.version > before:  # the next start shall not have to make them once more
             self._save(engine)
 
 
-def display_order(seed: int, group: Group) -> tuple[int, ...]:
-    """Completion index in each place, (k,): keyed by run and group, so that a group which comes
+def display_order(seed: int, key: tuple[int, int], size: int) -> tuple[int, ...]:
+    """Completion index in each place, (size,): keyed by run and group, so that a group which comes
     again lies as it lay."""
 
     def chance(index: int) -> bytes:
-        keyed = f"{seed} shown {group.key} {index}".encode()
+        keyed = f"{seed} shown {key} {index}".encode()
         return hashlib.blake2b(keyed, digest_size=8).digest()
 
-    return tuple(sorted(range(len(group.completions)), key=chance))
+    return tuple(sorted(range(size), key=chance))
 
 
 def oldest_batch(pending: Sequence[JudgedGroup], size: int) -> list[JudgedGroup]:

@@ -93,7 +93,7 @@ def test_the_places_are_mixed_anew() -> None:
     from hitl.session import display_order
 
     groups = FakeEngine().sample([Prompt("p", n) for n in range(1, 60)], 4, 1)
-    same = sum(display_order(1, g) == display_order(2, g) for g in groups)
+    same = sum(display_order(1, g.key, 4) == display_order(2, g.key, 4) for g in groups)
     assert same < 10
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,9 +32,11 @@ from hitl.operator import (
     Undo,
     Undone,
     Updated,
+    Waiting,
 )
 from hitl.records import (
     Edit,
+    Group,
     JudgedGroup,
     Judgement,
     Mode,
@@ -340,6 +342,114 @@ def test_an_update_tells_what_was_judged_behind_it(sitting: Sitting) -> None:
     assert operator.heard(Updated)[0].batch_labels in (2, 4)
 
 
+class Slowly(FakeEngine):
+    """Stands still in each update until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = threading.Semaphore(0)
+        self.before_update = lambda: self.go.acquire(timeout=20) and None
+
+
+def test_a_second_full_batch_does_not_keep_the_operator_waiting(sitting: Sitting) -> None:
+    engine = Slowly()
+
+    def at_last(desk: Desk) -> Judgement:
+        assert engine.version == 0 and desk.batch_labels == 4, "two batches said, none learned"
+        engine.go.release(9)
+        return GOOD(desk)
+
+    sitting(GOOD, BAD, GOOD, GOOD, at_last, ahead=4, engine=engine)
+    assert engine.version >= 1
+    _, engine = sitting()
+    assert engine.version == 2, "what was left for later is made at the next start"
+
+
+def test_no_group_on_the_screen_sees_two_updates(sitting: Sitting) -> None:
+    engine = Slowly()
+    ages: list[int] = []
+
+    def told(desk: Desk) -> Judgement:
+        ages.append(engine.version - desk.group.policy_version)
+        return GOOD(desk)
+
+    def slowly(desk: Desk) -> Judgement:
+        engine.go.release(1)
+        time.sleep(0.05)  # as many updates as will may come to an end
+        return told(desk)
+
+    def in_the_end(desk: Desk) -> Quit:
+        engine.go.release(9)
+        return Quit()
+
+    sitting(*[told] * 4, *[slowly] * 12, in_the_end, ahead=3, engine=engine)
+    assert engine.version >= 3 and max(ages) == 1
+
+
+def test_a_group_that_was_left_for_two_updates_is_sampled_again(sitting: Sitting) -> None:
+    engine = FakeEngine()
+
+    def at_leisure(desk: Desk) -> Judgement:
+        while sitting.journal.totals().pending_labels >= 4:
+            time.sleep(0.001)
+        return GOOD(desk)
+
+    said: list[Line] = []
+    for n in range(5):  # the first group is put back behind each
+        said += [OwnPrompt(f"own {n}"), at_leisure]
+    operator, _ = sitting(*said, ahead=2, engine=engine)
+    first = [d.group for d in operator.desks if d.group.prompt.number == 1]
+    assert [g.policy_version for g in first][:2] == [0, 0] and engine.version >= 2
+    assert first[-1].policy_version >= engine.version - 1
+    [kept] = [g for g in sitting.journal.open_groups() if g.prompt.number == 1]
+    assert kept == first[-1]
+
+
+def test_what_was_entered_for_a_group_outlives_two_updates(sitting: Sitting) -> None:
+    engine = FakeEngine()
+
+    def half(desk: Desk) -> OwnPrompt:
+        desk.save_draft(Draft(("3", "")))
+        return OwnPrompt("own")
+
+    def at_leisure(desk: Desk) -> Judgement:
+        while sitting.journal.totals().pending_labels >= 4:
+            time.sleep(0.001)
+        return GOOD(desk)
+
+    said: list[Line] = [half, at_leisure]
+    for n in range(4):
+        said += [OwnPrompt(f"own {n}"), at_leisure]
+    operator, _ = sitting(*said, ahead=2, engine=engine)
+    first = [d for d in operator.desks if d.group.prompt.number == 1]
+    assert engine.version >= 2 and {d.group.policy_version for d in first} == {0}
+    assert first[-1].draft == Draft(("3", ""))
+
+
+def test_other_completions_come_before_what_is_sampled_ahead(sitting: Sitting) -> None:
+    engine = FakeEngine()
+    began, go = threading.Event(), threading.Event()
+    sample = engine.sample
+
+    def slowly(prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
+        if prompts[0].number == 2:
+            began.set()
+            assert go.wait(20)
+        return sample(prompts, group_size, seed)
+
+    engine.sample = slowly  # type: ignore[method-assign]
+
+    def again(desk: Desk) -> Resample:
+        assert began.wait(20)  # 3 and 4 are behind it
+        threading.Timer(0.05, go.set).start()
+        return Resample()
+
+    operator, _ = sitting(again, GOOD, ahead=3, engine=engine)
+    assert [d.group.key for d in operator.desks] == [(1, 0), (1, 1), (2, 0)]
+    assert [(n, attempt) for n, attempt, _ in engine.sampled][:3] == [(1, 0), (2, 0), (1, 1)]
+    assert operator.heard(Waiting)[-1] == Waiting("sample", (1, 1))
+
+
 def test_an_engine_that_cannot_start_ends_the_session_with_its_reason(sitting: Sitting) -> None:
     def broken() -> FakeEngine:
         raise RuntimeError("no such weights")
@@ -399,6 +509,8 @@ def test_stopping_anywhere_loses_nothing_and_applies_nothing_twice(
     _, uninterrupted = whole(*script(said))
     parts(*script(said[:cut]), ahead=ahead)
     _, resumed = parts(*script(said[cut:]), ahead=ahead)
+    if ahead:  # an update that another one kept waiting when they left is made at the next start
+        _, resumed = parts()
     assert resumed.version == uninterrupted.version
     if ahead == 0:
         assert resumed.weights == uninterrupted.weights

@@ -25,11 +25,12 @@ from hitl.learn.keyed import generator
 from hitl.learn.limits import restore, snapshot
 from hitl.learn.policy import Policy, digest
 from hitl.learn.rollout import Rollout, rollout_of
-from hitl.learn.sampling import Sampling, sample_group
+from hitl.learn.sampling import Sampling, partial_texts, sample_group
 from hitl.learn.scores import scaled_scores
 from hitl.learn.state import TrainerState
 from hitl.learn.step import per_sequence, ppo_step
 from hitl.manifest import Manifest
+from hitl.pulse import Pulse
 from hitl.records import (
     Completion,
     Group,
@@ -46,6 +47,12 @@ from hitl.scale import Scale
 OnNotice = Callable[[str], None]
 """Told what the operator should know, a sentence."""
 
+OnPartial = Callable[[Prompt, tuple[str, ...]], None]
+"""Told what the completions of a prompt say so far, (k,)."""
+
+PARTIAL_S = 1 / 15
+"""Seconds between two looks at unfinished completions: as text grows for a reader."""
+
 
 class LocalEngine:
     """Implements hitl.engine.Engine. Weights after update N are a function of the base policy,
@@ -57,6 +64,7 @@ class LocalEngine:
         config: SessionConfig,
         on_progress: OnProgress,
         on_notice: OnNotice = lambda text: None,
+        on_partial: OnPartial | None = None,
     ) -> None:
         """`source` is the base policy. Raises HitlError when it cannot be loaded as configured."""
         self._config = config
@@ -65,6 +73,8 @@ class LocalEngine:
         self._how = Sampling(config.max_new_tokens, config.temperature, config.top_k, config.top_p)
         self._progress = on_progress
         self._notice = on_notice
+        self._partial = on_partial
+        self._look = Pulse(PARTIAL_S)
         self._cut: set[str] = set()
         made = build(source, config, on_progress)
         self._policy, self._reference = made.policy, made.reference
@@ -88,6 +98,12 @@ class LocalEngine:
 
         def sample(model: PreTrainedModel, place: int, prompt: Prompt) -> Group:
             self._tell_if_cut(prompt)
+
+            def passed(tokens: Sequence[torch.Tensor]) -> None:
+                self._progress("sample", place * longest + len(tokens), len(prompts) * longest)
+                if self._partial is not None and self._look.due():
+                    self._partial(prompt, partial_texts(self._codec, tokens))
+
             return sample_group(
                 model,
                 self._codec,
@@ -96,20 +112,20 @@ class LocalEngine:
                 self._how,
                 seed,
                 self._state.version,
-                lambda done: self._progress(
-                    "sample", place * longest + done, len(prompts) * longest
-                ),
+                passed,
             )
 
         with self._policy.writing() as model:
-            return [sample(model, place, prompt) for place, prompt in enumerate(prompts)]
+            groups = [sample(model, place, prompt) for place, prompt in enumerate(prompts)]
+        self._progress("sample", 1, 1)  # they may all have ended before the longest could
+        return groups
 
     def sample_base(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
         """See Engine."""
         with self._reference.writing() as base:
             return [
                 sample_group(
-                    base, self._codec, prompt, group_size, self._how, seed, 0, lambda done: None
+                    base, self._codec, prompt, group_size, self._how, seed, 0, lambda tokens: None
                 )
                 for prompt in prompts
             ]
@@ -281,7 +297,8 @@ class LocalEngine:
             seconds=0.0,
             lr=config.lr,
             target_kl=config.target_kl,
-            notices=tuple(self._notices(batch, rollout, outcome)),
+            staleness=staleness(number, batch),
+            notices=tuple(self._notices(number, batch, rollout, outcome)),
         )
         moments = moments_after(batch, self._state.moments, self._scale, config)
         after = dataclasses.replace(
@@ -298,9 +315,14 @@ class LocalEngine:
         self._progress("update", done, total)
 
     def _notices(
-        self, batch: Sequence[LabelledGroup], rollout: Rollout, outcome: ppo.Outcome
+        self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout, outcome: ppo.Outcome
     ) -> list[str]:
         notices = []
+        if (age := staleness(number, batch)) > 1:
+            notices.append(
+                f"what this batch judged was sampled {age:.1f} updates before: "
+                "the older, the less it can teach"
+            )
         if float(rollout.score.std(correction=0)) == 0.0:
             notices.append("all labels of this batch are equal: it can teach only a little")
         if outcome.stopped and outcome.epochs == 0:
@@ -308,6 +330,18 @@ class LocalEngine:
                 "one pass would have moved the policy too far, so nothing was learned: lower --lr"
             )
         return notices
+
+
+def staleness(number: int, batch: Sequence[LabelledGroup]) -> float:
+    """Mean over labels of the updates between the policy that sampled a completion and the one
+    that update `number` starts from: 0 when all are its own."""
+    ages = [
+        number - 1 - judged.group.policy_version
+        for judged in batch
+        for reward in judged.rewards
+        if not math.isnan(reward)
+    ]
+    return sum(ages) / len(ages) if ages else 0.0
 
 
 def _digest_of_frozen(policy: Policy) -> dict[str, torch.Tensor]:

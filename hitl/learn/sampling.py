@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -67,9 +67,10 @@ def sample_group(
     how: Sampling,
     seed: int,
     version: int,
-    on_token: Callable[[int], None],
+    on_token: Callable[[Sequence[Tensor]], None],
 ) -> Group:
-    """k completions of one prompt. The prompt is run once and its cache shared out.
+    """k completions of one prompt. The prompt is run once and its cache shared out. `on_token` is
+    called after each step with the tokens so far, (k,) a step.
 
     A group is a batch of its own, so its bits do not depend on what else is sampled, and all its
     uniforms are drawn at once, so they do not depend on which row ends when.
@@ -96,7 +97,7 @@ def sample_group(
         tokens.append(token)
         logprobs.append(log_p.gather(-1, token[:, None]).squeeze(-1))
         ended |= token == codec.eos_id
-        on_token(step + 1)
+        on_token(tokens)
         if step + 1 == how.max_new_tokens or bool(ended.all()):
             break
         output = model(input_ids=token[:, None], past_key_values=cache, use_cache=True)
@@ -120,6 +121,18 @@ def draw(log_p: Tensor, uniform: Tensor) -> Tensor:
     target = uniform[:, None] * cumulative[:, -1:]
     token = torch.searchsorted(cumulative, target, right=True).squeeze(-1)
     return token.clamp_max(log_p.shape[-1] - 1)  # the product above may round up to the total
+
+
+def partial_texts(codec: Codec, tokens: Sequence[Tensor]) -> tuple[str, ...]:
+    """What k unfinished completions say so far; `tokens` is (k,) a step. Half a character at the
+    end waits for its other half."""
+    rows: list[list[int]] = torch.stack(list(tokens), 1).tolist()
+    return tuple(
+        codec.decode(row[: row.index(codec.eos_id)] if codec.eos_id in row else row).rstrip(
+            "\ufffd"
+        )
+        for row in rows
+    )
 
 
 def _completion(codec: Codec, ids: list[int], logprobs: list[float]) -> Completion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,9 @@ from hitl.tui.words import describe
 
 NOTICE_SECONDS = 20.0
 """A notice stays at least so long, and until another group is judged."""
+
+SPEED_GROUPS = 10
+"""Groups the speed of sampling is the mean of."""
 
 PACE_GROUPS = 20
 """Groups the pace is the mean of."""
@@ -55,6 +59,7 @@ class Heard:
         self._stage_since: tuple[str, float, int] | None = None
         self._saved_at = None if checkpoint_age is None else clock() - checkpoint_age
         self._paced: list[tuple[float, int]] = []
+        self._sampled: deque[float] = deque(maxlen=SPEED_GROUPS)
         self.waiting: tuple[str, float] | None = ("load", clock())
         """Why there is no group, and since when."""
         self.updates: list[UpdateStats] = list(updates)
@@ -122,6 +127,26 @@ class Heard:
         return replace(self._status, eta=eta, saved_age=saved)
 
     @property
+    def left(self) -> float | None:
+        """Seconds until a group is there, as far as that was measured; None when it was not."""
+        if self.waiting is None or self.waiting[0] == "load":
+            return None
+        sample = sum(self._sampled) / len(self._sampled) if self._sampled else None
+        spent = 0.0
+        if self._stage_since is not None:
+            spent = self._clock() - self._stage_since[1]
+        match self._status.stage:
+            case "sample":
+                return self.status.eta if sample is None else max(sample - spent, 0.0)
+            case "update":
+                learned = self.updates[-1].seconds if self.updates else None
+                whole = None if learned is None else max(learned - spent, 0.0)
+                rest = whole if self.status.eta is None else self.status.eta
+                return None if rest is None else rest + (sample or 0.0)
+            case _:
+                return sample
+
+    @property
     def pace(self) -> str:
         """Labels a minute, and in all; "" before the first."""
         if not self._paced:
@@ -138,7 +163,13 @@ class Heard:
         return self._status.stage
 
     def _progress(self, stage: str, done: int, total: int) -> None:
+        if self.waiting is not None and self.waiting[0] != "load" and done < total:
+            self.waiting = stage, self.waiting[1]  # the session says only why the wait began
         if total > 0 and done >= total:
+            since = self._stage_since
+            if stage == "sample" and since is not None and since[0] == stage:
+                self._sampled.append(self._clock() - since[1])
+                self._stage_since = None
             if self._status.stage in ("", stage):
                 self._status = replace(self._status, stage="", done=0, total=0)
                 self._stage_since = None

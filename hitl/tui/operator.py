@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from textual.message import Message
 
-from hitl.operator import Desk, Event, Quit, Reply
+from hitl.operator import Desk, Event, Partial, Quit, Reply, Waiting
 from hitl.records import Judgement
 from hitl.tui.messages import DeskCame, Happened
 
@@ -25,6 +25,7 @@ class TuiOperator:
         self.name = name
         self._post = post
         self._replies: queue.SimpleQueue[Reply] = queue.SimpleQueue()
+        self._awaited: Waiting | None = None
         self._gone = threading.Event()
         self._leaving = threading.Event()
 
@@ -35,6 +36,7 @@ class TuiOperator:
 
     def judge(self, desk: Desk) -> Reply:
         """Called by the session's thread."""
+        self._awaited = None
         if not self._tell(DeskCame(desk)):
             return Quit()
         while True:
@@ -44,7 +46,11 @@ class TuiOperator:
                 return reply
 
     def notify(self, event: Event) -> None:
-        """Called by any thread."""
+        """Called by any thread. Unfinished completions are for those who wait for them."""
+        if isinstance(event, Waiting):
+            self._awaited = event
+        elif isinstance(event, Partial) and not self._waits_for(event.group):
+            return
         self._tell(Happened(event))
 
     def reply(self, reply: Reply) -> None:
@@ -57,6 +63,10 @@ class TuiOperator:
         """The screen is gone: whoever waits, and whoever asks later, is told to quit."""
         self._gone.set()
         self.reply(Quit())
+
+    def _waits_for(self, group: tuple[int, int]) -> bool:
+        awaited = self._awaited
+        return awaited is not None and awaited.group in (None, group)
 
     def _tell(self, message: Message) -> bool:
         try:

@@ -19,7 +19,8 @@ from hitl.learn.evaluate import Evaluated
 from hitl.learn.limits import Yardstick
 from hitl.learn.policy import Policy
 from hitl.learn.rollout import Rollout
-from hitl.learn.sampling import Sampling
+from hitl.learn.sampling import Sampling, partial_texts
+from hitl.pulse import Pulse
 from hitl.records import Completion, LabelledGroup, Mode, Prompt, StepOptions
 from hitl.shipped import shipped
 
@@ -47,6 +48,41 @@ def test_the_same_batches_give_the_same_weights_whatever_happened_between() -> N
         other.sample([Prompt("酒店", 9)], 2, 5)
         assert other.update(number, batch).digest == stats.digest == other.digest()
     assert one.digest() != engine().digest()
+
+
+def test_what_is_told_while_sampling_grows_into_the_group_and_changes_no_bit() -> None:
+    source = shipped("checkpoints", CONFIG.base_policy)
+    assert source is not None
+    config = dataclasses.replace(CONFIG, max_new_tokens=30)
+    told: list[tuple[Prompt, tuple[str, ...]]] = []
+    one = LocalEngine(source, config, lambda *at: None, on_partial=lambda *at: told.append(at))
+    one._look = Pulse(0)
+    prompt = Prompt("这部电影很", 3)
+    [group] = one.sample([prompt], 2, 5)
+    assert [group] == engine(config).sample([prompt], 2, 5)
+    texts = [c.text for c in group.completions]
+    assert len(told) == max(len(c.token_ids) for c in group.completions)
+    assert {at for at, _ in told} == {prompt} and told[-1][1] == tuple(texts)
+    for _, partial in told:
+        assert all(whole.startswith(part) for whole, part in zip(texts, partial, strict=True))
+
+
+def test_half_a_character_waits_for_its_other_half() -> None:
+    one = engine(dataclasses.replace(CONFIG, lang="en"))
+    ids = one._codec.encode_completion("day 天", 20)[:-1]
+    said = [partial_texts(one._codec, torch.tensor(ids)[:n, None].unbind())[0] for n in (2, 3, 9)]
+    assert said[-1] == "day 天" and not any("\ufffd" in text for text in said)
+
+
+def test_an_update_says_how_old_its_labels_are() -> None:
+    one = engine()
+    first, second = judged(one, (1, 2)), judged(one, (3, 4))
+    assert one.update(1, first).staleness == 0.0
+    third = judged(one, (5, 6))
+    assert one.update(2, [*second, *third]).staleness == 0.5
+    late = one.update(3, [*judged(one, (7,)), second[0]])
+    assert late.staleness == 1.0 and not any("updates before" in n for n in late.notices)
+    assert "2.0 updates before" in one.update(4, [third[0]]).notices[0]
 
 
 def test_an_update_asked_for_twice_is_made_once() -> None:

@@ -18,7 +18,7 @@ from textual.events import Resize
 from textual.screen import Screen
 
 from hitl.config.session import SessionConfig
-from hitl.operator import Event, Judged, Progress, Rejudged, Undone, Updated, Waiting
+from hitl.operator import Event, Judged, Partial, Progress, Rejudged, Undone, Updated, Waiting
 from hitl.records import Scores, Skip, UpdateStats
 from hitl.tui.content import foreign, own
 from hitl.tui.heard import Heard
@@ -117,9 +117,16 @@ class Frame(Screen[None]):
         """The session tells something."""
         self.heard.told(event)
         match event:
+            case Partial():
+                self._show_partial(event)
+                return
+            case Progress():  # many a second: what does not depend on it is left alone
+                if self.waiting:
+                    self._show_waiting()
+                self._show_status()
+                return
             case Waiting():
-                self._show_waiting()
-            case Progress() if self.waiting:
+                self.set_class(False, "-streaming")
                 self._show_waiting()
             case Judged():
                 self._say_kept(event)
@@ -138,6 +145,7 @@ class Frame(Screen[None]):
         """The cards take the panel's place."""
         self._had_a_group = True
         self.set_class(False, "-waiting")
+        self.set_class(False, "-streaming")
         self._show_status()
 
     def size_cards(self) -> None:
@@ -193,12 +201,34 @@ class Frame(Screen[None]):
             self.set_timer(PATIENCE, self._show_waiting)
             return
         self.set_class(True, "-waiting")
-        self.query_one(PromptLine).clear()
+        if reason != "sample":
+            self.set_class(False, "-streaming")
+        if not self.has_class("-streaming"):
+            self.query_one(PromptLine).clear()
         status = self.heard.status
         stage = status.stage == reason
         self.query_one(WaitingPanel).show(
-            reason, seconds, status.done if stage else 0, status.total if stage else 0
+            reason,
+            seconds,
+            status.done if stage else 0,
+            status.total if stage else 0,
+            self.heard.left,
         )
+
+    def _show_partial(self, partial: Partial) -> None:
+        """The completions as they grow, in the panel's place. Not a group yet: `waiting` holds."""
+        if self.heard.waiting is None or not self.waiting:
+            return
+        cards = self.cards[: len(partial.texts)]
+        if not self.has_class("-streaming"):
+            self.set_class(True, "-streaming")
+            self.query_one(PromptLine).show(partial.group[0], partial.prompt)
+            for card in self.cards:
+                card.display = card in cards
+                card.blank()
+            self.call_after_refresh(self.size_cards)
+        for card, text in zip(cards, partial.texts, strict=True):
+            card.grow(text)
 
     def _show_rail(self) -> None:
         heard = self.heard

@@ -29,11 +29,25 @@ class Card(Widget):
         self._finished = True
         self._box = Content("")
         self._top = 0
+        self._writing = False
+
+    def blank(self) -> None:
+        """Nothing is on it yet: it is being written."""
+        self._text, self._top, self._writing = Content(""), 0, True
+        self.mark(own("[ … ]"), current=False, scored=False, wrong=False)
+
+    def grow(self, text: str) -> None:
+        """What is written so far."""
+        grown = foreign(text, newlines=True).rstrip()
+        if grown != self._text:
+            self._text = grown
+            self.refresh_frame()
 
     def show(self, text: str, tokens: int, finished: bool) -> None:
         """Another completion."""
         self._text = foreign(text, newlines=True).rstrip() if text.strip() else Content("")
         self._tokens, self._finished, self._top = tokens, finished, 0
+        self._writing = False
         self.refresh_frame()
 
     def mark(self, box: Content, *, current: bool, scored: bool, wrong: bool) -> None:
@@ -69,7 +83,8 @@ class Card(Widget):
 
         pointer = "▶" if self.has_class("-current") else " "
         number = own((f"{pointer}{self.place + 1}", "bold" if self.has_class("-current") else ""))
-        length = own((f"{self._tokens} tok{'' if self._finished else ' …'}", "$frame-text"))
+        tokens = f"{self._tokens} tok{'' if self._finished else ' …'}"
+        length = own(("…" if self._writing else tokens, "$frame-text"))
         # Outer width less corners and the blanks Textual puts around a title.
         fill = width + 2 - 4 - 2
         fill -= number.cell_length + length.cell_length + self._box.cell_length + 4 + 3
@@ -96,6 +111,6 @@ class Card(Widget):
             self.refresh_frame()
 
     def _lines(self) -> list[Content]:
-        if not self._text:
+        if not self._text and not self._writing:
             return [own(("(nothing: it ended at once)", "$frame-text italic"))]
         return self._text.wrap(max(self.size.width, 2))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from textual.app import RenderResult
 from textual.content import Content
 from textual.geometry import Size
@@ -75,16 +77,19 @@ class WaitingPanel(Widget):
         self._seconds = 0.0
         self._done = 0
         self._total = 0
+        self._left: float | None = None
 
-    def show(self, reason: str, seconds: float, done: int, total: int) -> None:
+    def show(self, reason: str, seconds: float, done: int, total: int, left: float | None) -> None:
+        """`left` is how long it will still take, seconds; None when that is not known."""
         self._reason, self._seconds = reason, seconds
-        self._done, self._total = done, total
+        self._done, self._total, self._left = done, total, left
         self.refresh()
 
     def render(self) -> RenderResult:
         known = WAITING.get(self._reason)
         what = own((known, "bold")) if known else foreign(self._reason, "bold")
-        lines = [own(what, (f" …  {self._seconds:.0f} s", "$frame-text"))]
+        left = "" if self._left is None else f", about {math.ceil(self._left)} s to go"
+        lines = [own(what, (f" …  {self._seconds:.0f} s{left}", "$frame-text"))]
         if self._total > 0:
             filled = min(24 * self._done // self._total, 24)
             bar = own(("━" * filled, "$accent"), ("━" * (24 - filled), "$frame"))
