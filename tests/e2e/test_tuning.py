@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
 from transformers import AutoModelForCausalLM
 
 from .conftest import Hitl
@@ -59,6 +60,7 @@ def test_dpo_learns_from_a_file(hitl: Hitl, tmp_path: Path) -> None:
     assert found["loss_after"] < 0.4 and found["accuracy"] > 0.9
 
 
+@pytest.mark.slow
 def test_a_runs_labels_teach_by_dpo_with_adapters_and_compare_shows_it(
     hitl: Hitl, tmp_path: Path
 ) -> None:

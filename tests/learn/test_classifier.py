@@ -12,7 +12,8 @@ from transformers import AutoTokenizer, BertConfig, BertForSequenceClassificatio
 from transformers import pipeline as hf_pipeline
 
 from hitl.config.reward import RewardTrainConfig
-from hitl.corpora import CorpusError, Example
+from hitl.corpora import Example
+from hitl.data.rows import DataError
 from hitl.errors import UsageError
 from hitl.learn.classifier import (
     _Fragments,
@@ -150,7 +151,7 @@ def test_data_that_cannot_be_used_is_one_clear_line(
 ) -> None:
     path = tmp_path / "bad.csv"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(CorpusError, match=message) as error:
+    with pytest.raises(DataError, match=message) as error:
         train_classifier(small(path, tmp_path / "out"))
     assert "\n" not in str(error.value)
     assert not (tmp_path / "out.training").exists()
