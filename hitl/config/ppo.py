@@ -54,7 +54,7 @@ class PPOConfig:
     """KL to the reference that the controller aims at, nats a sequence."""
     kl_horizon: float = 200.0
     """How many labels the KL controller takes to react."""
-    kl_memory: float = 32.0
+    kl_memory: float = 8.0
     """Labels that the running estimate of the KL remembers (budget)."""
     whiten_rewards: bool = False
     """Whiten the token rewards before GAE (gae)."""
