@@ -189,10 +189,12 @@ class BlindScreen(Visit):
             return own("both policies are writing; this waits for the engine to be idle …")
         lines = [self._result, own("")] if self._result else []
         lines += [
-            own("Is it really better? You see two texts for one prompt, one of the base policy"),
-            own("and one of the policy as it is now, and not which is which. Where both wrote the"),
-            own("same, that is a tie without a question. The answers are kept in the journal, and"),
-            own("nothing is learned from them."),
+            own(
+                "Is it really better? You see two texts for one prompt, one of the base policy and "
+                "one of the policy as it is now, and not which is which. Where both wrote the "
+                "same, that is a tie without a question. The answers are kept in the journal, and "
+                "nothing is learned from them."
+            ),
             own(""),
             own((f"Enter begins a test of {PAIRS} pairs.", "bold $accent")),
         ]
