@@ -11,6 +11,7 @@ from textual.content import Content
 from hitl.journal_listing import STATES, Filter, Listed, State
 from hitl.records import Edit, JudgedGroup, Mode, Ranking, Rejected, Scores, Skip
 from hitl.tui.content import foreign, own
+from hitl.tui.hanging import hanging
 from hitl.tui.words import describe
 
 COLUMNS = (("group", 6), ("given", 16), ("prompt", 0), ("s", 5), ("by", 8), ("state", 10))
@@ -48,7 +49,7 @@ def row_of(one: Listed) -> tuple[Content, ...]:
     )
 
 
-def preview(judged: JudgedGroup, state: State) -> list[Content]:
+def preview(judged: JudgedGroup, state: State, width: int) -> list[Content]:
     """The group with what was given, in the order it was shown; the best is marked."""
     said, group = judged.judgement, judged.group
     marks = _marks(judged)
@@ -58,11 +59,10 @@ def preview(judged: JudgedGroup, state: State) -> list[Content]:
     for place, index in enumerate(said.shown or range(len(group.completions)), 1):
         completion = group.completions[index]
         text = foreign(completion.text, newlines=False) if completion.text.strip() else own("–")
-        lines.append(
-            own((f"{place} ", "$frame-text"), (f"{marks[index]:>7} ", "bold $score"), text)
-        )
+        head = own((f"{place} ", "$frame-text"), (f"{marks[index]:>7} ", "bold $score"))
+        lines += hanging(head, text, width)
     if isinstance(said.verdict, Edit):
-        lines.append(own(("  edited  ", "bold $score"), foreign(said.verdict.text)))
+        lines += hanging(own(("  edited  ", "bold $score")), foreign(said.verdict.text), width)
     if isinstance(said.verdict, Skip | Rejected):
         lines.append(own((describe(said.verdict, said.shown), "$frame-text")))
     if said.note:

@@ -102,7 +102,7 @@ async def sitting(
             yield Sitter(pilot, run, engine)
         finally:
             app.hang_up()
-            if app._thread is not None:
+            if app._thread is not None and app._thread.ident is not None:
                 await asyncio.to_thread(app._thread.join, 10)
     app.finish()
     if app.error is not None:

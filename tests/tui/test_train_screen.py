@@ -76,6 +76,7 @@ async def test_alarms_say_what_to_do(tmp_path: Path) -> None:
             fields = {name: getattr(one, name) for name in one.__dataclass_fields__}
             journal.record_update(type(one)(**{**fields, **far}), [n])
     async with sitting(run) as me:
+        await me.at_desk()
         await me.press("f3")
         await me.sees("! KL over target")
         assert "lower lr" in me.text and "Tab" in me.text

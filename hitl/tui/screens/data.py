@@ -140,7 +140,8 @@ class DataScreen(Visit):
         if listed is None or listed.id != judged.id:
             return
         self._looked_at = judged
-        self.query_one("#group", Line).show(Content("\n").join(preview(judged, listed.state)))
+        lines = preview(judged, listed.state, self.app.size.width - 4)
+        self.query_one("#group", Line).show(Content("\n").join(lines))
         self.query_one("#preview").scroll_home(animate=False)
 
     def on_table_beyond(self, message: Table.Beyond) -> None:

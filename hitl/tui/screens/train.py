@@ -21,6 +21,7 @@ from hitl.records import UpdateStats
 from hitl.rundir import RunDir
 from hitl.tui.content import foreign, own
 from hitl.tui.curves import figure
+from hitl.tui.hanging import hanging
 from hitl.tui.keymap import Key, bindings
 from hitl.tui.keymap_visits import TRAIN
 from hitl.tui.screens.visit import Visit
@@ -65,6 +66,10 @@ class TrainScreen(Visit):
         self._show()
         self._measure()
         self._ask()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self._show_texts()
 
     @property
     def updates(self) -> Sequence[UpdateStats]:
@@ -129,7 +134,11 @@ class TrainScreen(Visit):
     def _show_texts(self) -> None:
         known = self.judging.heard.contrasts
         self.query_one("#written", Line).show(
-            _texts([known.get(n) for n in TEXTS], self.judging.heard.status.version)
+            _texts(
+                [known.get(n) for n in TEXTS],
+                self.judging.heard.status.version,
+                self.app.size.width - 4,
+            )
         )
 
     # -- what takes longer ------------------------------------------------------------------
@@ -219,7 +228,7 @@ def _all(
     return Content("\n").join(lines)
 
 
-def _texts(known: Sequence[Contrasted | None], version: int) -> Content:
+def _texts(known: Sequence[Contrasted | None], version: int, width: int) -> Content:
     lines: list[Content] = []
     for one in known:
         if one is None:
@@ -227,8 +236,8 @@ def _texts(known: Sequence[Contrasted | None], version: int) -> Content:
         old = "" if one.version == version else f"  (of v{one.version}, the new one comes)"
         lines += [
             own(foreign(one.prompt, "bold"), (old, "$frame-text")),
-            own(("  base  ", "$frame-text"), _text(one.before)),
-            own((f"  v{one.version:<5}", "$success"), _text(one.after)),
+            *hanging(own(("  base  ", "$frame-text")), _text(one.before), width),
+            *hanging(own((f"  v{one.version:<5}", "$success")), _text(one.after), width),
             own(""),
         ]
     if len([one for one in known if one is not None]) < len(known):
