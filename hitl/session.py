@@ -28,6 +28,7 @@ from hitl.operator import (
     Operator,
     OwnPrompt,
     Quit,
+    Ready,
     Resample,
     Save,
     Saved,
@@ -67,7 +68,15 @@ class Session:
         self._engine = engine
         self._operator = operator
         self._ahead = ahead
-        self._supply = Supply(config, journal, engine, prompt, ahead, self._say_waiting)
+        self._supply = Supply(
+            config,
+            journal,
+            engine,
+            prompt,
+            ahead,
+            self._say_waiting,
+            lambda groups: operator.notify(Ready(groups)),
+        )
         self._shuffle = shuffle
         self._looks: deque[Future[None]] = deque()
         self._training: Future[None] | None = None
