@@ -147,11 +147,19 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The engine is at `done` of `total` steps of `stage` ("load", "sample", "update", "save")."""
+    """The engine is at `done` of `total` steps of `stage` ("load", "sample", "update", "save");
+    a `total` of 0 is not known yet."""
 
     stage: str
     done: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """So many groups are sampled and wait behind the one that is judged."""
+
+    groups: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +244,7 @@ Event = (
     Waiting
     | Progress
     | Partial
+    | Ready
     | Judged
     | Rejudged
     | Undone

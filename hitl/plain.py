@@ -31,6 +31,7 @@ from hitl.operator import (
     Partial,
     Progress,
     Quit,
+    Ready,
     Reply,
     Resample,
     Save,
@@ -87,8 +88,8 @@ class PlainOperator:
         try:
             if isinstance(event, (Waiting, Progress)):
                 self._status(event)
-            elif isinstance(event, Partial):
-                return  # a line once written does not grow
+            elif isinstance(event, (Partial, Ready)):
+                return  # what is written on a line stays as it is
             else:
                 self._write(*self._lines_of(event))
         except OSError:
@@ -225,10 +226,10 @@ class PlainOperator:
             text = _DOING.get(event.reason, safe(event.reason))
         else:
             stage = _DOING.get(event.stage, safe(event.stage))
-            text = f"{stage} {event.done}/{event.total}"
+            text = f"{stage} {event.done}/{event.total}" if event.total else stage
         with self._lock:
             self._clear_status()
-            if isinstance(event, Progress) and event.done >= event.total:
+            if isinstance(event, Progress) and event.done >= event.total > 0:
                 return
             sys.stderr.write(text)
             sys.stderr.flush()

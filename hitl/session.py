@@ -30,6 +30,7 @@ from hitl.operator import (
     Operator,
     OwnPrompt,
     Quit,
+    Ready,
     Rejudged,
     Resample,
     Save,
@@ -74,7 +75,15 @@ class Session:
         self._engine = engine
         self._operator = operator
         self._ahead = ahead
-        self._supply = Supply(config, journal, engine, prompt, ahead, self._say_waiting)
+        self._supply = Supply(
+            config,
+            journal,
+            engine,
+            prompt,
+            ahead,
+            self._say_waiting,
+            lambda groups: operator.notify(Ready(groups)),
+        )
         self._shuffle = shuffle
         self._repeats = Repeats(journal, config.seed, Mode(config.mode), operator.name, again)
         self._study = Study(engine, prompt, config.seed, operator.notify)

@@ -30,15 +30,18 @@ class Supply:
         prompt: Callable[[int], Prompt],
         ahead: int,
         on_wait: Callable[[Key | None], None],
+        on_ready: Callable[[int], None],
     ) -> None:
         """`prompt(number)` is the prompt of the run's group `number`, from 1. `on_wait` is told
-        when there is nothing to show, and which group comes if it is a certain one."""
+        when there is nothing to show, and which group comes if it is a certain one; `on_ready`
+        how many are there when one more is."""
         self._config = config
         self._journal = journal
         self._engine = engine
         self._prompt = prompt
         self._ahead = ahead
         self._on_wait = on_wait
+        self._on_ready = on_ready
         self._shown: set[Key] = set()
         self._next_number = 1
         self._asked: deque[Future[None]] = deque()
@@ -169,7 +172,9 @@ class Supply:
                     self._ready.extendleft(groups)
                 else:
                     self._ready.extend(groups)
+                ready = len(self._ready)
                 self._changed.notify_all()
+        self._on_ready(ready)
 
     def _first(self, key: Key | None) -> Group:
         """Takes the first group when it is there, and is `key` if that is given; raises what

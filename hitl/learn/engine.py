@@ -169,6 +169,7 @@ class LocalEngine:
         if number != self._state.version + 1:
             raise HitlError(f"update {number} asked of a policy that is at {self._state.version}")
         started = time.perf_counter()
+        self._progress("update", 0, 0)
         options = options or self._config.step_options
         self._ppo = dataclasses.replace(self._ppo, **dataclasses.asdict(options))
         for group in self._optimizer.param_groups:

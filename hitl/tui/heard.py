@@ -14,6 +14,7 @@ from hitl.operator import (
     Judged,
     Notice,
     Progress,
+    Ready,
     Saved,
     Tuned,
     Undone,
@@ -91,6 +92,8 @@ class Heard:
                     self.waiting = (reason, self._clock())
             case Progress(stage, done, total):
                 self._progress(stage, done, total)
+            case Ready(groups):
+                self._status = replace(self._status, ready=groups)
             case Judged(judgement, _, batch_labels):
                 self._status = replace(self._status, batch_labels=batch_labels)
                 self.recent.append(describe(judgement.verdict, judgement.shown))
@@ -163,9 +166,10 @@ class Heard:
         return self._status.stage
 
     def _progress(self, stage: str, done: int, total: int) -> None:
-        if self.waiting is not None and self.waiting[0] != "load" and done < total:
+        over = 0 < total <= done
+        if self.waiting is not None and self.waiting[0] != "load" and not over:
             self.waiting = stage, self.waiting[1]  # the session says only why the wait began
-        if total > 0 and done >= total:
+        if over:
             since = self._stage_since
             if stage == "sample" and since is not None and since[0] == stage:
                 self._sampled.append(self._clock() - since[1])

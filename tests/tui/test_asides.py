@@ -89,6 +89,19 @@ async def test_keys_that_come_at_once_are_not_lost(key: str) -> None:
             assert judgement.verdict == Edit("a fine day好q 1r", None, 0)
 
 
+@pytest.mark.parametrize("key", ["e", "n"])
+async def test_keys_of_editing_keep_their_place_among_the_letters(key: str) -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        for typed in (key, "a", "b", "backspace", "c", "left", "d", "delete", "f", "enter"):
+            me.app.post_message(Key(typed, typed if len(typed) == 1 else None))
+        if key == "n":
+            await me.sees("[adf]")
+        else:
+            await me.kept(1)
+            assert me.session.kept[0].verdict == Edit("a fine dayadf", None, 0)
+
+
 async def test_esc_keeps_nothing_and_loses_nothing() -> None:
     async with driving(session()) as me:
         await me.at_desk()

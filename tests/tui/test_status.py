@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hitl.operator import Progress, Saved, Updated
+from hitl.operator import Progress, Ready, Saved, Updated
 
 from .driving import driving
 from .scripted import ScriptedSession, group, stats
@@ -52,3 +52,13 @@ async def test_a_pause_shows_through_the_sampling_behind_it_but_not_through_an_u
         await me.sees("PPO 1/4")
         me.app._operator.notify(Updated(stats(13), 0))
         await me.sees("│ paused │")
+
+
+async def test_groups_that_come_while_one_is_judged_are_counted() -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        assert "3 ready" in me.lines[0]
+        me.app._operator.notify(Ready(5))
+        await me.sees("5 ready")
+        me.app._operator.notify(Progress("update", 0, 0))
+        await me.sees("│ PPO │")

@@ -8,6 +8,24 @@ from textual.widgets import Input, TextArea
 from hitl.tui.content import plain
 
 
+def edited(field: Input | TextArea, event: events.Key) -> bool:
+    """Does what a key of editing does, at once. Textual hands such a key up to the app, which does
+    it after the letters that were typed behind it: a fast "⌫4" would take the 4 away."""
+    actions = {
+        "backspace": field.action_delete_left,
+        "delete": field.action_delete_right,
+        "left": field.action_cursor_left,
+        "right": field.action_cursor_right,
+    }
+    action = actions.get(event.key)
+    if action is None:
+        return False
+    action()
+    event.stop()
+    event.prevent_default()
+    return True
+
+
 class Editor(TextArea):
     """Several lines, wrapped. What an input method commits arrives as keys or as a paste."""
 
@@ -30,7 +48,7 @@ class Editor(TextArea):
 
     async def _on_key(self, event: events.Key) -> None:
         # TextArea would take Enter for a new line; the keys of the screen are for the screen.
-        if not event.is_printable:
+        if not edited(self, event) and not event.is_printable:
             event.prevent_default()
 
     async def _on_paste(self, event: events.Paste) -> None:
@@ -54,6 +72,9 @@ class OneLine(Input):
     def put(self, text: str) -> None:
         """As if it was typed."""
         self.insert_text_at_cursor(plain(text))
+
+    async def _on_key(self, event: events.Key) -> None:
+        edited(self, event)
 
     def _on_paste(self, event: events.Paste) -> None:
         # Input would keep the first line only.
