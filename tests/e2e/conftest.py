@@ -27,6 +27,11 @@ def environment() -> dict[str, str]:
 @pytest.fixture
 def hitl(tmp_path: Path) -> Hitl:
     """Runs `hitl ARGUMENTS` in the test's folder with `typed` as standard input."""
+    return runner(tmp_path)
+
+
+def runner(folder: Path) -> Hitl:
+    """The same in any folder."""
 
     def run(
         *arguments: str, typed: str | bytes = "", **variables: str
@@ -36,7 +41,7 @@ def hitl(tmp_path: Path) -> Hitl:
             [sys.executable, "-m", "hitl", *arguments],
             input=data,
             capture_output=True,
-            cwd=tmp_path,
+            cwd=folder,
             env=environment() | variables,
             timeout=240,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,18 +11,26 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from .conftest import Hitl
+from .conftest import Hitl, runner
 
 SMALL = ("--group-size", "3", "--batch-size", "6", "--max-new-tokens", "6")
 
 
-@pytest.fixture
-def run(hitl: Hitl) -> Hitl:
-    """`hitl` in a folder with run a: two groups, one update, one group that waits."""
-    done = hitl(
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with run a: two groups, one update, one group that waits."""
+    folder = tmp_path_factory.mktemp("made")
+    done = runner(folder)(
         "train", "--plain", "--lang", "zh", *SMALL, "--run", "a", typed="1 5 3\n2 2 4\n3 3 3\n"
     )
     assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def run(hitl: Hitl, made: Path, tmp_path: Path) -> Hitl:
+    """`hitl` in a folder of the test's own that has run a."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     return hitl
 
 
