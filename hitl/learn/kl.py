@@ -51,9 +51,25 @@ def adapted_coef(coef: float, kl: float, target: float, labels: int, horizon: fl
 
 def running_kl(before: float, measured: float, labels: int, memory: float) -> float:
     """The sequence KL of a policy that was thought to be `before` nats from the reference and was
-    `measured` on a batch of `labels`. 16 completions alone are 10 % off; what was thought is too
-    much, since it is in part what the rows moved that were taught."""
+    `measured` on a batch of `labels`: 16 completions alone are 10 % off."""
     return before + (measured - before) * labels / (labels + memory)
+
+
+#: Rows that were taught go further from the reference than others: this much of it is believed.
+_BELIEVED = 0.5
+
+
+def drift_allowed(kl: float, target: float) -> float:
+    """How much further from the reference the taught rows may be after an update, nats a
+    sequence; negative where the policy is over its target."""
+    gap = target - kl
+    return gap / _BELIEVED if gap > 0 else gap
+
+
+def drift_believed(drifted: float) -> float:
+    """How much further the policy is, when the taught rows are by `drifted`. The way back is
+    straight, and shortens all alike."""
+    return drifted * _BELIEVED if drifted > 0 else drifted
 
 
 #: The weight's part that answers at once goes with this power of KL over target.

@@ -57,8 +57,8 @@ class Outcome:
     pulled: bool
     """The KL budget was used up: the weights were moved back towards the reference's."""
     drifted: float
-    """How much further from the reference the update ended than it began, nats a sequence; 0
-    where no budget asks for it."""
+    """How much further from the reference the taught rows ended than they began, nats a sequence;
+    0 where no budget asks for it."""
 
 
 class NonFiniteUpdateError(ArithmeticError):

@@ -17,7 +17,15 @@ from hitl.learn import ppo
 from hitl.learn.advantages import baseline_advantages
 from hitl.learn.evaluate import evaluate_all, full_kl_all
 from hitl.learn.expected import Expected
-from hitl.learn.kl import adapted_coef, budget_coef, budget_weight, running_kl, token_kl
+from hitl.learn.kl import (
+    adapted_coef,
+    budget_coef,
+    budget_weight,
+    drift_allowed,
+    drift_believed,
+    running_kl,
+    token_kl,
+)
 from hitl.learn.policy import LanguageModel, Policy
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
@@ -91,14 +99,14 @@ def ppo_step(
     if budgeted and kl_estimate is not None:
         estimate = running_kl(kl_estimate, controlled, labels, config.kl_memory)
     weight = budget_weight(kl_coef, estimate, config.target_kl) if budgeted else kl_coef
-    room = config.target_kl - estimate
+    room = drift_allowed(estimate, config.target_kl)
     outcome = ppo.learn(
         policy, reference, optimizer, rollout, targets, how, config, weight, room, order, on_step
     )
     if config.kl_control != "fixed":
         move = budget_coef if budgeted else adapted_coef
         kl_coef = move(kl_coef, estimate, config.target_kl, labels, config.kl_horizon)
-    estimate += outcome.drifted
+    estimate += drift_believed(outcome.drifted)
     # The exact one is the same on average, with less noise.
     sequence_kl = controlled if budgeted else per_sequence(logp - ref_logp, mask)
     return StepResult(targets, outcome, sequence_kl, controlled, weight, kl_coef, estimate)

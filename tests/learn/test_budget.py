@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hitl.config.ppo import HUMAN, PPOConfig
 from hitl.learn.evaluate import full_kl_all
 from hitl.learn.expected import Expected
-from hitl.learn.kl import budget_coef, budget_weight, running_kl
+from hitl.learn.kl import budget_coef, budget_weight, drift_allowed, drift_believed, running_kl
 from hitl.learn.limits import Yardstick, pull_back
 from hitl.learn.policy import Policy
 from hitl.learn.rollout import Rollout, rollout_of
@@ -61,6 +61,12 @@ def test_a_running_estimate_lies_between_what_was_thought_and_what_was_measured(
     assert running_kl(4.0, 6.0, labels=16, memory=16) == 5.0
     assert running_kl(4.0, 6.0, labels=16, memory=0) == 6.0
     assert 4.0 < running_kl(4.0, 6.0, labels=1, memory=32) < 4.1
+
+
+def test_taught_rows_may_go_further_than_the_policy_is_believed_to() -> None:
+    assert drift_believed(drift_allowed(4.0, 6.0)) == pytest.approx(2.0)
+    assert drift_allowed(4.0, 6.0) > 2.0
+    assert drift_allowed(7.0, 6.0) == -1.0 == drift_believed(-1.0)
 
 
 def away(noise: float = 0.15) -> Policy:
