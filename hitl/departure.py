@@ -1,4 +1,4 @@
-"""How a signal ends a sitting in line mode: the first saves and leaves, a second leaves at once.
+"""How a signal ends a session in line mode: the first saves and leaves, a second leaves at once.
 
 At once is like a kill: what was acknowledged is in the journal, and the rest is made again.
 """
@@ -15,7 +15,7 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class Departure:
-    """Which signal ended the sitting, if one did."""
+    """Which signal ended the session, if one did."""
 
     def __init__(self, leave: Callable[[], None]) -> None:
         self.signal: signal.Signals | None = None

@@ -49,7 +49,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """A sitting in figures."""
+    """A session in figures."""
 
     judgements: int
     labels: int

@@ -89,7 +89,7 @@ def desk(
     )
 
 
-class Sitting:
+class Stint:
     """An operator that types `typed`."""
 
     def __init__(self, typed: str) -> None:
@@ -105,9 +105,9 @@ class Sitting:
 
 
 def test_a_group_is_shown_and_its_line_is_the_judgement() -> None:
-    sitting = Sitting(" 3 4，1 5 \n")
-    reply = sitting.judge()
-    assert sitting.lines == ["", "prompt: 春", "1. ，天", "2. 。夜", "3. 风", "4. 雨", ASK]
+    stint = Stint(" 3 4，1 5 \n")
+    reply = stint.judge()
+    assert stint.lines == ["", "prompt: 春", "1. ，天", "2. 。夜", "3. 风", "4. 雨", ASK]
     assert isinstance(reply, Judgement)
     assert 0 <= reply.seconds < 60
     assert replace(reply, seconds=0.0) == Judgement(
@@ -121,9 +121,9 @@ def test_a_group_is_shown_and_its_line_is_the_judgement() -> None:
 
 
 def test_what_is_typed_by_place_is_kept_by_completion() -> None:
-    sitting = Sitting("5 _ 1 2\n")
-    reply = sitting.judge(desk(shown=(2, 0, 3, 1)))
-    assert sitting.lines[2:6] == ["1. 风", "2. ，天", "3. 雨", "4. 。夜"]
+    stint = Stint("5 _ 1 2\n")
+    reply = stint.judge(desk(shown=(2, 0, 3, 1)))
+    assert stint.lines[2:6] == ["1. 风", "2. ，天", "3. 雨", "4. 。夜"]
     assert isinstance(reply, Judgement)
     assert reply.verdict == Scores((None, 2.0, 5.0, 1.0))
     assert reply.shown == (2, 0, 3, 1)
@@ -131,7 +131,7 @@ def test_what_is_typed_by_place_is_kept_by_completion() -> None:
 
 
 def test_a_ranking_by_place_is_kept_by_completion() -> None:
-    reply = Sitting("4 1=2\n").judge(desk(mode=Mode.RANK, shown=(2, 0, 3, 1)))
+    reply = Stint("4 1=2\n").judge(desk(mode=Mode.RANK, shown=(2, 0, 3, 1)))
     assert isinstance(reply, Judgement)
     assert reply.mode is Mode.RANK
     assert isinstance(reply.verdict, Ranking)
@@ -140,7 +140,7 @@ def test_a_ranking_by_place_is_kept_by_completion() -> None:
 
 
 def test_a_pair() -> None:
-    reply = Sitting("1\n").judge(desk(("a", "b"), mode=Mode.PAIR, shown=(1, 0)))
+    reply = Stint("1\n").judge(desk(("a", "b"), mode=Mode.PAIR, shown=(1, 0)))
     assert isinstance(reply, Judgement)
     assert reply.verdict == Ranking((2, 1))
 
@@ -160,12 +160,12 @@ def test_a_pair() -> None:
     ],
 )
 def test_a_bad_line_costs_one_line_and_nothing_else(bad: str, sentence: str) -> None:
-    sitting = Sitting(f"{bad}\n３ ４ １ ５\n2 2 2 2\n")
-    reply = sitting.judge()
-    assert sitting.lines[7:] == [sentence]
+    stint = Stint(f"{bad}\n３ ４ １ ５\n2 2 2 2\n")
+    reply = stint.judge()
+    assert stint.lines[7:] == [sentence]
     assert isinstance(reply, Judgement)
     assert (reply.verdict, reply.keys) == (Scores((3.0, 4.0, 1.0, 5.0)), "３ ４ １ ５")
-    following = sitting.judge(desk(number=2))
+    following = stint.judge(desk(number=2))
     assert isinstance(following, Judgement)
     assert following.verdict == Scores((2.0,) * 4)
 
@@ -183,11 +183,11 @@ def test_a_bad_line_costs_one_line_and_nothing_else(bad: str, sentence: str) -> 
     ],
 )
 def test_words_and_the_end_of_input(typed: str, reply: Reply) -> None:
-    assert Sitting(typed).judge() == reply
+    assert Stint(typed).judge() == reply
 
 
 def test_skip_and_edit_are_judgements() -> None:
-    skipped, edited = Sitting("s\n").judge(), Sitting("e 晴\n").judge()
+    skipped, edited = Stint("s\n").judge(), Stint("e 晴\n").judge()
     assert isinstance(skipped, Judgement) and skipped.verdict == Skip() and skipped.keys == "s"
     assert isinstance(edited, Judgement) and edited.verdict == Edit("晴")
 
@@ -195,14 +195,14 @@ def test_skip_and_edit_are_judgements() -> None:
 def test_note_and_flag_go_with_the_judgement_and_survive() -> None:
     drafts: list[Draft] = []
     lying = replace(desk(draft=("3", "", "", "")), save_draft=drafts.append)
-    sitting = Sitting("note 太短\nflag\nedit 2 晴\n")
-    reply = sitting.judge(lying)
+    stint = Stint("note 太短\nflag\nedit 2 晴\n")
+    reply = stint.judge(lying)
     assert isinstance(reply, Judgement)
     assert (reply.note, reply.flag, reply.verdict) == ("太短", True, Edit("晴", of=1))
     assert drafts[-1] == Draft(("3", "", "", ""), note="太短", flag=True)
-    assert sitting.lines[-2:] == ["note: 太短", "flagged"]
+    assert stint.lines[-2:] == ["note: 太短", "flagged"]
 
-    again = Sitting("flag\nnote\n2 2 2 2\n")
+    again = Stint("flag\nnote\n2 2 2 2\n")
     second = again.judge(replace(lying, draft=replace(drafts[-1], edit="晴")))
     assert isinstance(second, Judgement) and (second.note, second.flag) == ("", False)
     for line in ("written before: 晴", "note: 太短", "flagged", "the flag is off", "no note"):
@@ -210,37 +210,37 @@ def test_note_and_flag_go_with_the_judgement_and_survive() -> None:
 
 
 def test_the_completion_that_is_rewritten_is_the_one_of_its_place() -> None:
-    reply = Sitting("edit 1 晴\n").judge(desk(shown=(2, 0, 3, 1)))
+    reply = Stint("edit 1 晴\n").judge(desk(shown=(2, 0, 3, 1)))
     assert isinstance(reply, Judgement) and reply.verdict == Edit("晴", of=2)
 
 
 def test_an_own_prompt_is_asked_for() -> None:
-    assert Sitting("prompt 从前\n").judge() == OwnPrompt("从前")
+    assert Stint("prompt 从前\n").judge() == OwnPrompt("从前")
 
 
 def test_the_last_line_needs_no_line_end() -> None:
-    assert isinstance(Sitting("3 4 1 5").judge(), Judgement)
+    assert isinstance(Stint("3 4 1 5").judge(), Judgement)
 
 
 def test_help_is_given_and_the_group_still_waits() -> None:
-    sitting = Sitting("?\n3 4 1 5\n")
-    assert isinstance(sitting.judge(), Judgement)
-    assert any("take the last judgement back" in line for line in sitting.lines)
+    stint = Stint("?\n3 4 1 5\n")
+    assert isinstance(stint.judge(), Judgement)
+    assert any("take the last judgement back" in line for line in stint.lines)
 
 
 def test_after_a_save_the_group_is_not_printed_again() -> None:
-    sitting = Sitting("save\n3 4 1 5\n")
-    sitting.judge()
-    before = len(sitting.lines)
-    assert isinstance(sitting.judge(), Judgement)
-    assert sitting.lines[before:] == [ASK]
+    stint = Stint("save\n3 4 1 5\n")
+    stint.judge()
+    before = len(stint.lines)
+    assert isinstance(stint.judge(), Judgement)
+    assert stint.lines[before:] == [ASK]
 
 
 def test_a_group_that_was_judged_and_comes_again_is_printed_again() -> None:
-    sitting = Sitting("3 4 1 5\n3 4 1 5\n")
-    sitting.judge()
-    sitting.judge()
-    assert sitting.lines.count("prompt: 春") == 2
+    stint = Stint("3 4 1 5\n3 4 1 5\n")
+    stint.judge()
+    stint.judge()
+    assert stint.lines.count("prompt: 春") == 2
 
 
 @pytest.mark.parametrize(
@@ -252,33 +252,33 @@ def test_a_group_that_was_judged_and_comes_again_is_printed_again() -> None:
     ],
 )
 def test_a_draft_is_mentioned(mode: Mode, entries: tuple[str, ...], line: str) -> None:
-    sitting = Sitting("")
-    sitting.judge(desk(mode=mode, shown=(3, 0, 2, 1), draft=entries))
-    assert sitting.lines[6] == line
+    stint = Stint("")
+    stint.judge(desk(mode=mode, shown=(3, 0, 2, 1), draft=entries))
+    assert stint.lines[6] == line
 
 
 @pytest.mark.parametrize("entries", [(), ("", "", "", ""), ("3",)])
 def test_an_empty_draft_is_not(entries: tuple[str, ...]) -> None:
-    sitting = Sitting("")
-    sitting.judge(desk(draft=entries))
-    assert not any("before" in line for line in sitting.lines)
+    stint = Stint("")
+    stint.judge(desk(draft=entries))
+    assert not any("before" in line for line in stint.lines)
 
 
 def test_nothing_of_others_reaches_the_terminal_raw() -> None:
-    sitting = Sitting("")
+    stint = Stint("")
     evil = "\x1b[2Jred\r\n\u202etxt\x07"
-    sitting.judge(desk((evil, "b", "c", "d")))
-    sitting.operator.notify(Notice(evil))
-    sitting.operator.notify(Updated(replace(STATS, notices=(evil,))))
-    assert "1. [2Jred txt" in sitting.lines
-    assert all(line.isprintable() for line in sitting.lines)
+    stint.judge(desk((evil, "b", "c", "d")))
+    stint.operator.notify(Notice(evil))
+    stint.operator.notify(Updated(replace(STATS, notices=(evil,))))
+    assert "1. [2Jred txt" in stint.lines
+    assert all(line.isprintable() for line in stint.lines)
 
 
 def test_events_are_one_line_each() -> None:
-    sitting = Sitting("3 4 1 5\n")
-    judgement = sitting.judge()
+    stint = Stint("3 4 1 5\n")
+    judgement = stint.judge()
     assert isinstance(judgement, Judgement)
-    before = len(sitting.lines)
+    before = len(stint.lines)
     for event in (
         Judged(judgement, (3.0, 4.0, 1.0, 5.0), 8),
         Judged(replace(judgement, verdict=Skip()), (), 4),
@@ -291,8 +291,8 @@ def test_events_are_one_line_each() -> None:
         Waiting("sample"),
         Progress("update", 1, 4),
     ):
-        sitting.operator.notify(event)
-    assert sitting.lines[before:] == [
+        stint.operator.notify(event)
+    assert stint.lines[before:] == [
         "kept 4 labels, 8 of 8 in the batch",
         "skipped, 4 of 8 in the batch",
         "taken back: 3 4 1 5 (4 of 8 in the batch)",
@@ -306,19 +306,19 @@ def test_events_are_one_line_each() -> None:
 
 
 def test_events_from_many_threads_do_not_mix() -> None:
-    sitting = Sitting("")
+    stint = Stint("")
     said = ["a" * 200, "b" * 200]
 
     def say(text: str) -> None:
         for _ in range(200):
-            sitting.operator.notify(Notice(text))
+            stint.operator.notify(Notice(text))
 
     threads = [threading.Thread(target=say, args=(text,)) for text in said]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(sitting.lines) == sorted(said * 200)
+    assert sorted(stint.lines) == sorted(said * 200)
 
 
 class Terminal(io.StringIO):
@@ -329,14 +329,14 @@ class Terminal(io.StringIO):
 def test_progress_is_for_a_terminal_and_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    sitting = Sitting("")
-    sitting.operator.notify(Progress("update", 1, 4))
-    sitting.operator.notify(Progress("update", 4, 4))
-    sitting.operator.notify(Waiting("sample"))
-    sitting.operator.notify(Saved(1))
+    stint = Stint("")
+    stint.operator.notify(Progress("update", 1, 4))
+    stint.operator.notify(Progress("update", 4, 4))
+    stint.operator.notify(Waiting("sample"))
+    stint.operator.notify(Saved(1))
     cleared = ["\r" + " " * len(text) + "\r" for text in ("training 1/4", "sampling")]
     assert terminal.getvalue() == f"training 1/4{cleared[0]}sampling{cleared[1]}"
-    assert sitting.lines == ["saved, policy version 1"]
+    assert stint.lines == ["saved, policy version 1"]
 
 
 # --- streams that fail -------------------------------------------------------------------------

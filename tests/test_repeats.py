@@ -14,8 +14,8 @@ from hitl.journal import Journal
 from hitl.operator import Desk, Judged, Notice, OwnPrompt, Quit, Rejudged, Resample, Save, Undo
 from hitl.records import Judgement, Mode, Prompt, Scores
 from hitl.repeats import APART, due, repeats_of
+from hitl.run_quality import quality_of
 from hitl.session import Session
-from hitl.sitting import quality_of
 
 from .fakes import FakeEngine, Line, Scripted, scores
 
@@ -25,7 +25,7 @@ FIRST = APART + 1
 """With a share of 1, judgements after which the first group comes again."""
 
 
-class Sitting:
+class Stint:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.journal = Journal.open(folder / "journal.db", create=True)
@@ -47,8 +47,8 @@ class Sitting:
 
 
 @pytest.fixture
-def sitting(tmp_path: Path) -> Iterator[Sitting]:
-    made = Sitting(tmp_path)
+def stint(tmp_path: Path) -> Iterator[Stint]:
+    made = Stint(tmp_path)
     yield made
     made.journal.close()
 
@@ -66,23 +66,23 @@ def test_when_is_keyed_and_about_as_often_as_asked() -> None:
     assert drawn != [due(2, n, 0.05) for n in range(4000)]
 
 
-def test_a_group_comes_again_after_twenty_others_and_is_no_label(sitting: Sitting) -> None:
-    operator, _ = sitting(*[GOOD] * FIRST, BAD, GOOD)
+def test_a_group_comes_again_after_twenty_others_and_is_no_label(stint: Stint) -> None:
+    operator, _ = stint(*[GOOD] * FIRST, BAD, GOOD)
     assert numbers(operator)[:FIRST] == list(range(1, FIRST + 1))
     again, after = numbers(operator)[FIRST : FIRST + 2]
     assert again == 1 and after == FIRST + 1
     [told] = operator.heard(Rejudged)
     assert told.agreement == 0.0 and told.judgement.verdict == Scores((1, 2))
     assert len(operator.heard(Judged)) == FIRST + 1
-    totals = sitting.journal.totals()
+    totals = stint.journal.totals()
     assert totals.judgements == FIRST + 1 and totals.labels == 2 * totals.judgements
-    assert all(one.judgement.verdict == Scores((5, 4)) for one in sitting.journal.judged())
-    [repeat] = repeats_of(sitting.journal.events())
+    assert all(one.judgement.verdict == Scores((5, 4)) for one in stint.journal.judged())
+    [repeat] = repeats_of(stint.journal.events())
     assert (repeat.judgement, repeat.after, repeat.verdict) == (1, FIRST, Scores((1, 2)))
 
 
-def test_the_operator_cannot_tell(sitting: Sitting) -> None:
-    operator, _ = sitting(*[GOOD] * FIRST, BAD)
+def test_the_operator_cannot_tell(stint: Stint) -> None:
+    operator, _ = stint(*[GOOD] * FIRST, BAD)
     desk = operator.desks[FIRST]
     first = operator.desks[0]
     assert desk.draft is None and desk.group == first.group and desk.mode == first.mode
@@ -97,8 +97,8 @@ def test_the_places_are_mixed_anew() -> None:
     assert same < 10
 
 
-def test_nothing_comes_again_unless_asked(sitting: Sitting) -> None:
-    operator, _ = sitting(*[GOOD] * (FIRST + 3), again=0.0)
+def test_nothing_comes_again_unless_asked(stint: Stint) -> None:
+    operator, _ = stint(*[GOOD] * (FIRST + 3), again=0.0)
     assert numbers(operator) == list(range(1, FIRST + 5))
 
 
@@ -111,7 +111,7 @@ def test_the_policy_is_the_same_with_and_without(tmp_path: Path) -> None:
     made = []
     for name, again in (("plain", 0.0), ("again", 1.0)):
         (tmp_path / name).mkdir()
-        one = Sitting(tmp_path / name)
+        one = Stint(tmp_path / name)
         script: list[Line] = [by_group] * (30 + (8 if again else 0))
         _, engine = one(*script, again=again, config=config)
         updates = one.journal.updates()
@@ -121,17 +121,17 @@ def test_the_policy_is_the_same_with_and_without(tmp_path: Path) -> None:
     assert made[0] == made[1]
 
 
-def test_a_run_resumed_shows_the_same(sitting: Sitting) -> None:
-    sitting(*[GOOD] * FIRST)  # left before the group that comes again
-    operator, _ = sitting(BAD, GOOD)
+def test_a_run_resumed_shows_the_same(stint: Stint) -> None:
+    stint(*[GOOD] * FIRST)  # left before the group that comes again
+    operator, _ = stint(BAD, GOOD)
     assert numbers(operator)[:2] == [1, FIRST + 1]
-    operator, _ = sitting()
-    assert len(repeats_of(sitting.journal.events())) == 1 and len(numbers(operator)) == 1
+    operator, _ = stint()
+    assert len(repeats_of(stint.journal.events())) == 1 and len(numbers(operator)) == 1
 
 
 @pytest.mark.parametrize("reply", [Save(), Undo()])
-def test_commands_over_a_group_shown_again(sitting: Sitting, reply: Line) -> None:
-    operator, _ = sitting(*[GOOD] * FIRST, reply, GOOD, BAD)
+def test_commands_over_a_group_shown_again(stint: Stint, reply: Line) -> None:
+    operator, _ = stint(*[GOOD] * FIRST, reply, GOOD, BAD)
     seen = numbers(operator)[FIRST:]
     if isinstance(reply, Save):
         assert seen[:3] == [1, 1, FIRST + 1]
@@ -139,26 +139,26 @@ def test_commands_over_a_group_shown_again(sitting: Sitting, reply: Line) -> Non
         assert seen[:3] == [1, FIRST, 1]
 
 
-def test_undo_takes_back_what_was_said_the_second_time(sitting: Sitting) -> None:
-    operator, _ = sitting(*[GOOD] * FIRST, BAD, Undo(), GOOD)
+def test_undo_takes_back_what_was_said_the_second_time(stint: Stint) -> None:
+    operator, _ = stint(*[GOOD] * FIRST, BAD, Undo(), GOOD)
     assert numbers(operator)[FIRST : FIRST + 4] == [1, FIRST + 1, 1, FIRST + 1]
-    assert sitting.journal.totals().judgements == FIRST
-    [repeat] = repeats_of(sitting.journal.events())
+    assert stint.journal.totals().judgements == FIRST
+    [repeat] = repeats_of(stint.journal.events())
     assert repeat.verdict == Scores((5, 4))
     assert any("comes again" in notice.text for notice in operator.heard(Notice))
 
 
 @pytest.mark.parametrize("reply", [Resample(), OwnPrompt("mine")])
-def test_it_can_be_passed_over(sitting: Sitting, reply: Line) -> None:
-    operator, _ = sitting(*[GOOD] * FIRST, reply, GOOD)
+def test_it_can_be_passed_over(stint: Stint, reply: Line) -> None:
+    operator, _ = stint(*[GOOD] * FIRST, reply, GOOD)
     seen = [desk.group.prompt for desk in operator.desks[FIRST:]]
     assert seen[0].number == 1
     assert seen[1].text == ("mine" if isinstance(reply, OwnPrompt) else f"prompt {FIRST + 1}")
-    [repeat] = repeats_of(sitting.journal.events())
+    [repeat] = repeats_of(stint.journal.events())
     assert repeat.verdict is None and not operator.heard(Rejudged)
 
 
-def test_skips_and_other_operators_do_not_come_again(sitting: Sitting) -> None:
+def test_skips_and_other_operators_do_not_come_again(stint: Stint) -> None:
     def as_other(line: Callable[[Desk], Judgement]) -> Line:
         def say(desk: Desk) -> Judgement:
             said = line(desk)
@@ -167,7 +167,7 @@ def test_skips_and_other_operators_do_not_come_again(sitting: Sitting) -> None:
 
         return say
 
-    operator, _ = sitting(*[as_other(GOOD)] * FIRST, GOOD)
+    operator, _ = stint(*[as_other(GOOD)] * FIRST, GOOD)
     assert numbers(operator)[FIRST] == FIRST + 1
 
 
@@ -175,7 +175,7 @@ def test_agreement_in_the_operators_figures(tmp_path: Path) -> None:
     from hitl.rundir import RunDir
 
     run = RunDir.create(tmp_path, "a", {"options": CONFIG.to_json()})
-    one = Sitting.__new__(Sitting)
+    one = Stint.__new__(Stint)
     one.folder, one.journal = run.path, Journal.open(run.journal_path)
     one(*[GOOD] * FIRST, GOOD, GOOD, BAD)
     one.journal.close()

@@ -10,21 +10,21 @@ from hitl.operator import Contrasted, Desk, Judged, Notice, Quit, TakeBack, Undo
 from hitl.records import Judgement
 
 from .fakes import FakeEngine
-from .test_session import BAD, GOOD, Sitting, sitting  # noqa: F401
+from .test_session import BAD, GOOD, Stint, stint  # noqa: F401
 
 
-def test_it_comes_now_or_behind_those_that_are_ready(sitting: Sitting) -> None:  # noqa: F811
-    operator, _ = sitting(GOOD, TakeBack(1, now=True), BAD, TakeBack(2, now=False), GOOD, GOOD)
+def test_it_comes_now_or_behind_those_that_are_ready(stint: Stint) -> None:  # noqa: F811
+    operator, _ = stint(GOOD, TakeBack(1, now=True), BAD, TakeBack(2, now=False), GOOD, GOOD)
     seen = [desk.group.prompt.number for desk in operator.desks]
     assert seen[:5] == [1, 2, 1, 2, 2]
     assert [event.judgement.group[0] for event in operator.heard(Undone)] == [1, 1]
     assert operator.desks[2].draft is not None and operator.desks[2].draft.entries == ("5", "4")
     assert seen[5] == 1 and operator.desks[5].draft.entries == ("1", "2")
-    assert sitting.journal.totals().judgements == 2
+    assert stint.journal.totals().judgements == 2
 
 
-def test_what_is_trained_or_gone_stays(sitting: Sitting) -> None:  # noqa: F811
-    operator, _ = sitting(GOOD, BAD, TakeBack(1, now=True), TakeBack(99, now=True), GOOD)
+def test_what_is_trained_or_gone_stays(stint: Stint) -> None:  # noqa: F811
+    operator, _ = stint(GOOD, BAD, TakeBack(1, now=True), TakeBack(99, now=True), GOOD)
     assert not operator.heard(Undone) and len(operator.heard(Judged)) == 3
     texts = [notice.text for notice in operator.heard(Notice)]
     assert any("already trained" in text for text in texts)
@@ -52,7 +52,7 @@ def test_idle_work_waits_for_all_that_is_asked_for() -> None:
     thread.close()
 
 
-def test_texts_of_base_and_policy(sitting: Sitting) -> None:  # noqa: F811
+def test_texts_of_base_and_policy(stint: Stint) -> None:  # noqa: F811
     came = threading.Event()
 
     class Asking:
@@ -86,7 +86,7 @@ def test_texts_of_base_and_policy(sitting: Sitting) -> None:  # noqa: F811
 
     operator, thread = Asking(), EngineThread(FakeEngine)
     Session(
-        CONFIG, sitting.journal, Checkpoints(sitting.folder / "steps"), thread,
+        CONFIG, stint.journal, Checkpoints(stint.folder / "steps"), thread,
         lambda n: Prompt(f"prompt {n}", n), operator, 0,
     ).run()  # fmt: skip
     thread.close()
@@ -95,5 +95,5 @@ def test_texts_of_base_and_policy(sitting: Sitting) -> None:  # noqa: F811
         (2, 1, "prompt 2"),
     ]
     assert operator.events[0].before == "base -1.0.0" and operator.events[0].after == "-1.0.0"
-    assert Path(sitting.journal.path).exists()
-    assert [entry.kind for entry in sitting.journal.events()] == ["blind test"]
+    assert Path(stint.journal.path).exists()
+    assert [entry.kind for entry in stint.journal.events()] == ["blind test"]

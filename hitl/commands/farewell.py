@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hitl.errors import HitlError
 from hitl.quality import sentences
+from hitl.run_quality import last_judgement, quality_of
 from hitl.rundir import RunDir
-from hitl.sitting import last_judgement, quality_of
 
 
 def mark(run_dir: RunDir) -> int:
-    """Where the sitting begins; 0 for a journal that cannot be read, which is said elsewhere."""
+    """Where the session begins; 0 for a journal that cannot be read, which is said elsewhere."""
     try:
         return last_judgement(run_dir)
     except HitlError:
@@ -17,7 +17,7 @@ def mark(run_dir: RunDir) -> int:
 
 
 def say_farewell(run_dir: RunDir, since: int) -> None:
-    """That the run is saved, and how the sitting that began at `since` went."""
+    """That the run is saved, and how the session that began at `since` went."""
     found = quality_of(run_dir, since)
     if found.judgements:
         print("this session:")

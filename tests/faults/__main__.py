@@ -46,7 +46,7 @@ def attack(folder: str, runs: int, seconds: float, seed: int) -> int:
         s: ask("killed", folder=folder, name=f"whole-{s}", kills=[], mood=s, seed=s)
         for s in range(SEEDS)
     }
-    sitting_s = max(whole["seconds"] for whole in wholes.values())
+    stint_s = max(whole["seconds"] for whole in wholes.values())
     started, done, kills = time.monotonic(), 0, 0
     broken: list[str] = []
     hows: Counter[str] = Counter()
@@ -54,7 +54,7 @@ def attack(folder: str, runs: int, seconds: float, seed: int) -> int:
         if time.monotonic() - started > seconds:
             break
         chance = random.Random(f"{seed} {number}")
-        how, plan, options = draw(chance, sitting_s)
+        how, plan, options = draw(chance, stint_s)
         run = ask("killed", folder=folder, name="run", kills=plan, mood=number, **options)
         done, kills = done + 1, kills + run["kills"]
         hows[how] += run["kills"] > 0
@@ -70,13 +70,13 @@ def attack(folder: str, runs: int, seconds: float, seed: int) -> int:
     return 1 if broken else 0
 
 
-def draw(chance: random.Random, sitting_s: float) -> tuple[str, list[str | float], dict[str, Any]]:
+def draw(chance: random.Random, stint_s: float) -> tuple[str, list[str | float], dict[str, Any]]:
     """Where to kill what kind of run."""
     by_lines = chance.random() < 0.4
     ahead = 0 if by_lines or chance.random() < 0.7 else 2
     options = {"by_lines": by_lines, "ahead": ahead, "seed": chance.randrange(SEEDS)}
     if chance.random() < 0.5:
-        return "at random times", at_random(chance, sitting_s), options
+        return "at random times", at_random(chance, stint_s), options
     points = [chance.choice(named_points()) for _ in range(chance.choice((1, 1, 2, 3)))]
     return points[0], [kill for point in points for kill in at_point(point, chance)], options
 

@@ -69,7 +69,7 @@ def driving() -> Iterator[Driver]:
 
 
 def import_everything() -> None:
-    """What a sitting imports, so that its fork need not."""
+    """What a stint imports, so that its fork need not."""
     import transformers.models.auto.modeling_auto
     import transformers.models.auto.tokenization_auto
     import transformers.models.gpt2.modeling_gpt2

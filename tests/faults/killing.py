@@ -20,7 +20,7 @@ from hitl.records import JudgedGroup, Scores
 
 from .operators import mark_of, scores_of, shown
 from .plans import Kill
-from .sitting import Case, sit
+from .stint import Case, sit
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Outcome:
     """How a run ended."""
 
     kills: int
-    """Sittings that did end by SIGKILL."""
+    """Stints that did end by SIGKILL."""
     problems: tuple[str, ...]
     """Invariants that were broken."""
     updates: int
@@ -42,14 +42,14 @@ def kill_and_finish(case: Case, kills: Sequence[Kill], mood: int = 0) -> Outcome
     problems: list[str] = []
     killed = 0
     undisturbed: list[Kill | None] = [None]
-    sitting = -1
+    stint = -1
     for kill in itertools.chain(kills, undisturbed):
-        sitting += 1
-        code = sit(case, kill, mood * 1000 + sitting)
+        stint += 1
+        code = sit(case, kill, mood * 1000 + stint)
         killed += code == -9
         if code not in (0, -9):
-            problems.append(f"sitting {sitting} ({kill}) ended with {code}")
-        problems += [f"after sitting {sitting} ({kill}): {p}" for p in broken_promises(case)]
+            problems.append(f"stint {stint} ({kill}) ended with {code}")
+        problems += [f"after stint {stint} ({kill}): {p}" for p in broken_promises(case)]
         if kill is None and case.batch_waits() and len(undisturbed) < 5:
             undisturbed.append(None)  # with groups ahead, one may leave before the last update
     if problems:
@@ -58,12 +58,12 @@ def kill_and_finish(case: Case, kills: Sequence[Kill], mood: int = 0) -> Outcome
 
 
 def broken_promises(case: Case) -> list[str]:
-    """What a run owes its operator at every moment, also between two sittings."""
+    """What a run owes its operator at every moment, also between two stints."""
     acknowledged = case.minutes.acknowledged()
     if not (case.run / "journal.db").exists():
         return ["the journal is gone"] if acknowledged else []
     with tempfile.TemporaryDirectory() as folder:
-        # A copy: to look at the original would tidy it up before the next sitting has to.
+        # A copy: to look at the original would tidy it up before the next stint has to.
         for path in case.run.glob("journal.db*"):
             shutil.copy(path, folder)
         with Journal.open(Path(folder, "journal.db")) as journal:

@@ -105,7 +105,7 @@ class Careful:
                 self._minutes.write("judged", self._marks[judgement.group])
                 self._left -= judgement.labels
             case Undone(judgement):
-                # One of an earlier sitting comes again, and is judged and noted then.
+                # One of an earlier stint comes again, and is judged and noted then.
                 self._minutes.write("undone", self._marks.get(judgement.group, LAST))
                 self._left += judgement.labels
             case Notice(text):

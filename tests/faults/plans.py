@@ -34,10 +34,10 @@ def at_point(point: str, chance: random.Random) -> list[Kill]:
     times = chance.randint(1, next(n for start, n in _PASSES if point.startswith(start)))
     if not point.startswith("resume:"):
         return [f"{point}*{times}"]
-    # Recorded, but without its checkpoint: the next sitting has to make the update again.
+    # Recorded, but without its checkpoint: the next stint has to make the update again.
     return [f"checkpoint:saved*{times}", point]
 
 
 def at_random(chance: random.Random, seconds: float) -> list[Kill]:
-    """One to three kills at any time of sittings that take about `seconds`."""
+    """One to three kills at any time of stints that take about `seconds`."""
     return [chance.uniform(0.0, seconds) for _ in range(chance.choice((1, 1, 2, 3)))]

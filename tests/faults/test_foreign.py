@@ -193,7 +193,7 @@ def test_the_base_policy_is_known_by_its_weights(bench: Bench, shop: Path, tmp_p
     assert path.read_text() == config
 
 
-def test_a_device_for_one_sitting(bench: Bench) -> None:
+def test_a_device_for_one_stint(bench: Bench) -> None:
     path = bench.run / "config.json"
     config = json.loads(path.read_text())
     config["options"]["device"] = "cuda:99"  # of the machine that it was made on

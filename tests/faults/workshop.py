@@ -15,7 +15,7 @@ from .command import hitl
 from .killing import kill_and_finish, replayed
 from .plans import Kill
 from .policy import write_policy, write_prompts
-from .sitting import Case
+from .stint import Case
 
 
 def furnish(folder: str) -> None:

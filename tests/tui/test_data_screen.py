@@ -13,7 +13,7 @@ from hitl.records import Mode, Scores
 from hitl.rundir import RunDir
 from tests.journal_data import group, judgement
 
-from .sitting import Sitter, new_run, sitting
+from .stint import Sitter, new_run, stint
 
 
 async def judged(me: Sitter, count: int) -> None:
@@ -28,7 +28,7 @@ async def rows(me: Sitter, count: int) -> None:
 
 
 async def test_what_was_judged_newest_first_and_its_group(tmp_path: Path) -> None:
-    async with sitting(new_run(tmp_path)) as me:
+    async with stint(new_run(tmp_path)) as me:
         await judged(me, 5)
         await me.press("f4")
         await rows(me, 5)
@@ -42,7 +42,7 @@ async def test_what_was_judged_newest_first_and_its_group(tmp_path: Path) -> Non
 
 
 async def test_enter_brings_a_judgement_back_with_what_was_given(tmp_path: Path) -> None:
-    async with sitting(new_run(tmp_path)) as me:
+    async with stint(new_run(tmp_path)) as me:
         await judged(me, 3)
         await me.press("5", "f4")  # half a judgement of group 4
         await rows(me, 3)
@@ -61,7 +61,7 @@ async def test_enter_brings_a_judgement_back_with_what_was_given(tmp_path: Path)
 
 
 async def test_x_takes_a_judgement_back_and_its_group_comes_later(tmp_path: Path) -> None:
-    async with sitting(new_run(tmp_path)) as me:
+    async with stint(new_run(tmp_path)) as me:
         await judged(me, 2)
         await me.press("f4")
         await rows(me, 2)
@@ -82,7 +82,7 @@ async def test_x_takes_a_judgement_back_and_its_group_comes_later(tmp_path: Path
 
 @pytest.mark.parametrize("key", ["x", "enter", "delete"])
 async def test_what_is_trained_stays_and_the_screen_says_so(tmp_path: Path, key: str) -> None:
-    async with sitting(new_run(tmp_path)) as me:
+    async with stint(new_run(tmp_path)) as me:
         await judged(me, 4)
         await me.until(lambda: me.look(lambda j: j.last_update()) == 1)
         await me.press("f4")
@@ -138,7 +138,7 @@ def _fields(one: object) -> dict[str, object]:
     ],
 )
 async def test_filters(tmp_path: Path, keys: list[str], count: int, says: str) -> None:
-    async with sitting(filled(tmp_path, 9)) as me:
+    async with stint(filled(tmp_path, 9)) as me:
         await me.at_desk()
         await me.until(lambda: me.engine.version == 1)
         await me.press("f4")
@@ -150,7 +150,7 @@ async def test_filters(tmp_path: Path, keys: list[str], count: int, says: str) -
 
 
 async def test_paging_through_more_than_a_page(tmp_path: Path) -> None:
-    async with sitting(filled(tmp_path, 250)) as me:
+    async with stint(filled(tmp_path, 250)) as me:
         await me.at_desk()
         await me.press("f4")
         await rows(me, 100)
@@ -184,7 +184,7 @@ async def test_export_is_what_the_command_writes(
 
     monkeypatch.chdir(tmp_path)
     run = filled(tmp_path, 9)
-    async with sitting(run) as me:
+    async with stint(run) as me:
         await me.at_desk()
         await me.press("f4", "e", *["down"] * place, "enter")
         await me.sees("file to write")
@@ -200,7 +200,7 @@ async def test_export_is_what_the_command_writes(
 
 
 async def test_the_operators_own_figures(tmp_path: Path) -> None:
-    async with sitting(filled(tmp_path, 30), (100, 30)) as me:
+    async with stint(filled(tmp_path, 30), (100, 30)) as me:
         await me.at_desk()
         await me.press("f4", "i")
         await me.sees("30 judgements, 60 labels, 26.7 judgements/min")
@@ -220,7 +220,7 @@ async def test_foreign_text_is_harmless(tmp_path: Path) -> None:
         said = judgement(1, verdict=Scores((4.0, 2.0)))
         more = {"operator": nasty, "note": nasty, "shown": (0, 1)}
         journal.append(type(said)(**{**_fields(said), **more}))
-    async with sitting(run, (100, 30)) as me:
+    async with stint(run, (100, 30)) as me:
         await me.at_desk()
         await me.press("f4")
         await rows(me, 1)

@@ -16,7 +16,7 @@ from hitl.tui.run_figures import updates_of
 from tests.journal_data import group, judgement, stats
 
 from .driving import Driver
-from .sitting import new_run, sitting
+from .stint import new_run, stint
 from .test_runs_screen import RUNS
 
 
@@ -33,7 +33,7 @@ def taught(root: Path, name: str, updates: int) -> RunDir:
 async def test_the_list_and_the_updates_of_a_run(tmp_path: Path) -> None:
     run = taught(tmp_path, "en-01", 2)
     taught(tmp_path, "zh-[x]", 1)
-    async with sitting(run) as me:
+    async with stint(run) as me:
         await me.at_desk()
         await me.press("f5")
         await me.sees("zh-[x]")
@@ -53,7 +53,7 @@ async def test_the_list_and_the_updates_of_a_run(tmp_path: Path) -> None:
 async def test_two_runs_side_by_side(tmp_path: Path) -> None:
     run = taught(tmp_path, "en-01", 2)
     taught(tmp_path, "en-02", 3)
-    async with sitting(run) as me:
+    async with stint(run) as me:
         await me.at_desk()
         await me.press("f5")
         await me.sees("en-02")
@@ -75,7 +75,7 @@ async def test_figures_of_a_run_that_cannot_be_read(tmp_path: Path) -> None:
     broken = new_run(tmp_path, "broken")
     broken.journal_path.write_bytes(b"no database")
     assert updates_of(broken.path) == ()
-    async with sitting(run) as me:
+    async with stint(run) as me:
         await me.at_desk()
         await me.press("f5")
         await me.sees("! damaged")

@@ -11,7 +11,7 @@ from hitl.journal import Journal
 from hitl.records import Scores
 from tests.journal_data import group, judgement, stats
 
-from .sitting import Sitter, new_run, sitting
+from .stint import Sitter, new_run, stint
 
 
 async def trained(me: Sitter) -> None:
@@ -23,7 +23,7 @@ async def trained(me: Sitter) -> None:
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
 async def test_curves_and_figures(tmp_path: Path, size: tuple[int, int]) -> None:
-    async with sitting(new_run(tmp_path), size) as me:
+    async with stint(new_run(tmp_path), size) as me:
         await me.at_desk()
         await me.press("f3")
         assert "no update yet" in me.text
@@ -37,7 +37,7 @@ async def test_curves_and_figures(tmp_path: Path, size: tuple[int, int]) -> None
 
 
 async def test_the_curves_grow_while_the_screen_is_open(tmp_path: Path) -> None:
-    async with sitting(new_run(tmp_path)) as me:
+    async with stint(new_run(tmp_path)) as me:
         for _ in range(3):
             await me.judge("4", "2")
         await me.at_desk()
@@ -57,7 +57,7 @@ async def test_the_curves_grow_while_the_screen_is_open(tmp_path: Path) -> None:
     ],
 )
 async def test_pages(tmp_path: Path, keys: list[str], page: str) -> None:
-    async with sitting(new_run(tmp_path)) as me:
+    async with stint(new_run(tmp_path)) as me:
         await me.at_desk()
         await me.press("f3", *keys)
         assert f"[{page}]" in me.text
@@ -75,7 +75,7 @@ async def test_alarms_say_what_to_do(tmp_path: Path) -> None:
             one = stats(n)
             fields = {name: getattr(one, name) for name in one.__dataclass_fields__}
             journal.record_update(type(one)(**{**fields, **far}), [n])
-    async with sitting(run) as me:
+    async with stint(run) as me:
         await me.at_desk()
         await me.press("f3")
         await me.sees("! KL over target")
@@ -86,7 +86,7 @@ async def test_alarms_say_what_to_do(tmp_path: Path) -> None:
 
 
 async def test_texts_of_base_and_policy_come_when_the_engine_is_idle(tmp_path: Path) -> None:
-    async with sitting(new_run(tmp_path), (80, 40)) as me:
+    async with stint(new_run(tmp_path), (80, 40)) as me:
         await trained(me)
         await me.press("f3", "tab", "tab")
         await me.until(lambda: len(me.judging.heard.contrasts) == 6)
@@ -104,7 +104,7 @@ async def test_texts_of_base_and_policy_come_when_the_engine_is_idle(tmp_path: P
 
 
 async def test_the_blind_test_is_blind_counted_and_kept(tmp_path: Path) -> None:
-    async with sitting(new_run(tmp_path)) as me:
+    async with stint(new_run(tmp_path)) as me:
         await trained(me)
         labels = me.look(lambda j: j.totals().labels)
         await me.press("f3", "b")
@@ -143,7 +143,7 @@ async def test_the_blind_test_is_blind_counted_and_kept(tmp_path: Path) -> None:
     [("left", 0), ("1", 0), ("１", 0), ("right", 1), ("2", 1), ("down", 2), ("equals_sign", 2)],
 )
 async def test_keys_of_the_blind_test(tmp_path: Path, key: str, chosen: int) -> None:
-    async with sitting(new_run(tmp_path), (120, 40)) as me:
+    async with stint(new_run(tmp_path), (120, 40)) as me:
         await trained(me)
         await me.press("f6")
         await me.sees("Enter begins")
@@ -156,7 +156,7 @@ async def test_keys_of_the_blind_test(tmp_path: Path, key: str, chosen: int) -> 
 
 
 async def test_there_is_nothing_to_compare_before_an_update(tmp_path: Path) -> None:
-    async with sitting(new_run(tmp_path)) as me:
+    async with stint(new_run(tmp_path)) as me:
         await me.at_desk()
         await me.press("f6")
         await me.sees("Enter begins")

@@ -8,7 +8,7 @@ import pytest
 
 from hitl.tui.screens.visit import Visit
 
-from .sitting import new_run, sitting
+from .stint import new_run, stint
 
 SCREENS = {"f3": "train", "f4": "data", "f5": "runs", "f6": "blind"}
 
@@ -16,7 +16,7 @@ SCREENS = {"f3": "train", "f4": "data", "f5": "runs", "f6": "blind"}
 @pytest.mark.parametrize("mode", ["score", "rank", "pair"])
 @pytest.mark.parametrize("back", ["escape", "q", "f2"])
 async def test_every_screen_and_back(tmp_path: Path, mode: str, back: str) -> None:
-    async with sitting(new_run(tmp_path), mode=mode) as me:
+    async with stint(new_run(tmp_path), mode=mode) as me:
         await me.at_desk()
         for key, name in SCREENS.items():
             await me.press(key)
@@ -33,7 +33,7 @@ async def test_the_half_judged_group_its_entries_and_its_clock_are_as_they_were(
     tmp_path: Path,
 ) -> None:
     now = [100.0]
-    async with sitting(new_run(tmp_path), clock=lambda: now[0]) as me:
+    async with stint(new_run(tmp_path), clock=lambda: now[0]) as me:
         await me.at_desk()
         await me.press("4")
         now[0] += 3
@@ -50,7 +50,7 @@ async def test_the_half_judged_group_its_entries_and_its_clock_are_as_they_were(
 
 
 async def test_the_session_goes_on_behind(tmp_path: Path) -> None:
-    async with sitting(new_run(tmp_path)) as me:
+    async with stint(new_run(tmp_path)) as me:
         for _ in range(3):
             await me.judge("4", "2")
         await me.at_desk()
@@ -61,7 +61,7 @@ async def test_the_session_goes_on_behind(tmp_path: Path) -> None:
 
 
 async def test_ctrl_q_saves_and_leaves_from_anywhere(tmp_path: Path) -> None:
-    async with sitting(new_run(tmp_path)) as me:
+    async with stint(new_run(tmp_path)) as me:
         await me.judge("4", "2")
         await me.press("f4", "ctrl+q")
         await me.until(lambda: not me.app._thread.is_alive())
@@ -69,7 +69,7 @@ async def test_ctrl_q_saves_and_leaves_from_anywhere(tmp_path: Path) -> None:
 
 
 async def test_no_screen_comes_over_a_question(tmp_path: Path) -> None:
-    async with sitting(new_run(tmp_path)) as me:
+    async with stint(new_run(tmp_path)) as me:
         await me.at_desk()
         await me.press("n")
         entry = me.app.screen
@@ -80,7 +80,7 @@ async def test_no_screen_comes_over_a_question(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["f3", "f4", "f5", "f6"])
 async def test_help_is_made_of_the_keymap(tmp_path: Path, key: str) -> None:
-    async with sitting(new_run(tmp_path), (80, 40)) as me:
+    async with stint(new_run(tmp_path), (80, 40)) as me:
         await me.at_desk()
         await me.press(key)
         visit = me.app.screen
@@ -92,7 +92,7 @@ async def test_help_is_made_of_the_keymap(tmp_path: Path, key: str) -> None:
 
 
 async def test_the_palette_names_screens_and_actions(tmp_path: Path) -> None:
-    async with sitting(new_run(tmp_path), (100, 40)) as me:
+    async with stint(new_run(tmp_path), (100, 40)) as me:
         await me.at_desk()
         await me.press("ctrl+p")
         await me.press(*"judged so far")

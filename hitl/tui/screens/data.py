@@ -21,8 +21,8 @@ from hitl.journal_listing import ALL, Filter, Listed
 from hitl.operator import Event, Judged, Notice, TakeBack, Undone, Updated
 from hitl.quality import Quality, sentences
 from hitl.records import JudgedGroup
+from hitl.run_quality import quality_of
 from hitl.rundir import RunDir
-from hitl.sitting import quality_of
 from hitl.tui.content import foreign, own
 from hitl.tui.keymap import Key, bindings
 from hitl.tui.keymap_visits import DATA

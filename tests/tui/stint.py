@@ -85,7 +85,7 @@ def plan(
 
 
 @asynccontextmanager
-async def sitting(
+async def stint(
     run: RunDir,
     size: tuple[int, int] = (80, 24),
     *,

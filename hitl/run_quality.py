@@ -1,4 +1,4 @@
-"""The judgements of a run, or of a sitting at it, read for the operator's figures."""
+"""The judgements of a run, or of a session at it, read for the operator's figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One sitting at a run in a process of its own, forked from one that has imported torch.
+"""One stint at a run in a process of its own, forked from one that has imported torch.
 
 Whoever forks must run on one thread and have done nothing with torch but import it.
 """
@@ -28,7 +28,7 @@ from hitl.rundir import RunDir
 from .operators import LAST, SAVE, UNDO, Careful, Minutes, mark_of, scores_of
 
 PATIENCE_S = 120.0
-"""No sitting takes so long; one that does has hung."""
+"""No stint takes so long; one that does has hung."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,13 @@ class Case:
             return journal.totals().labels
 
     def batch_waits(self) -> bool:
-        """Whether the next sitting has an update to make."""
+        """Whether the next stint has an update to make."""
         with Journal.open(self.run / "journal.db", readonly=True) as journal:
             return journal.totals().pending_labels >= self.config.batch_size
 
 
 def sit(case: Case, kill: str | float | None, mood: int) -> int:
-    """One sitting until `case.labels` are given or it is killed: at a fault point (`NAME*n`) or
+    """One stint until `case.labels` are given or it is killed: at a fault point (`NAME*n`) or
     after so many seconds. Returns its exit code, negative for a signal."""
     left = case.labels - case.labels_given()
     told, says = os.pipe()  # what the operator types
@@ -167,7 +167,7 @@ def _accompany(
             os.kill(process, signal.SIGKILL)
             delay = None
             if passed > PATIENCE_S:
-                raise TimeoutError(f"a sitting hung, see {case.log}")
+                raise TimeoutError(f"a stint hung, see {case.log}")
 
 
 class _Person:
