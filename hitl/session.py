@@ -16,6 +16,7 @@ from concurrent.futures import Future
 
 from hitl.checkpoints import CheckpointError, Checkpoints
 from hitl.config.session import SessionConfig
+from hitl.drafts import Drafts
 from hitl.engine import BrokenOffError, Engine, EngineThread, UpdateRefusedError
 from hitl.faultpoints import reach
 from hitl.journal import Journal, JournalError
@@ -78,6 +79,7 @@ class Session:
             lambda groups: operator.notify(Ready(groups)),
         )
         self._shuffle = shuffle
+        self._drafts = Drafts(self._write_draft)
         self._looks: deque[Future[None]] = deque()
         self._training: Future[None] | None = None
         self._in_training: tuple[JudgedGroup, ...] = ()
@@ -85,7 +87,8 @@ class Session:
 
     def run(self) -> None:
         """Takes the run up where its journal stands, and goes on until the operator leaves."""
-        with contextlib.suppress(BrokenOffError):  # they left before there was anything to save
+        with contextlib.closing(self._drafts), contextlib.suppress(BrokenOffError):
+            # Broken off: they left before there was anything to save.
             with contextlib.suppress(KeyboardInterrupt):  # a signal in line mode: leave, and save
                 self._take_up()
                 if not self._operator.leaving:
@@ -111,7 +114,9 @@ class Session:
         """One thing the operator says; False when they leave."""
         self._raise_background_errors()
         group = self._supply.next()
-        match self._operator.judge(self._desk(group)):
+        reply = self._operator.judge(self._desk(group))
+        self._drafts.settle()
+        match reply:
             case Judgement() as judgement:
                 if self._keep(group, judgement):
                     self._train_if_full()
@@ -140,7 +145,7 @@ class Session:
         draft = self._journal.draft(group.key)
         size = len(group.completions)
         if draft is None:  # an empty one says that the group was on the screen
-            self._save_draft(group, Draft(("",) * size))
+            self._write_draft(group.key, ("",) * size)
         order = display_order(self._config.seed, group.key, size)
         return Desk(
             group=group,
@@ -150,7 +155,7 @@ class Session:
             batch_size=None if self._config.label_only else self._config.batch_size,
             ready=self._supply.ready,
             draft=Draft.read(draft, size) if draft is not None else None,
-            save_draft=lambda draft: self._save_draft(group, draft),
+            save_draft=lambda draft: self._drafts.keep(group.key, draft.strings),
             inspect=lambda: self._inspect(group),
         )
 
@@ -162,10 +167,10 @@ class Session:
 
         self._looks.append(self._engine.submit(look))
 
-    def _save_draft(self, group: Group, draft: Draft) -> None:
+    def _write_draft(self, key: tuple[int, int], strings: tuple[str, ...]) -> None:
         """A convenience, not worth a session: a full disk shows when the judgement is kept."""
         with contextlib.suppress(JournalError):
-            self._journal.save_draft(group.key, draft.strings)
+            self._journal.save_draft(key, strings)
 
     def _keep(self, group: Group, judgement: Judgement) -> bool:
         """Journal first, acknowledge after. A journal that cannot be written loses nothing but
@@ -195,7 +200,8 @@ class Session:
         except JournalError as error:
             self._operator.notify(Notice(str(error), "error"))
             return
-        self._save_draft(last.group, Draft.of(last.judgement, len(last.group.completions)))
+        before = Draft.of(last.judgement, len(last.group.completions))
+        self._write_draft(last.group.key, before.strings)
         self._supply.put_back(last.group)
         self._operator.notify(Undone(last.judgement, self._waiting_labels()))
 
