@@ -18,6 +18,7 @@ from typing import Any
 
 from hitl.checkpoints import CheckpointError, Checkpoints
 from hitl.config.session import SessionConfig
+from hitl.drafts import Drafts
 from hitl.engine import BrokenOffError, Engine, EngineThread, UpdateRefusedError
 from hitl.faultpoints import reach
 from hitl.journal import Journal, JournalError
@@ -87,6 +88,7 @@ class Session:
         self._shuffle = shuffle
         self._repeats = Repeats(journal, config.seed, Mode(config.mode), operator.name, again)
         self._study = Study(engine, prompt, config.seed, operator.notify)
+        self._drafts = Drafts(self._write_draft)
         self._looks: deque[Future[None]] = deque()
         self._training: Future[None] | None = None
         self._in_training: tuple[JudgedGroup, ...] = ()
@@ -94,7 +96,8 @@ class Session:
 
     def run(self) -> None:
         """Takes the run up where its journal stands, and goes on until the operator leaves."""
-        with contextlib.suppress(BrokenOffError):  # they left before there was anything to save
+        with contextlib.closing(self._drafts), contextlib.suppress(BrokenOffError):
+            # Broken off: they left before there was anything to save.
             with contextlib.suppress(KeyboardInterrupt):  # a signal in line mode: leave, and save
                 self._take_up()
                 if not self._operator.leaving:
@@ -122,6 +125,7 @@ class Session:
         group = self._supply.next()
         again = self._repeats.due()
         reply = self._operator.judge(self._desk(group) if again is None else self._again(again))
+        self._drafts.settle()
         if again is not None and isinstance(reply, Judgement | Resample):
             self._supply.put_back(group)
             self._keep_again(again, reply if isinstance(reply, Judgement) else None)
@@ -159,7 +163,7 @@ class Session:
         draft = self._journal.draft(group.key)
         size = len(group.completions)
         if draft is None:  # an empty one says that the group was on the screen
-            self._save_draft(group, Draft(("",) * size))
+            self._write_draft(group.key, ("",) * size)
         order = display_order(self._config.seed, group.key, size)
         return Desk(
             group=group,
@@ -169,7 +173,7 @@ class Session:
             batch_size=None if self._config.label_only else self._config.batch_size,
             ready=self._supply.ready,
             draft=Draft.read(draft, size) if draft is not None else None,
-            save_draft=lambda draft: self._save_draft(group, draft),
+            save_draft=lambda draft: self._drafts.keep(group.key, draft.strings),
             inspect=lambda: self._inspect(group),
             contrast=self._study.contrast,
             record=self._record,
@@ -211,10 +215,10 @@ class Session:
 
         self._looks.append(self._engine.submit(look))
 
-    def _save_draft(self, group: Group, draft: Draft) -> None:
+    def _write_draft(self, key: tuple[int, int], strings: tuple[str, ...]) -> None:
         """A convenience, not worth a session: a full disk shows when the judgement is kept."""
         with contextlib.suppress(JournalError):
-            self._journal.save_draft(group.key, draft.strings)
+            self._journal.save_draft(key, strings)
 
     def _keep(self, group: Group, judgement: Judgement) -> bool:
         """Journal first, acknowledge after. A journal that cannot be written loses nothing but
@@ -261,7 +265,8 @@ class Session:
             self._operator.notify(Notice(too_late))
             return
         self._journal.undo(judged.id)
-        self._save_draft(judged.group, Draft.of(judged.judgement, len(judged.group.completions)))
+        before = Draft.of(judged.judgement, len(judged.group.completions))
+        self._write_draft(judged.group.key, before.strings)
         if now:
             self._supply.put_back(judged.group)
         else:

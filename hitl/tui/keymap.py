@@ -120,14 +120,14 @@ TRAINING = (
         "t,ｔ",
         "t",
         "pause",
-        "pause training, or go on with it: you can judge meanwhile",
+        "pause training, or go on with it",
     ),
     Key(
         "train.options",
         "l,ｌ",
         "l",
         "options",
-        "another learning rate or KL budget, from the next update on",
+        "learning rate and KL budget",
     ),
 )
 
