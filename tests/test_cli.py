@@ -207,7 +207,10 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_quietly_with_130(tmp_path: Path) -> None:
     code = "import time; print('ready', flush=True); time.sleep(60)"
-    program = f"from hitl import cli\ncli._run = lambda words: exec({code!r})\nexit(cli.main([]))"
+    program = (
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # or a shell's
+        f"from hitl import cli\ncli._run = lambda words: exec({code!r})\nexit(cli.main([]))"
+    )  # background job would hand its deafness on
     with subprocess.Popen(
         [sys.executable, "-c", program],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -62,7 +62,9 @@ class Account:
         said = "; ".join(f"line {row.line} {row.why}" for row in self.shown)
         said += "; …" if self.bad > len(self.shown) else ""
         if not self.good:
-            why = f"none of its {self.bad:,} rows can be used ({said})" if self.bad else "empty"
+            why = (
+                f"none of its {self.bad:,} rows can be used ({said})" if self.bad else "it is empty"
+            )
             raise DataError(f"{self.path} is no data: {why}")
         if self.bad and bad_rows == "refuse":
             raise DataError(

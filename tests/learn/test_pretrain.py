@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hitl.config.pretrain import PretrainConfig
-from hitl.corpora import CorpusError
+from hitl.data.rows import DataError
 from hitl.learn.pretrain import collate, edges, encode, nats, pieces, pretrain
 from hitl.learn.scratch import TokenBatches, quiet
 from hitl.learn.tokenizers import bert_tokenizer, gpt2_tokenizer
@@ -191,7 +191,7 @@ def test_batches_stay_below_the_budget_and_change_with_the_epoch() -> None:
 def test_a_corpus_too_small_to_train_on_is_one_clear_line(tmp_path: Path) -> None:
     path = tmp_path / "one.txt"
     path.write_text("")
-    with pytest.raises(CorpusError, match="holds no texts"):
+    with pytest.raises(DataError, match="is no data: it is empty"):
         pretrain(small(path, tmp_path / "out"))
 
 
