@@ -74,7 +74,8 @@ async def driving(
     config = SessionConfig(batch_size=session.batch_size, mode=session.mode.value, **options)
     app = HitlApp(
         plan=SessionPlan(
-            SessionInfo("zh-01", config, "tiny-zh", version, (), checkpoint_age), session.start
+            SessionInfo("zh-01", config, "tiny-zh", version, checkpoint_age=checkpoint_age),
+            session.start,
         ),
         keymap=keymap,
     )
