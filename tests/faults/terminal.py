@@ -150,7 +150,7 @@ def _program(folder: str, words: Sequence[str], slow: str, slow_s: float) -> Non
 
 def _slow_down(log: Path, slow: str, slow_s: float) -> None:
     """Writes each stage down as it begins, and holds the slow one up."""
-    from hitl.learn import engine
+    from hitl.learn import build, engine
 
     def held(stage: str, do: Callable[..., Any]) -> Callable[..., Any]:
         def meet(*given: Any) -> Any:
@@ -162,6 +162,6 @@ def _slow_down(log: Path, slow: str, slow_s: float) -> None:
 
         return meet
 
-    engine._load = held("load", engine._load)
+    build._load = held("load", build._load)
     engine.LocalEngine.update = held("update", engine.LocalEngine.update)
     engine.LocalEngine.save = held("save", engine.LocalEngine.save)
