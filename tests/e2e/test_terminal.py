@@ -71,14 +71,14 @@ class Terminal:
 
     def judge(self, *keys: str) -> None:
         """Scores the group on the screen and waits until the next one lies there."""
-        before = re.search(r"Prompt (\d+)", self.screen())
+        before = re.search(r"Prompt (\d+)", self.until("▶"))  # not while it is being written
         self.keys(*keys)
         number = int(before[1]) + 1 if before else 1
         self.until(rf"Prompt {number}\b")
 
     def judge_any(self, key: str) -> None:
         """The same, whatever the number of the next one is."""
-        before = re.search(r"Prompt (\d+)", self.screen())
+        before = re.search(r"Prompt (\d+)", self.until("▶"))  # not while it is being written
         assert before is not None
         self.keys(key)
         self.until(rf"Prompt (?!{before[1]}\b)\d")
