@@ -102,7 +102,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 def test_a_first_session(terminal: Terminal, lang: str) -> None:
     locale = {"zh": "zh_CN.UTF-8", "en": "C.UTF-8"}[lang]
     terminal.start(lang=locale)
-    terminal.until(r"Prompt 1\b")
+    terminal.until(r"Prompt 1\b[\s\S]*▶")
     screen = terminal.until(r"(?s)1 ─.*\b2 ─.*\b3 ─.*\b4 ─")  # four cards, whole
     assert f"{lang}-01" in screen and "policy v0" in screen
     assert bool(re.search(r"[\u4e00-\u9fff]", screen)) == (lang == "zh")
@@ -111,10 +111,10 @@ def test_a_first_session(terminal: Terminal, lang: str) -> None:
     terminal.until(r"batch 4/16")
     terminal.keys("BSpace")
     terminal.until(r"batch 0/16")
-    restored = terminal.until(r"Prompt 1\b")
+    restored = terminal.until(r"Prompt 1\b[\s\S]*▶")
     assert all(f"[ {score} ]" in restored for score in (4, 3, 5)), restored
     terminal.keys("Enter")
-    terminal.until(r"Prompt 2\b")
+    terminal.until(r"Prompt 2\b[\s\S]*▶")
     for n in range(7):
         terminal.judge(*("4351" if n % 2 else "2244"))
     terminal.until(r"policy v2\b")
@@ -131,7 +131,7 @@ def test_a_first_session(terminal: Terminal, lang: str) -> None:
     offered = terminal.until(rf"{lang}-01")
     assert re.search(r"\b32\b", offered)  # labels
     terminal.keys("Enter")
-    terminal.until(r"Prompt 9\b")
+    terminal.until(r"Prompt 9\b[\s\S]*▶")
     assert "policy v2" in terminal.screen()
     terminal.keys("q")
     terminal.until(r"exit code 0")
@@ -141,7 +141,7 @@ def test_a_first_session(terminal: Terminal, lang: str) -> None:
 def test_pairs_own_texts_prompts_and_tokens(terminal: Terminal, lang: str) -> None:
     begin = ("train", "--lang", lang, "--mode", "pair", "--group-size", "2", "--batch-size", "4")
     terminal.start(*begin, "--run", "a", "--max-new-tokens", "16", "2>errors")
-    first = terminal.until(r"Prompt 1\b")
+    first = terminal.until(r"Prompt 1\b[\s\S]*▶")
     assert "better" in first and "both bad" in first
     terminal.judge("Up")
     terminal.until(r"last: both bad → -1 -1")
@@ -176,7 +176,7 @@ def test_pairs_own_texts_prompts_and_tokens(terminal: Terminal, lang: str) -> No
 
     terminal.start("resume")
     for _ in range(8):
-        screen = terminal.until(r"Prompt (\d+)\b")
+        screen = terminal.until(r"Prompt (\d+)\b[\s\S]*▶")
         if "从前 once" in screen:
             break
         terminal.judge_any("Right")
@@ -210,7 +210,7 @@ def test_a_session_that_is_ended_from_outside_keeps_every_label(
     terminal: Terminal, tmp_path: Path, how: str
 ) -> None:
     terminal.start("train", "--lang", "zh", "--run", "a")
-    terminal.until(r"Prompt 1\b")
+    terminal.until(r"Prompt 1\b[\s\S]*▶")
     terminal.judge("4", "3", "5", "1")
     terminal.until(r"batch 4/16")
     terminal.keys("2", "5")
