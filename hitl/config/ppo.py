@@ -17,6 +17,8 @@ class PPOConfig:
     `gae`: token-level rewards, generalized advantage estimation on the value head, whitening."""
     lr: float = 3e-4
     """Learning rate of Adam."""
+    lora_lr: float = 1e-3
+    """The same for adapters, whose B begins at 0 and has further to go."""
     adam_betas: tuple[float, float] = (0.9, 0.999)
     """Decay of Adam's moments."""
     adam_eps: float = 1e-8
@@ -92,6 +94,7 @@ HUMAN = PPOConfig()
 TRL_CLASSIC = PPOConfig(
     advantage="gae",
     lr=1.41e-5,
+    lora_lr=1.41e-5,
     max_grad_norm=None,
     kl_penalty="kl",
     kl_control="adaptive",

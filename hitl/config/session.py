@@ -46,7 +46,7 @@ class SessionConfig:
     preset: Literal["human", "trl-classic"] = "human"
     """Options of the PPO step: made for a person's small batches, or TRL 0.11's."""
     lr: float | None = None
-    """Learning rate; default: the preset's."""
+    """Learning rate; default: the preset's, which is higher for adapters."""
     target_kl: float | None = None
     """KL to the reference to stay near, nats a sequence; default: the preset's."""
     lora: bool = False
@@ -120,9 +120,10 @@ class SessionConfig:
         if self.recorded is not None:
             return self.recorded
         ppo = preset(self.preset)
+        usual = ppo.lora_lr if self.lora else ppo.lr
         return dataclasses.replace(
             ppo,
-            lr=ppo.lr if self.lr is None else self.lr,
+            lr=usual if self.lr is None else self.lr,
             target_kl=ppo.target_kl if self.target_kl is None else self.target_kl,
         )
 

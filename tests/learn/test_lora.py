@@ -143,3 +143,8 @@ def test_targets_that_cannot_be_adapted_are_one_sentence(tmp_path: Path) -> None
             engine_of(folder, dataclasses.replace(LORA, lora_targets=targets))
     with pytest.raises(UsageError, match="--lora-rank 0 is too small"):
         SessionConfig(lora_rank=0)
+
+
+def test_adapters_have_a_learning_rate_of_their_own() -> None:
+    assert SessionConfig(lora=True).ppo.lr > SessionConfig().ppo.lr
+    assert SessionConfig(lora=True, lr=2e-5).ppo.lr == 2e-5
