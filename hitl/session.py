@@ -12,7 +12,7 @@ import functools
 import hashlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from typing import Any
 
@@ -49,6 +49,9 @@ from hitl.rewards import labelled, rewards_of
 from hitl.study import Study
 from hitl.supply import Supply
 from hitl.tuning import KIND, Tune, Tuning, tuning_of
+
+LOOK_S = 0.1
+"""Seconds between two looks whether they leave while the policy is loaded."""
 
 
 class Session:
@@ -103,13 +106,19 @@ class Session:
                 if not self._operator.leaving:
                     while self.step():
                         pass
+            if not self._engine.made:
+                return
             self._finish_training()
             self._engine.submit(self._save).result()
 
     def _take_up(self) -> None:
         """The policy and the groups as the journal has them."""
         self._operator.notify(Waiting("load"))
-        self._engine.submit(self._restore).result()
+        restored = self._engine.submit(self._restore)
+        while not wait([restored], LOOK_S).done:
+            if self._operator.leaving and not self._engine.made:
+                return  # nothing has changed, and no import can be broken off
+        restored.result()
         if self._operator.leaving:
             return
         self._supply.take_up()
