@@ -12,7 +12,7 @@ import functools
 import hashlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from typing import Any
 
@@ -49,6 +49,9 @@ from hitl.rewards import labelled, rewards_of
 from hitl.study import Study
 from hitl.supply import Supply
 from hitl.tuning import KIND, Tune, Tuning, tuning_of
+
+LOOK_S = 0.1
+"""Seconds between two looks whether they leave while the policy is loaded."""
 
 
 class Session:
@@ -103,13 +106,19 @@ class Session:
                 if not self._operator.leaving:
                     while self.step():
                         pass
+            if not self._engine.made:
+                return
             self._finish_training()
             self._engine.submit(self._save).result()
 
     def _take_up(self) -> None:
         """The policy and the groups as the journal has them."""
         self._operator.notify(Waiting("load"))
-        self._engine.submit(self._restore).result()
+        restored = self._engine.submit(self._restore)
+        while not wait([restored], LOOK_S).done:
+            if self._operator.leaving and not self._engine.made:
+                return  # nothing has changed, and no import can be broken off
+        restored.result()
         if self._operator.leaving:
             return
         self._supply.take_up()
@@ -260,7 +269,11 @@ class Session:
             self._operator.notify(Notice(str(error), "error"))
 
     def _reopen(self, judged: JudgedGroup, too_late: str, *, now: bool = True) -> None:
-        # An update that runs has read its batch: what it learns from cannot be taken back.
+        if judged.id in self._given_to_updates():
+            self._operator.notify(
+                Notice("too late: its batch is full and goes into the next update")
+            )
+            return
         if judged.id not in {waiting.id for waiting in self._waiting()}:
             self._operator.notify(Notice(too_late))
             return
@@ -286,6 +299,16 @@ class Session:
         """Judgements for the updates after the one that runs, oldest first."""
         running = {judged.id for judged in self._in_training}
         return [judged for judged in self._journal.pending() if judged.id not in running]
+
+    def _given_to_updates(self) -> set[int]:
+        """Judgements in full batches that wait for the update that runs. They are as good as
+        trained: were they not, it would hang on the engine's pace what an undo reaches, and with it
+        what the next batches are made of."""
+        if self._config.label_only or self._tuning.paused:
+            return set()
+        return {
+            j.id for batch in full_batches(self._waiting(), self._config.batch_size) for j in batch
+        }
 
     def _waiting_labels(self) -> int:
         return self._journal.pending_labels([judged.id for judged in self._in_training])
@@ -423,3 +446,14 @@ def oldest_batch(pending: Sequence[JudgedGroup], size: int) -> list[JudgedGroup]
         if labels >= size:
             break
     return batch
+
+
+def full_batches(pending: Sequence[JudgedGroup], size: int) -> list[list[JudgedGroup]]:
+    """The batches of at least `size` labels that updates will take one after the other."""
+    batches = []
+    while True:
+        batch = oldest_batch(pending, size)
+        if sum(judged.judgement.labels for judged in batch) < size:
+            return batches
+        batches.append(batch)
+        pending = pending[len(batch) :]
