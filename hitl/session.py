@@ -48,7 +48,7 @@ from hitl.repeats import Repeats
 from hitl.rewards import labelled, rewards_of
 from hitl.study import Study
 from hitl.supply import Supply
-from hitl.tuning import KIND, Tune, Tuning, tuning_of
+from hitl.tuning import KIND, Tune, Tuning, tuning_of, warmed_up
 
 LOOK_S = 0.1
 """Seconds between two looks whether they leave while the policy is loaded."""
@@ -349,6 +349,7 @@ class Session:
         """Update, journal, checkpoint, in this order (engine's thread)."""
         number = self._journal.last_update() + 1
         ids = [judged.id for judged in batch]
+        options = warmed_up(options, number, self._config.warmup)
         reach("update:begin")
         try:
             stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch], options)
@@ -362,7 +363,8 @@ class Session:
         self._supply.learned(number)
         self._journal.record_update(stats, ids)
         self._operator.notify(Updated(stats, self._journal.pending_labels()))
-        self._save(engine)
+        if number % self._config.save_steps == 0:
+            self._save(engine)
         self._supply.refresh(engine)
 
     def _finish_training(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hitl.errors import UsageError
@@ -70,3 +70,11 @@ def tuning_of(options: StepOptions, changes: Iterable[dict[str, Any]]) -> Tuning
     for data in changes:
         tuning = tuning.after(Tune(**data))
     return tuning
+
+
+def warmed_up(options: StepOptions, number: int, warmup: int) -> StepOptions:
+    """What update `number` (1 is the first) is made with when the learning rate rises over the
+    first `warmup` ones."""
+    if number >= warmup:
+        return options
+    return replace(options, lr=options.lr * number / warmup)

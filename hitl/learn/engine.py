@@ -25,7 +25,7 @@ from hitl.learn.keyed import generator
 from hitl.learn.limits import restore, snapshot
 from hitl.learn.policy import Policy, digest
 from hitl.learn.rollout import Rollout, rollout_of
-from hitl.learn.sampling import Sampling, partial_texts, sample_group
+from hitl.learn.sampling import Sampling, partial_texts, sample_group, shortened
 from hitl.learn.scores import scaled_scores
 from hitl.learn.state import TrainerState
 from hitl.learn.step import per_sequence, ppo_step
@@ -70,7 +70,13 @@ class LocalEngine:
         self._config = config
         self._ppo: PPOConfig = config.ppo
         self._scale = Scale.parse(config.scale)
-        self._how = Sampling(config.max_new_tokens, config.temperature, config.top_k, config.top_p)
+        self._how = Sampling(
+            config.max_new_tokens,
+            config.temperature,
+            config.top_k,
+            config.top_p,
+            config.answer_lengths,
+        )
         self._progress = on_progress
         self._notice = on_notice
         self._partial = on_partial
@@ -116,7 +122,10 @@ class LocalEngine:
             )
 
         with self._policy.writing() as model:
-            groups = [sample(model, place, prompt) for place, prompt in enumerate(prompts)]
+            groups = [
+                sample(model, place, self._given(prompt, seed))
+                for place, prompt in enumerate(prompts)
+            ]
         self._progress("sample", 1, 1)  # they may all have ended before the longest could
         return groups
 
@@ -125,7 +134,14 @@ class LocalEngine:
         with self._reference.writing() as base:
             return [
                 sample_group(
-                    base, self._codec, prompt, group_size, self._how, seed, 0, lambda tokens: None
+                    base,
+                    self._codec,
+                    self._given(prompt, seed),
+                    group_size,
+                    self._how,
+                    seed,
+                    0,
+                    lambda tokens: None,
                 )
                 for prompt in prompts
             ]
@@ -204,6 +220,11 @@ class LocalEngine:
 
     def close(self) -> None:
         """Nothing outlives the object."""
+
+    def _given(self, prompt: Prompt, seed: int) -> Prompt:
+        """What of a prompt the policy goes on from."""
+        lengths = self._config.query_lengths
+        return prompt if lengths is None else shortened(self._codec, prompt, lengths, seed)
 
     def _tell_if_cut(self, prompt: Prompt) -> None:
         """Once a text: it may be drawn and sampled many times."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ class Sampling:
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
+    lengths: tuple[int, int] | None = None
+    """Fewest and most tokens at which a completion is cut, at random; None: only at the most."""
 
     @property
     def free(self) -> bool:
@@ -88,17 +91,20 @@ def sample_group(
     output = model(input_ids=ids, past_key_values=cache, use_cache=True)
     cache.batch_repeat_interleave(group_size)
     logits = output.logits[:, -1].float().expand(group_size, -1)
+    limits = limits_of(how, group_size, seed, prompt)
+    most = max(limits)
+    last = torch.tensor(limits, device=device)  # (k,)
     ended = torch.zeros(group_size, dtype=torch.bool, device=device)
     tokens: list[Tensor] = []
     logprobs: list[Tensor] = []
-    for step in range(how.max_new_tokens):
+    for step in range(most):
         log_p = warp(logits, how).log_softmax(-1)  # (k, V)
         token = draw(log_p, uniforms[step])  # (k,)
         tokens.append(token)
         logprobs.append(log_p.gather(-1, token[:, None]).squeeze(-1))
-        ended |= token == codec.eos_id
+        ended |= (token == codec.eos_id) | (step + 1 >= last)
         on_token(tokens)
-        if step + 1 == how.max_new_tokens or bool(ended.all()):
+        if step + 1 == most or bool(ended.all()):
             break
         output = model(input_ids=token[:, None], past_key_values=cache, use_cache=True)
         logits = output.logits[:, -1].float()
@@ -106,12 +112,34 @@ def sample_group(
     return Group(
         prompt=prompt,
         prompt_ids=prompt_ids,
-        completions=tuple(_completion(codec, row, logp) for row, logp in rows),
+        completions=tuple(
+            _completion(codec, row[:limit], logp[:limit])
+            for (row, logp), limit in zip(rows, limits, strict=True)
+        ),
         policy_version=version,
         temperature=how.temperature,
         top_k=how.top_k,
         top_p=how.top_p,
     )
+
+
+def limits_of(how: Sampling, group_size: int, seed: int, prompt: Prompt) -> list[int]:
+    """(k,) tokens at which each completion is cut: the same for the same group of a run."""
+    if how.lengths is None:
+        return [how.max_new_tokens] * group_size
+    low, high = how.lengths
+    chance = generator(seed, "length", prompt.number, prompt.attempt)
+    drawn: list[int] = torch.randint(low, high + 1, (group_size,), generator=chance).tolist()
+    return drawn
+
+
+def shortened(codec: Codec, prompt: Prompt, lengths: tuple[int, int], seed: int) -> Prompt:
+    """A prompt of which only a random number of its first tokens is left: the same number for the
+    same group of a run, whichever policy goes on from it."""
+    low, high = lengths
+    chance = generator(seed, "query", prompt.number)
+    count = int(torch.randint(low, high + 1, (1,), generator=chance))
+    return dataclasses.replace(prompt, text=codec.head(prompt.text, count))
 
 
 def draw(log_p: Tensor, uniform: Tensor) -> Tensor:
