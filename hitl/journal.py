@@ -292,6 +292,11 @@ class Journal:
         with self._reading() as db:
             return listing.page(db, which, offset, limit)
 
+    def filtered(self, which: Filter) -> list[JudgedGroup]:
+        """The same with their groups, all of them."""
+        with self._reading() as db:
+            return listing.judged(db, which)
+
     def judgements(self, after: int = 0) -> list[Judgement]:
         """Live judgements with a number above `after`, oldest first, without their groups."""
         with self._reading() as db:

@@ -7,14 +7,16 @@ from pathlib import Path
 from hitl.assemble import Opening, create_run
 from hitl.commands.farewell import mark, say_farewell
 from hitl.commands.operate import has_terminal, operate, plan_of
+from hitl.config.look import PLAIN_LOOK, Look
 from hitl.config.session import SessionConfig
 from hitl.errors import UsageError
-from hitl.language import Language, users_language
+from hitl.language import translator_for, users_language
 from hitl.rundir import RunDir, fresh_name
 from hitl.runs import list_runs
+from hitl.wording import Language
 
 
-def home(root: Path = Path("checkpoints")) -> int:
+def home(look: Look = PLAIN_LOOK, root: Path = Path("checkpoints")) -> int:
     """Opens the terminal UI."""
     if not has_terminal():
         raise UsageError(
@@ -23,7 +25,7 @@ def home(root: Path = Path("checkpoints")) -> int:
         )
     runs = list_runs(root)
     if not runs:
-        return operate(new_run(root, users_language()), plain=False)
+        return operate(new_run(root, users_language()), plain=False, look=look)
     from hitl.tui.app import NewRun, ResumeRun, SessionPlan, pick_and_run
     from hitl.tui.run_figures import updates_of
 
@@ -38,9 +40,12 @@ def home(root: Path = Path("checkpoints")) -> int:
         opened.append((run_dir, mark(run_dir)))
         return plan_of(run_dir, opening)
 
-    code = pick_and_run(runs, begin, updates=lambda run: updates_of(root / run))
+    tr = translator_for(look)
+    code = pick_and_run(
+        runs, begin, tr=tr, theme=look.theme, updates=lambda run: updates_of(root / run)
+    )
     for run_dir, since in opened:
-        say_farewell(run_dir, since)
+        say_farewell(run_dir, since, tr)
     return code
 
 

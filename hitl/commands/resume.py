@@ -31,5 +31,8 @@ def resume(command: Resume) -> int:
         ):
             check_update(journal, command.at)
     return operate(
-        run_dir, plain=command.plain, opening=Opening(device=command.device, at=command.at)
+        run_dir,
+        plain=command.plain,
+        opening=Opening(device=command.device, at=command.at),
+        look=command.look,
     )

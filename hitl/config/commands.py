@@ -8,8 +8,17 @@ from typing import Annotated, Literal
 
 import tyro
 
+from hitl.config.look import Look
 from hitl.config.session import SessionConfig
 from hitl.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Pick a run to resume, or begin one: what `hitl` does without a command."""
+
+    look: tyro.conf.OmitArgPrefixes[Look] = field(default_factory=Look)
+    """How the screens look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +32,8 @@ class Train:
     plain: bool = False
     """Line mode: scores from standard input, one line a group. By itself where there is no
     terminal."""
+    look: tyro.conf.OmitArgPrefixes[Look] = field(default_factory=Look)
+    """How the screens look."""
     root: str = "checkpoints"
     """Folder that holds the runs."""
 
@@ -51,6 +62,8 @@ class Resume:
     another device the last digits differ."""
     plain: bool = False
     """Line mode: scores from standard input, one line a group."""
+    look: tyro.conf.OmitArgPrefixes[Look] = field(default_factory=Look)
+    """How the screens look."""
     root: str = "checkpoints"
     """Folder that holds the runs."""
 
@@ -143,6 +156,8 @@ class Serve:
     """What a browser must know to get in. Default: a new one each time."""
     public_url: str | None = None
     """Address that browsers open, if it is not http://HOST:PORT (a proxy, every address)."""
+    look: tyro.conf.OmitArgPrefixes[Look] = field(default_factory=Look)
+    """How the screens look."""
 
     def __post_init__(self) -> None:
         if not 0 < self.port < 65536:

@@ -43,6 +43,7 @@ from hitl.records import (
     UpdateStats,
 )
 from hitl.scale import Scale
+from hitl.wording import Sentence
 
 OnNotice = Callable[[str], None]
 """Told what the operator should know, a sentence."""
@@ -232,9 +233,14 @@ class LocalEngine:
         if left_out and prompt.text not in self._cut:
             self._cut.add(prompt.text)
             self._notice(
-                f"prompt {prompt.number} is too long for the policy: its first {left_out} tokens "
-                f"were cut off, so that {self._how.max_new_tokens} more fit into its "
-                f"{self._codec.context}"
+                Sentence(
+                    "prompt {number} is too long for the policy: its first {left_out} tokens were "
+                    "cut off, so that {new} more fit into its {context}",
+                    number=prompt.number,
+                    left_out=left_out,
+                    new=self._how.max_new_tokens,
+                    context=self._codec.context,
+                )
             )
 
     def _logprobs(self, prompt_ids: tuple[int, ...], ids: tuple[int, ...]) -> tuple[float, ...]:
@@ -258,13 +264,18 @@ class LocalEngine:
                 return self._learn(number, batch, rollout)
             except ppo.NonFiniteUpdateError as error:
                 restore(self._policy, self._optimizer, before)
-                raise UpdateRefusedError(f"update {number} was undone, {error}") from error
+                raise UpdateRefusedError(
+                    Sentence("update {number} was undone, {why}", number=number, why=str(error))
+                ) from error
             except torch.OutOfMemoryError as error:
                 restore(self._policy, self._optimizer, before)
                 smaller = self._ppo.micro_batch_size // 2
                 if smaller == 0:
                     raise UpdateRefusedError(
-                        f"update {number} was undone, one completion does not fit into memory"
+                        Sentence(
+                            "update {number} was undone, one completion does not fit into memory",
+                            number=number,
+                        )
                     ) from error
                 self._ppo = dataclasses.replace(self._ppo, micro_batch_size=smaller)
                 if self._policy.device.type == "cuda":
@@ -280,7 +291,10 @@ class LocalEngine:
         config, kl_coef = self._ppo, self._state.kl_coef
         if len(rollout.ids) == 0:
             idle = _idle(
-                number, rollout, kl_coef, "nothing in the batch was judged: nothing learned"
+                number,
+                rollout,
+                kl_coef,
+                Sentence("nothing in the batch was judged: nothing learned"),
             )
             idle = dataclasses.replace(idle, lr=config.lr, target_kl=config.target_kl)
             return self._state, idle
@@ -339,17 +353,25 @@ class LocalEngine:
     def _notices(
         self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout, outcome: ppo.Outcome
     ) -> list[str]:
-        notices = []
+        notices = list[str]()
         if (age := staleness(number, batch)) > 1:
             notices.append(
-                f"what this batch judged was sampled {age:.1f} updates before: "
-                "the older, the less it can teach"
+                Sentence(
+                    "what this batch judged was sampled {age:.1f} updates before: the older, the "
+                    "less it can teach",
+                    age=age,
+                )
             )
         if float(rollout.score.std(correction=0)) == 0.0:
-            notices.append("all labels of this batch are equal: it can teach only a little")
+            notices.append(
+                Sentence("all labels of this batch are equal: it can teach only a little")
+            )
         if outcome.stopped and outcome.epochs == 0:
             notices.append(
-                "one pass would have moved the policy too far, so nothing was learned: lower --lr"
+                Sentence(
+                    "one pass would have moved the policy too far, so nothing was learned: "
+                    "lower --lr"
+                )
             )
         return notices
 

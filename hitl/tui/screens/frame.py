@@ -18,11 +18,13 @@ from textual.events import Resize
 from textual.screen import Screen
 
 from hitl.config.session import SessionConfig
+from hitl.errors import HitlError
 from hitl.operator import Event, Judged, Partial, Progress, Rejudged, Undone, Updated, Waiting
 from hitl.records import Scores, Skip, UpdateStats
 from hitl.tui.content import foreign, own
 from hitl.tui.heard import Heard
 from hitl.tui.remap import Keymap
+from hitl.tui.translated import Translated
 from hitl.tui.widgets.card import Card
 from hitl.tui.widgets.line import Line
 from hitl.tui.widgets.prompt import PromptLine, WaitingPanel
@@ -52,7 +54,7 @@ class SessionInfo:
     """Seconds since the newest checkpoint was written; None without one."""
 
 
-class Frame(Screen[None]):
+class Frame(Translated, Screen[None]):
     """What every judging screen has around its group."""
 
     AUTO_FOCUS = ""
@@ -96,7 +98,7 @@ class Frame(Screen[None]):
         self.show_hints()
         self._show_figures()
         self._show_rail()
-        every = f"{self.key('app.help', '?')} shows every key"
+        every = self.tr("{key} shows every key", key=self.key("app.help", "?"))
         self.say(own((every if self.info.version else self.first_keys(), "$frame-text")))
 
     def on_resize(self, event: Resize) -> None:
@@ -131,9 +133,11 @@ class Frame(Screen[None]):
             case Judged():
                 self._say_kept(event)
             case Rejudged():
-                self.say(own("seen before: kept to tell how steady you are, not learned from"))
+                self.say(
+                    own(self.tr("seen before: kept to tell how steady you are, not learned from"))
+                )
             case Undone():
-                self.say(own("undone: the group is back"))
+                self.say(own(self.tr("undone: the group is back")))
             case Updated(stats):
                 self._say_updated(stats)
                 self._show_figures()
@@ -178,9 +182,13 @@ class Frame(Screen[None]):
         """On the last-action line."""
         self.query_one(LastLine).show(content)
 
-    def refuse(self, why: str) -> None:
-        """Why a key did nothing, in our own words."""
-        self.say(own((why, "$warning")))
+    def refuse(self, why: str, /, **values: object) -> None:
+        """Why a key did nothing: a message of the catalogue."""
+        self.say(own((self.tr(why, **values), "$warning")))
+
+    def refuse_error(self, error: HitlError) -> None:
+        """The same of what a check said."""
+        self.say(own((self.tr.error(error), "$warning")))
 
     def _tick(self) -> None:
         self._show_waiting()
@@ -235,8 +243,8 @@ class Frame(Screen[None]):
         self.query_one(Rail).show(
             [u.reward for u in heard.updates],
             [u.sequence_kl for u in heard.updates],
-            heard.recent,
-            heard.pace,
+            [describe(j.verdict, j.shown, self.tr) for j in heard.recent],
+            heard.pace(self.tr),
         )
 
     def _show_figures(self) -> None:
@@ -244,7 +252,7 @@ class Frame(Screen[None]):
             stats = self.heard.updates[-1]
             self.query_one(LastLine).figures(
                 own(
-                    ("reward ", "$frame-text"),
+                    (self.tr("reward") + " ", "$frame-text"),
                     (f"{stats.reward:.2f}", "$success"),
                     ("  KL ", "$frame-text"),
                     (f"{stats.sequence_kl:.2f}", "$accent"),
@@ -266,29 +274,32 @@ class Frame(Screen[None]):
         line.show(
             own(
                 (mark, style),
-                foreign(last.text, style),
+                foreign(self.tr.said(last.text), style),
                 (f"  (+{more})" if more else "", "$frame-text"),
             )
         )
 
     def _say_kept(self, event: Judged) -> None:
         judgement = event.judgement
-        words = describe(judgement.verdict, judgement.shown)
+        words = describe(judgement.verdict, judgement.shown, self.tr)
         reward = ""
         if not isinstance(judgement.verdict, Scores | Skip):
             order = judgement.shown or range(len(event.rewards))
             rewards = [event.rewards[i] for i in order]
             if not all(map(math.isnan, rewards)):
                 reward = " → " + " ".join("·" if math.isnan(r) else f"{r:+.2g}" for r in rewards)
-        undo = f"   {self.key('group.undo', '⌫')} to undo"
-        self.say(own("last: ", (words + reward, "bold"), (undo, "$frame-text")))
+        undo = "   " + self.tr("{key} to undo", key=self.key("group.undo", "⌫"))
+        self.say(own(self.tr("last:"), " ", (words + reward, "bold"), (undo, "$frame-text")))
 
     def _say_updated(self, stats: UpdateStats) -> None:
         self.say(
             own(
-                ("update ", ""),
-                (f"{stats.number}", "bold"),
-                f": mean reward {stats.reward:.2f}, KL {stats.sequence_kl:.2f}, "
-                f"{age(stats.seconds)}",
+                self.tr(
+                    "update {number}: mean reward {reward:.2f}, KL {kl:.2f}, {time}",
+                    number=stats.number,
+                    reward=stats.reward,
+                    kl=stats.sequence_kl,
+                    time=age(stats.seconds),
+                )
             )
         )

@@ -37,6 +37,7 @@ from hitl.tui.screens.help import HelpScreen
 from hitl.tui.widgets.card import Card
 from hitl.tui.widgets.prompt import PromptLine
 from hitl.tui.words import is_han
+from hitl.wording import Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class JudgingScreen(Frame):
         super().happened(event)
         if isinstance(event, Saved):
             if self._save_asked and not self._quitting:
-                self.say(own("saved"))
+                self.say(own(self.tr("saved")))
             self._save_asked = False
 
     # -- the operator's side ----------------------------------------------------------------
@@ -188,7 +189,7 @@ class JudgingScreen(Frame):
             flag=self.remarks.flag,
         )
         self.set_class(True, "-kept")
-        self.say(own(("keeping …", "$frame-text")))
+        self.say(own((self.tr("keeping …"), "$frame-text")))
         self._reply(self._judged)
         return True
 
@@ -221,7 +222,7 @@ class JudgingScreen(Frame):
         if self.open and not self.untouched():
             self.erase()
             return
-        self.say(own(("taking the last judgement back …", "$frame-text")))
+        self.say(own((self.tr("taking the last judgement back …"), "$frame-text")))
         self.command(Undo())
 
     def action_resample(self) -> None:
@@ -229,26 +230,27 @@ class JudgingScreen(Frame):
             if not self.asked:
                 self.refuse("saving: press r again in a moment")
                 return
-            self.say(own(("other completions of the same prompt …", "$frame-text")))
+            self.say(own((self.tr("other completions of the same prompt …"), "$frame-text")))
             self.command(Resample())
 
     def action_save(self) -> None:
         if not self._quitting:
             self._save_asked = True
-            self.say(own(("saving …", "$frame-text")))
+            self.say(own((self.tr("saving …"), "$frame-text")))
             self.command(Save())
 
     def action_quit(self) -> None:
         """Once: a second q changes nothing, the session is on its way out."""
         if self._quitting:
-            self.say(own("saving … (this ends by itself)"))
+            self.say(own(self.tr("saving … (this ends by itself)")))
             return
         self._quitting = True
-        self.say(own(("saving …", "bold"), ("  every label is kept", "$frame-text")))
+        kept = "  " + self.tr("every label is kept")
+        self.say(own((self.tr("saving …"), "bold"), (kept, "$frame-text")))
         self.command(Quit())
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen(self.help_title(), self.help_keys(), self.keymap))
+        self.app.push_screen(HelpScreen(self.tr(self.help_title()), self.help_keys(), self.keymap))
 
     def action_scroll_card(self, pages: int) -> None:
         if self.open:
@@ -268,31 +270,47 @@ class JudgingScreen(Frame):
 
     # -- hooks ------------------------------------------------------------------------------
 
-    def common_hints(self, between: str = "", more: str = "PgDn more  ") -> str:
+    def common_hints(self, between: str = "", more: str = "") -> str:
         """The keys every screen has, as far as there is room: `more` in a narrow terminal, in a
         wide one those beside judging. `between` stands after undo."""
         key = self.key
         if self.has_class("-wide"):
-            more = (
-                f"{key('group.edit', 'e')} edit  {key('group.note', 'n')} note  "
-                f"{key('group.flag', 'f')} flag  {key('group.prompt', 'p')} prompt  "
-                f"{key('group.tokens', 'i')} tokens  "
+            more = self.tr(
+                "{edit} edit  {note} note  {flag} flag  {prompt} prompt  {tokens} tokens",
+                edit=key("group.edit", "e"),
+                note=key("group.note", "n"),
+                flag=key("group.flag", "f"),
+                prompt=key("group.prompt", "p"),
+                tokens=key("group.tokens", "i"),
             )
-        return (
-            f"{key('group.skip', '␣')} skip  {key('group.undo', '⌫')} undo  {between}"
-            f"{key('group.resample', 'r')} resample  {more}"
-            f"{key('app.quit', 'q')} quit  {key('app.help', '?')} help"
+        parts = (
+            self.tr(
+                "{skip} skip  {undo} undo",
+                skip=key("group.skip", "␣"),
+                undo=key("group.undo", "⌫"),
+            ),
+            between,
+            self.tr("{key} resample", key=key("group.resample", "r")),
+            more,
+            self.tr(
+                "{quit} quit  {help} help", quit=key("app.quit", "q"), help=key("app.help", "?")
+            ),
         )
+        return "  ".join(part for part in parts if part)
 
     def common_first_keys(self) -> str:
         """The end of `first_keys`."""
         key = self.key
-        return (
-            f"{key('group.skip', 'Space')} skips, {key('group.undo', 'Backspace')} takes back, "
-            f"{key('app.quit', 'q')} saves and leaves, {key('app.help', '?')} more"
+        return self.tr(
+            "{skip} skips, {undo} takes back, {quit} saves and leaves, {help} more",
+            skip=key("group.skip", self.tr("Space")),
+            undo=key("group.undo", "Backspace"),
+            quit=key("app.quit", "q"),
+            help=key("app.help", "?"),
         )
 
-    def help_title(self) -> str:
+    def help_title(self) -> Sentence:
+        """Over the help."""
         raise NotImplementedError
 
     def help_keys(self) -> tuple[Key, ...]:

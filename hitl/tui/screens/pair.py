@@ -12,6 +12,7 @@ from hitl.tui.content import own
 from hitl.tui.keymap import PAIR, Key, bindings
 from hitl.tui.screens.asides import Asides
 from hitl.tui.widgets.card import Card
+from hitl.wording import Sentence
 
 
 class PairScreen(Asides):
@@ -87,14 +88,26 @@ class PairScreen(Asides):
     def hints(self) -> str:
         first, second = self.key("pair.first", "←"), self.key("pair.second", "→")
         tie, bad = self.key("pair.tie", "↓"), self.key("pair.bad", "↑")
-        return f"{first} {second} better  {tie} tie  {bad} both bad  {self.common_hints(more='')}"
+        choices = self.tr(
+            "{first} {second} better  {tie} tie  {bad} both bad",
+            first=first,
+            second=second,
+            tie=tie,
+            bad=bad,
+        )
+        return f"{choices}  {self.common_hints()}"
 
     def first_keys(self) -> str:
         first, second = self.key("pair.first", "←"), self.key("pair.second", "→")
-        return f"{first} {second} better, {self.common_first_keys()}"
+        return self.tr(
+            "{first} {second} better, {keys}",
+            first=first,
+            second=second,
+            keys=self.common_first_keys(),
+        )
 
-    def help_title(self) -> str:
-        return "Comparing"
+    def help_title(self) -> Sentence:
+        return Sentence("Comparing")
 
     def help_keys(self) -> tuple[Key, ...]:
         return PAIR

@@ -9,9 +9,10 @@ from textual.message import Message
 from textual.widget import Widget
 
 from hitl.tui.content import foreign, own
+from hitl.tui.translated import Translated
 
 
-class Card(Widget):
+class Card(Translated, Widget):
     """Long text is wrapped and scrolled inside the card, so that cards never move."""
 
     class Chosen(Message):
@@ -78,12 +79,12 @@ class Card(Widget):
         self._top = min(max(self._top, 0), max(len(lines) - room, 0))
         below = len(lines) - room - self._top
         hints = [f"↑ {self._top}"] if self._top else []
-        hints += [f"↓ {below} more"] if below > 0 else []
+        hints += [self.tr("↓ {lines} more", lines=below)] if below > 0 else []
         self.border_subtitle = own(("  ".join(hints), "$frame-text")) if hints else None
 
         pointer = "▶" if self.has_class("-current") else " "
         number = own((f"{pointer}{self.place + 1}", "bold" if self.has_class("-current") else ""))
-        tokens = f"{self._tokens} tok{'' if self._finished else ' …'}"
+        tokens = self.tr("{count} tok", count=self._tokens) + ("" if self._finished else " …")
         length = own(("…" if self._writing else tokens, "$frame-text"))
         # Outer width less corners and the blanks Textual puts around a title.
         fill = width + 2 - 4 - 2
@@ -112,5 +113,5 @@ class Card(Widget):
 
     def _lines(self) -> list[Content]:
         if not self._text and not self._writing:
-            return [own(("(nothing: it ended at once)", "$frame-text italic"))]
+            return [own((self.tr("(nothing: it ended at once)"), "$frame-text italic"))]
         return self._text.wrap(max(self.size.width, 2))

@@ -10,9 +10,17 @@ from textual.content import Content
 from textual.widget import Widget
 
 from hitl.tui.content import foreign, own
+from hitl.tui.translated import Translated
+from hitl.wording import Sentence, Translator
 
 BARS = "▁▂▃▄▅▆▇█"
-DOING = {"load": "loading", "sample": "sampling", "update": "PPO", "save": "saving"}
+DOING = {
+    "load": Sentence("loading"),
+    "sample": Sentence("sampling"),
+    "update": Sentence("PPO"),
+    "save": Sentence("saving"),
+}
+"""By the engine's stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +45,13 @@ class Status:
     """No update is made until the operator goes on with training."""
 
 
-def _batch(s: Status) -> str:
+def _batch(s: Status, tr: Translator) -> str:
     if s.batch_size is None:
-        return f"{s.batch_labels} labels"
-    return f"batch {s.batch_labels}/{s.batch_size}"
+        return tr("{count} labels", count=s.batch_labels)
+    return tr("batch {labels}/{size}", labels=s.batch_labels, size=s.batch_size)
 
 
-class StatusLine(Widget):
+class StatusLine(Translated, Widget):
     """run │ policy │ engine │ ready │ batch │ saved."""
 
     def __init__(self, status: Status) -> None:
@@ -59,28 +67,30 @@ class StatusLine(Widget):
         s = self._status
         wide = self.size.width >= 100
         run = foreign(s.run).truncate(28 if wide else 14, ellipsis=True).stylize("bold")
-        policy = own("policy ", foreign(s.policy + " ") if wide else "", f"v{s.version}")
+        policy = own(
+            self.tr("policy"), " ", foreign(s.policy + " ") if wide else "", f"v{s.version}"
+        )
         parts = [
             run,
             policy,
-            _activity(s),
-            own(f"{s.ready} ready"),
-            own(_batch(s)),
+            _activity(s, self.tr),
+            own(self.tr("{count} ready", count=s.ready)),
+            own(_batch(s, self.tr)),
         ]
         if s.saved_age is not None:
-            parts.append(own(f"saved {age(s.saved_age)}"))
+            parts.append(own(self.tr("saved {age}", age=age(s.saved_age))))
         line = own((" │ ", "$frame")).join(parts)
         return own(" ", line).truncate(self.size.width, ellipsis=True)
 
 
-def _activity(status: Status) -> Content:
+def _activity(status: Status, tr: Translator) -> Content:
     # Sampling ahead goes on behind a pause; what the operator must not forget is the pause.
     if status.paused and status.stage in ("", "sample"):
-        return own(("paused", "bold $warning"))
+        return own((tr("paused"), "bold $warning"))
     if not status.stage:
-        return own(("idle", "$frame-text"))
+        return own((tr("idle"), "$frame-text"))
     name = DOING.get(status.stage)
-    doing = own((name, "$accent")) if name else foreign(status.stage, "$accent")
+    doing = own((tr(name), "$accent")) if name else foreign(status.stage, "$accent")
     if status.total <= 0:
         return doing
     filled = min(4 * status.done // status.total, 4)
@@ -115,7 +125,7 @@ class LastLine(Widget):
         return own(left, self._figures, " ")
 
 
-class Rail(Widget):
+class Rail(Translated, Widget):
     """Sparklines of mean reward and KL per update, the last judgements, the pace."""
 
     def __init__(self) -> None:
@@ -139,13 +149,13 @@ class Rail(Widget):
     def render(self) -> RenderResult:
         width = max(self.size.width - 1, 4)
         lines = [
-            *_chart("mean reward", self._rewards, width, "$success"),
-            *_chart("KL to the reference", self._kls, width, "$accent"),
-            own(("last judgements", "$frame-text")),
+            *_chart(self.tr("mean reward"), self._rewards, width, "$success"),
+            *_chart(self.tr("KL to the reference"), self._kls, width, "$accent"),
+            own((self.tr("last judgements"), "$frame-text")),
         ]
         recent = list(self._judgements)[-8:][::-1]
         lines += [own(text).truncate(width, ellipsis=True) for text in recent] or [own("–")]
-        lines += [own(""), own(("pace", "$frame-text")), own(self._pace or "–")]
+        lines += [own(""), own((self.tr("pace"), "$frame-text")), own(self._pace or "–")]
         return Content("\n").join(lines)
 
 
