@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hitl.assemble import Opening, create_run
-from hitl.commands.farewell import mark, say_farewell
-from hitl.commands.operate import has_terminal, operate, plan_of
-from hitl.config.session import SessionConfig
+from hitl.commands.operate import has_terminal, operate
+from hitl.commands.sitting import Sitting, new_run
 from hitl.errors import UsageError
-from hitl.language import Language, users_language
-from hitl.rundir import RunDir, fresh_name
+from hitl.language import users_language
 from hitl.runs import list_runs
 
 
@@ -24,26 +21,10 @@ def home(root: Path = Path("checkpoints")) -> int:
     runs = list_runs(root)
     if not runs:
         return operate(new_run(root, users_language()), plain=False)
-    from hitl.tui.app import NewRun, ResumeRun, SessionPlan, pick_and_run
+    from hitl.tui.app import pick_and_run
     from hitl.tui.run_figures import updates_of
 
-    opened: list[tuple[RunDir, int]] = []
-
-    def begin(choice: ResumeRun | NewRun) -> SessionPlan:
-        match choice:
-            case ResumeRun(run, at):
-                run_dir, opening = RunDir.open(root, run), Opening(at=at)
-            case NewRun(lang):
-                run_dir, opening = new_run(root, lang), Opening()
-        opened.append((run_dir, mark(run_dir)))
-        return plan_of(run_dir, opening)
-
-    code = pick_and_run(runs, begin, updates=lambda run: updates_of(root / run))
-    for run_dir, since in opened:
-        say_farewell(run_dir, since)
+    sitting = Sitting(root)
+    code = pick_and_run(runs, sitting.begin, updates=lambda run: updates_of(root / run))
+    sitting.say_farewell()
     return code
-
-
-def new_run(root: Path, lang: Language) -> RunDir:
-    """A run on the shipped policy of a language, under a fresh name."""
-    return create_run(root, fresh_name(root, lang), SessionConfig(lang=lang))

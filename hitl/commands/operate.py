@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from hitl.assemble import AS_IT_IS, Opening, config_of, run
-from hitl.checkpoints import checkpoint_age
-from hitl.commands.farewell import mark, say_farewell
+from hitl.commands.sitting import Sitting
 from hitl.departure import leaving_by_signal
-from hitl.journal import Journal
-from hitl.operator import Operator
 from hitl.rundir import RunDir
-from hitl.salvage import saying_what_is_left
 from hitl.scale import Scale
-
-if TYPE_CHECKING:
-    from hitl.tui.app import SessionPlan
-
-AGAIN = 0.05
-"""Share of groups that a person is shown a second time."""
 
 
 def has_terminal() -> bool:
@@ -53,21 +41,10 @@ def operate(run_dir: RunDir, *, plain: bool, opening: Opening = AS_IT_IS) -> int
         return departure.exit_code or 0
     from hitl.tui.app import run_session
 
-    since = mark(run_dir)
-    plan = plan_of(run_dir, opening)
-    code = run_session(
-        run=plan.info.run,
-        config=plan.info.config,
-        policy_label=plan.info.policy_label,
-        version=plan.info.version,
-        start=plan.start,
-        log=run_dir.log_path,
-        updates=plan.info.updates,
-        folder=plan.info.folder,
-        checkpoint_age=plan.info.checkpoint_age,
-    )
+    sitting = Sitting(run_dir.path.parent, opening.device)
+    code = run_session(sitting.open(run_dir, opening), sitting.begin, run_dir.log_path)
     if not in_browser():
-        say_farewell(run_dir, since)
+        sitting.say_farewell()
     return code
 
 
@@ -80,27 +57,3 @@ def _say(line: str) -> None:
         from hitl.tui.terminal import abandon
 
         abandon()  # or Python would complain at exit of what it could not write
-
-
-def plan_of(run_dir: RunDir, opening: Opening = AS_IT_IS) -> SessionPlan:
-    """What the terminal UI needs to open the run."""
-    from hitl.tui.app import SessionInfo, SessionPlan
-
-    config = config_of(run_dir, opening)
-    with (
-        saying_what_is_left(run_dir),
-        Journal.open(run_dir.journal_path, readonly=True) as journal,
-    ):
-        updates = tuple(journal.updates())
-    if opening.at is not None:
-        updates = updates[: opening.at]
-    age = checkpoint_age(run_dir.steps, at_most=len(updates))
-    info = SessionInfo(
-        run_dir.name, config, config.base_policy, len(updates), updates, run_dir.path, age
-    )
-    opening = replace(opening, ahead=config.ahead, shuffle=True, again=AGAIN)
-    return SessionPlan(info, _starter(run_dir, opening))
-
-
-def _starter(run_dir: RunDir, opening: Opening) -> Callable[[Operator], None]:
-    return lambda operator: run(run_dir, operator, opening)

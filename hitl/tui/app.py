@@ -18,9 +18,8 @@ from textual.binding import BindingType
 from textual.events import Key, Paste
 from textual.screen import Screen
 
-from hitl.config.session import SessionConfig
 from hitl.records import UpdateStats
-from hitl.tui.messages import DeskCame, Happened, SessionEnded
+from hitl.tui.messages import DeskCame, GoBack, Happened, SessionEnded
 from hitl.tui.operator import TuiOperator
 from hitl.tui.palette import commands_of
 from hitl.tui.remap import Keymap, keymap_path, load_keymap
@@ -44,7 +43,6 @@ __all__ = [
     "SessionInfo",
     "SessionPlan",
     "pick_and_run",
-    "pick_run",
     "run_session",
 ]
 
@@ -92,8 +90,9 @@ class HitlApp(App[Choice]):
         clock: Callable[[], float] = time.monotonic,
         keymap: Keymap | None = None,
     ) -> None:
-        """Opens `plan`, or the picker; what is picked there is returned, or opened by `begin`.
-        `updates(run)` are those the picker offers to go back to."""
+        """Opens `plan`, or the picker; what is picked there is returned, or opened by `begin`, as
+        is a run that the open one is left for. `updates(run)` are those the picker offers to go
+        back to."""
         super().__init__()
         self._plan = plan
         self._runs = runs
@@ -104,6 +103,7 @@ class HitlApp(App[Choice]):
         self._operator: TuiOperator | None = None
         self._thread: threading.Thread | None = None
         self._judging: JudgingScreen | None = None
+        self._next: ResumeRun | None = None
         self.error: BaseException | None = None
         """What the session's thread failed with."""
         self.signal: signal.Signals | None = None
@@ -276,7 +276,21 @@ class HitlApp(App[Choice]):
             visit.happened(message.event)
 
     def on_session_ended(self, message: SessionEnded) -> None:
-        self.exit()
+        after, self._next = self._next, None
+        if after is None or message.error is not None or self.signal is not None:
+            self.exit()
+            return
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self._picked(after)
+
+    def on_go_back(self, message: GoBack) -> None:
+        """Leaves the open run, which saves it, for a run as it was after an update."""
+        if self._begin is not None:
+            self._next = ResumeRun(message.run, message.at)
+            self._leave()
+        elif (visit := self.visiting) is not None:
+            visit.refuse(f"leave with q, then: hitl resume {message.run} --at {message.at}")
 
     async def action_quit(self) -> None:
         """Textual's own way out, which would forget to save."""
@@ -309,32 +323,17 @@ def _visit(name: str, judging: JudgingScreen) -> Visit:
 
 
 def run_session(
-    *,
-    run: str,
-    config: SessionConfig,
-    policy_label: str,
-    version: int,
-    start: Callable[[TuiOperator], None],
+    plan: SessionPlan,
+    begin: Callable[[ResumeRun | NewRun], SessionPlan] | None = None,
     log: Path | None = None,
-    updates: Sequence[UpdateStats] = (),
-    folder: Path | None = None,
-    checkpoint_age: float | None = None,
 ) -> int:
-    """Opens the session's screen at once and runs `start(operator)` in a thread until it returns.
+    """Opens the plan's screen at once, and runs its session in a thread until it returns.
 
-    What `start` raises is raised here, after the terminal is restored. Returns the exit code.
-    `log` takes what C libraries write to fd 2 meanwhile; `updates` are those of a resumed run, and
-    `folder` is the run's.
+    What the session raises is raised here, after the terminal is restored. Returns the exit code.
+    `begin` opens the run that this one is left for; `log` takes what C libraries write to fd 2
+    meanwhile.
     """
-    info = SessionInfo(run, config, policy_label, version, tuple(updates), folder, checkpoint_age)
-    plan = SessionPlan(info, start)
-    return _run(HitlApp(plan=plan, keymap=load_keymap(keymap_path())), log)
-
-
-def pick_run(runs: Sequence[Summary]) -> Choice:
-    """Asks which run to resume, or for a new one."""
-    with drawing(None):
-        return HitlApp(runs=runs, keymap=load_keymap(keymap_path())).run() or Leave()
+    return _run(HitlApp(plan=plan, begin=begin, keymap=load_keymap(keymap_path())), log)
 
 
 def pick_and_run(

@@ -1,4 +1,4 @@
-"""The runs beside the one that is open: figures, updates, and two of them compared."""
+"""The runs beside the one that is open: figures, updates, two compared, and going back in one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from hitl.runs import RunSummary, list_runs
 from hitl.tui.content import foreign, own
 from hitl.tui.keymap import Key, bindings
 from hitl.tui.keymap_visits import VISIT_RUNS
+from hitl.tui.messages import GoBack
 from hitl.tui.run_figures import compared, update_rows, updates_of
+from hitl.tui.screens.going_back import ask_update
 from hitl.tui.screens.page import PageScreen
 from hitl.tui.screens.runs import COLUMNS, summary_line
 from hitl.tui.screens.visit import Visit
@@ -23,7 +25,7 @@ from hitl.tui.widgets.line import Line
 
 
 class RunVisit(Visit):
-    """Newest first. Another run is opened from the start, not from here."""
+    """Newest first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(VISIT_RUNS)]
     WHERE = "runs"
@@ -71,9 +73,25 @@ class RunVisit(Visit):
         if len(rows) == 1:
             rows = [own("no update yet")]
         else:
-            last = "to go back to one: leave with q, then b in the list that hitl opens with"
-            rows = [own((last, "$frame-text")), own(""), *rows]
+            rows = [own(("b in the list of runs goes back to one", "$frame-text")), own(""), *rows]
         self.app.push_screen(PageScreen(own(foreign(run.run), ": updates"), rows))
+
+    def action_go_back(self) -> None:
+        """Offers the updates of the run on the line: the open run is saved and left for it."""
+        if (place := self._here()) is None:
+            return
+        run = self._runs[place].run
+        updates = self._updates(self._runs[place])
+        if not updates:
+            self.refuse("no update yet: there is nothing to go back to")
+        else:
+            here = self.judging.info.run
+            first = "it" if run == here else f"run {here}"
+            says = f"{first} is saved and closed first; then {run} opens as it was after an update"
+            ask_update(self.app, run, updates, lambda at: self._go_back(run, at), says)
+
+    def _go_back(self, run: str, at: int) -> None:
+        self.post_message(GoBack(run, at))
 
     def action_compare(self) -> None:
         if (place := self._here()) is None:
@@ -93,7 +111,7 @@ class RunVisit(Visit):
         self.app.push_screen(PageScreen(own("two runs"), lines))
 
     def hints(self) -> str:
-        return "↑↓ choose  u its updates  c compare two  Esc back to the group  ? help"
+        return "↑↓ choose  u updates  b go back in it  c compare two  Esc to the group  ? help"
 
     def help_title(self) -> str:
         return "Runs"
