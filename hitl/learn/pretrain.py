@@ -88,7 +88,9 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
             model = GPT2LMHeadModel(_model_config(config, tokenizer))
         also = [e.text for e in load_corpus(config.also)] if config.also else []
         sequences = [
-            piece for text in [*train, *also] for piece in pieces(text, tokenizer, config.max_tokens)
+            piece
+            for text in [*train, *also]
+            for piece in pieces(text, tokenizer, config.max_tokens)
         ]
         glimpse = heldout[:: max(1, len(heldout) // GLIMPSE)]
 
