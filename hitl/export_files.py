@@ -18,7 +18,7 @@ from hitl.checkpoints import newest_checkpoint
 from hitl.errors import HitlError, UsageError
 from hitl.export import as_lines, preferences, rank_lists, score_rows
 from hitl.journal import Journal
-from hitl.journal_listing import ALL, Filter
+from hitl.journal.listing import ALL, Filter
 from hitl.models import resolve
 from hitl.records import JudgedGroup
 from hitl.rundir import RunDir

@@ -466,7 +466,7 @@ def oldest_batch(pending: Sequence[JudgedGroup], size: int) -> list[JudgedGroup]
 
 def full_batches(pending: Sequence[JudgedGroup], size: int) -> list[list[JudgedGroup]]:
     """The batches of at least `size` labels that updates will take one after the other."""
-    batches = list[list[JudgedGroup]]()
+    batches: list[list[JudgedGroup]] = []
     while True:
         batch = oldest_batch(pending, size)
         if sum(judged.judgement.labels for judged in batch) < size:

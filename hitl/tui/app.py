@@ -19,7 +19,7 @@ from textual.events import Key, Paste
 from textual.screen import Screen
 
 from hitl.records import UpdateStats
-from hitl.tui.messages import DeskCame, Happened, SessionEnded
+from hitl.tui.messages import DeskCame, GoBack, Happened, SessionEnded
 from hitl.tui.operator import TuiOperator
 from hitl.tui.palette import colours_of, commands_of
 from hitl.tui.remap import Keymap, keymap_path, load_keymap
@@ -94,8 +94,9 @@ class HitlApp(TranslatedApp[Choice]):
         tr: Translator = ENGLISH,
         theme: ThemeName = "dark",
     ) -> None:
-        """Opens `plan`, or the picker; what is picked there is returned, or opened by `begin`.
-        `updates(run)` are those the picker offers to go back to."""
+        """Opens `plan`, or the picker; what is picked there is returned, or opened by `begin`, as
+        is a run that the open one is left for. `updates(run)` are those the picker offers to go
+        back to."""
         super().__init__(tr)
         self._look = theme
         self._plan = plan
@@ -107,6 +108,7 @@ class HitlApp(TranslatedApp[Choice]):
         self._operator: TuiOperator | None = None
         self._thread: threading.Thread | None = None
         self._judging: JudgingScreen | None = None
+        self._next: ResumeRun | None = None
         self.error: BaseException | None = None
         """What the session's thread failed with."""
         self.signal: signal.Signals | None = None
@@ -293,7 +295,27 @@ class HitlApp(TranslatedApp[Choice]):
             visit.happened(message.event)
 
     def on_session_ended(self, message: SessionEnded) -> None:
-        self.exit()
+        after, self._next = self._next, None
+        if after is None or message.error is not None or self.signal is not None:
+            self.exit()
+            return
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self._picked(after)
+
+    def on_go_back(self, message: GoBack) -> None:
+        """Leaves the open run, which saves it, for a run as it was after an update."""
+        if self._begin is not None:
+            self._next = ResumeRun(message.run, message.at)
+            self._leave()
+        elif (visit := self.visiting) is not None:
+            visit.refuse(
+                self.tr(
+                    "leave with q, then: hitl resume {run} --at {at}",
+                    run=message.run,
+                    at=message.at,
+                )
+            )
 
     async def action_quit(self) -> None:
         """Textual's own way out, which would forget to save."""
@@ -327,18 +349,20 @@ def _visit(name: str, judging: JudgingScreen) -> Visit:
 
 def run_session(
     plan: SessionPlan,
+    begin: Callable[[ResumeRun | NewRun], SessionPlan] | None = None,
     *,
     tr: Translator = ENGLISH,
     theme: ThemeName = "dark",
     log: Path | None = None,
 ) -> int:
-    """Opens the session's screen at once and runs `plan.start(operator)` in a thread until it
-    returns.
+    """Opens the plan's screen at once, and runs its session in a thread until it returns.
 
-    What it raises is raised here, after the terminal is restored. Returns the exit code. `log`
-    takes what C libraries write to fd 2 meanwhile.
+    What the session raises is raised here, after the terminal is restored. Returns the exit code.
+    `begin` opens the run that this one is left for; `log` takes what C libraries write to fd 2
+    meanwhile.
     """
-    return _run(HitlApp(plan=plan, keymap=load_keymap(keymap_path()), tr=tr, theme=theme), log)
+    keymap = load_keymap(keymap_path())
+    return _run(HitlApp(plan=plan, begin=begin, keymap=keymap, tr=tr, theme=theme), log)
 
 
 def pick_and_run(

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 
 from textual.content import Content
 
-from hitl.journal_listing import STATES, Filter, Listed, State
+from hitl.journal import STATES, Filter, Listed, State
 from hitl.records import Edit, JudgedGroup, Mode, Ranking, Rejected, Scores, Skip
 from hitl.tui.content import foreign, own
 from hitl.tui.hanging import hanging

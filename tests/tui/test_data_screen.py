@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hitl.journal import Journal
-from hitl.journal_listing import Filter
+from hitl.journal import Filter, Journal
 from hitl.records import Mode, Scores
 from hitl.rundir import RunDir
 from tests.journal_data import group, judgement

@@ -15,8 +15,7 @@ from textual.content import Content
 from textual.worker import Worker, WorkerState
 
 from hitl.export_files import SUFFIXES, Format, write_export
-from hitl.journal import Journal
-from hitl.journal_listing import ALL, Filter, Listed
+from hitl.journal import ALL, Filter, Journal, Listed
 from hitl.operator import Event, Judged, Notice, TakeBack, Undone, Updated
 from hitl.quality import Quality, sentences
 from hitl.records import JudgedGroup

@@ -1,4 +1,4 @@
-"""The runs beside the one that is open: figures, updates, and two of them compared."""
+"""The runs beside the one that is open: figures, updates, two compared, and going back in one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from hitl.runs import RunSummary, list_runs
 from hitl.tui.content import foreign, own
 from hitl.tui.keymap import Key, bindings
 from hitl.tui.keymap_visits import VISIT_RUNS
+from hitl.tui.messages import GoBack
 from hitl.tui.run_figures import compared, update_rows, updates_of
+from hitl.tui.screens.going_back import ask_update
 from hitl.tui.screens.page import PageScreen
 from hitl.tui.screens.runs import columns, summary_line
 from hitl.tui.screens.visit import Visit
@@ -24,7 +26,7 @@ from hitl.wording import Sentence
 
 
 class RunVisit(Visit):
-    """Newest first. Another run is opened from the start, not from here."""
+    """Newest first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(VISIT_RUNS)]
     WHERE = "runs"
@@ -76,11 +78,37 @@ class RunVisit(Visit):
         if len(rows) == 1:
             rows = [own(self.tr("no update yet"))]
         else:
-            last = self.tr(
-                "to go back to one: leave with q, then b in the list that hitl opens with"
-            )
-            rows = [own((last, "$frame-text")), own(""), *rows]
+            rows = [
+                own((self.tr("b in the list of runs goes back to one"), "$frame-text")),
+                own(""),
+                *rows,
+            ]
         self.app.push_screen(PageScreen(own(self.tr("{run}: updates", run=run.run)), rows))
+
+    def action_go_back(self) -> None:
+        """Offers the updates of the run on the line: the open run is saved and left for it."""
+        if (place := self._here()) is None:
+            return
+        run = self._runs[place].run
+        updates = self._updates(self._runs[place])
+        if not updates:
+            self.refuse(self.tr("no update yet: there is nothing to go back to"))
+        else:
+            here = self.judging.info.run
+            says = (
+                Sentence("it is saved and closed first; then it opens as it was after an update")
+                if run == here
+                else Sentence(
+                    "run {here} is saved and closed first; then {run} opens as it was after an "
+                    "update",
+                    here=here,
+                    run=run,
+                )
+            )
+            ask_update(self.app, self.tr, run, updates, lambda at: self._go_back(run, at), says)
+
+    def _go_back(self, run: str, at: int) -> None:
+        self.post_message(GoBack(run, at))
 
     def action_compare(self) -> None:
         if (place := self._here()) is None:
@@ -101,7 +129,7 @@ class RunVisit(Visit):
         self.app.push_screen(PageScreen(own(self.tr("two runs")), lines))
 
     def hints(self) -> str:
-        return self.tr("↑↓ choose  u its updates  c compare two  Esc back to the group  ? help")
+        return self.tr("↑↓ choose  u updates  b go back in it  c compare two  Esc back  ? help")
 
     def help_title(self) -> Sentence:
         return Sentence("Runs")

@@ -17,9 +17,8 @@ from hitl.records import UpdateStats
 from hitl.tui.content import foreign, own, right
 from hitl.tui.keymap import RUNS, Key, bindings
 from hitl.tui.remap import Keymap
-from hitl.tui.run_figures import update_rows
+from hitl.tui.screens.going_back import ask_update
 from hitl.tui.screens.help import HelpScreen
-from hitl.tui.screens.page import ChooseScreen
 from hitl.tui.translated import Translated
 from hitl.tui.widgets.line import Line
 from hitl.tui.widgets.status import age
@@ -148,17 +147,7 @@ class RunsScreen(Translated, Screen[Choice]):
         updates = self._updates(run)
         if not updates:
             return
-        head, *rows = update_rows(updates, self.tr)
-        warning = self.tr("what was judged after it stays in the journal, and is learned no more")
-        says = Content("\n").join([own((warning, "$warning")), own(""), head])
-        rows.append(own(f"{0:>7}", ("   " + self.tr("the base policy"), "$frame-text")))
-
-        def chosen(place: int | None) -> None:
-            if place is not None:
-                self.dismiss(ResumeRun(run, updates[-1].number - place))
-
-        title = own(self.tr("go back: {run}", run=run))
-        self.app.push_screen(ChooseScreen(title, says, rows), chosen)
+        ask_update(self.app, self.tr, run, updates, lambda at: self.dismiss(ResumeRun(run, at)))
 
     def help_keys(self) -> tuple[Key, ...]:
         return RUNS

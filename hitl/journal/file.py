@@ -11,8 +11,8 @@ from pathlib import Path
 
 from hitl.atomic import sync, temporary_sibling
 from hitl.faultpoints import reach
-from hitl.journal_rows import JournalDamagedError, JournalError
-from hitl.journal_schema import APPLICATION_ID, MIGRATIONS
+from hitl.journal.rows import JournalDamagedError, JournalError
+from hitl.journal.schema import APPLICATION_ID, MIGRATIONS
 
 Migrations = Sequence[Sequence[str]]
 

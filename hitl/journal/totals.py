@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from hitl import journal_queries as queries
+from hitl.journal import queries
 
 
 @dataclass(frozen=True, slots=True)

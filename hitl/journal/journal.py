@@ -20,15 +20,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from hitl import journal_listing as listing
-from hitl import journal_queries as queries
-from hitl import journal_rows as rows
 from hitl.faultpoints import reach
-from hitl.journal_file import connect, connect_readonly, translated
-from hitl.journal_listing import Filter, Listed
-from hitl.journal_queries import Key
-from hitl.journal_rows import JournalError
-from hitl.journal_totals import Totals, read_totals
+from hitl.journal import listing, queries, rows
+from hitl.journal.file import connect, connect_readonly, translated
+from hitl.journal.listing import Filter, Listed
+from hitl.journal.queries import Key
+from hitl.journal.rows import JournalError
+from hitl.journal.totals import Totals, read_totals
 from hitl.records import (
     Edit,
     Group,
@@ -39,8 +37,6 @@ from hitl.records import (
     Scores,
     UpdateStats,
 )
-
-__all__ = ["Entry", "Filter", "Journal", "JournalError", "Listed", "Totals"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Literal
 
-from hitl import journal_queries as queries
-from hitl import journal_rows as rows
+from hitl.journal import queries, rows
 from hitl.records import JudgedGroup, Judgement, Mode, Verdict
 
 State = Literal["waiting", "trained", "aside", "left"]

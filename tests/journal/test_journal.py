@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hitl.journal import Journal, JournalError
-from hitl.journal_rows import group_rows, judgement_row, read_group, read_judgement
+from hitl.journal.rows import group_rows, judgement_row, read_group, read_judgement
 from hitl.records import Completion, Edit, Group, Judgement, Ranking, Scores, Skip
 from tests import journal_data as data
 from tests.journal_data import group, judgement, stats

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 import hitl
 from hitl.journal import Journal, JournalError
-from hitl.journal_file import connect
-from hitl.journal_schema import APPLICATION_ID, MIGRATIONS
+from hitl.journal.file import connect
+from hitl.journal.schema import APPLICATION_ID, MIGRATIONS
 from tests.journal_data import group, judgement, stats
 
 ROOT = Path(hitl.__file__).parents[1]

@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from hitl import journal_rows as rows
-from hitl.journal_rows import JournalError
+from hitl.journal import rows
+from hitl.journal.rows import JournalError
 from hitl.records import Group, JudgedGroup, UpdateStats
 
 Key = tuple[int, int]

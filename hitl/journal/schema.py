@@ -10,7 +10,7 @@ file is opened.
 
 from __future__ import annotations
 
-from hitl.journal_rows import checksum
+from hitl.journal.rows import checksum
 
 APPLICATION_ID = 0x4849544C
 """'HITL' in the header of the file says whose it is."""
