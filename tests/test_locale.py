@@ -18,7 +18,7 @@ from hitl.wording import ENGLISH, Sentence, translator
 from .extracting import catalogue, given, messages
 
 HAN = re.compile("[\u4e00-\u9fff]")
-SAME = {"PPO", "{what}, {wanted}", "{path}: {what}"}
+SAME = {"PPO", "{what}, {wanted}", "{path}: {what}", ": "}
 """Messages whose translation needs no Chinese character."""
 
 
