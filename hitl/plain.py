@@ -204,7 +204,13 @@ class PlainOperator:
     def _lines_of(self, event: Event) -> list[str]:
         match event:
             case Judged(judgement, _, batch_labels):
-                return [f"{self._kept(judgement)}, {self._batch(batch_labels)}"]
+                return [
+                    self._tr(
+                        "{kept}, {batch}",
+                        kept=self._kept(judgement),
+                        batch=self._batch(batch_labels),
+                    )
+                ]
             case Undone(judgement, batch_labels):
                 keys = f": {safe(judgement.keys)}" if judgement.keys else ""
                 return [self._tr("taken back") + f"{keys} ({self._batch(batch_labels)})"]
@@ -218,7 +224,8 @@ class PlainOperator:
             case Notice(text, "info"):
                 return [safe(self._tr.said(text))]
             case Notice(text, level):
-                return [f"{self._tr(_LEVELS[level])}: {safe(self._tr.said(text))}"]
+                said = safe(self._tr.said(text))
+                return [self._tr("{level}: {text}", level=_LEVELS.get(level, level), text=said)]
             case _:
                 return []
 

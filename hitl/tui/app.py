@@ -30,6 +30,7 @@ from hitl.tui.screens.pair import PairScreen
 from hitl.tui.screens.rank import RankScreen
 from hitl.tui.screens.runs import Choice, Leave, NewRun, ResumeRun, RunsScreen, Summary
 from hitl.tui.screens.score import ScoreScreen
+from hitl.tui.screens.small import SmallScreen, too_small
 from hitl.tui.screens.visit import Visit
 from hitl.tui.terminal import abandon, drawing, lost
 from hitl.tui.theme import DARK, THEMES, ThemeName
@@ -128,6 +129,7 @@ class HitlApp(TranslatedApp[Choice]):
         self.action_colours(self._look)
         self.set_keymap(self._keymap_file.bindings)
         self._listen_to_signals()
+        self.call_after_refresh(self._fit)
         if self._plan is not None:
             self._open(self._plan)
         else:
@@ -220,6 +222,20 @@ class HitlApp(TranslatedApp[Choice]):
             self._judging.action_quit()
         else:
             self.exit(Leave())
+
+    # -- a terminal that is too small ----------------------------------------------------------
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """Below the least size, a sentence lies over everything: what could not be seen should
+        not be judged."""
+        small, told = too_small(self.size), isinstance(self.screen, SmallScreen)
+        if small and not told:
+            self.push_screen(SmallScreen(self._fit))
+        elif told and not small:
+            self.pop_screen()
 
     # -- keys and pastes that nobody took -----------------------------------------------------
 

@@ -151,4 +151,4 @@ def in_words(which: Filter, tr: Translator) -> str:
         parts.append(tr("with a note"))
     if which.text:
         parts.append(tr("with “{text}”", text=which.text))
-    return ", ".join(parts) if parts else tr("all")
+    return tr(", ").join(parts) if parts else tr("all")

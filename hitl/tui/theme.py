@@ -44,7 +44,7 @@ LIGHT = Theme(
     dark=False,
     variables={
         "frame": "#bdb8ad",
-        "frame-text": "#676e76",
+        "frame-text": "#5c636b",
         "text-settled": "#545b62",
         "score": "#8f5e00",
         "block-cursor-background": "#e0dccf",

@@ -74,7 +74,7 @@ async def test_a_browser_judges_and_closes_its_tab(tmp_path: Path) -> None:
             await seen(tab, lambda drawn: "[ _ ]" in drawn)  # not while it is being written
             for key in "4215":
                 await tab.send_json(["stdin", key])
-            await seen(tab, lambda drawn: "last:" in drawn)
+            await seen(tab, lambda drawn: "上一组：" in drawn)  # in the language of the locale
         journal = tmp_path / "checkpoints" / "zh-01" / "journal.db"
         for _ in range(300):  # the app is on its way out
             with Journal.open(journal, readonly=True) as run:

@@ -198,6 +198,28 @@ async def test_export_is_what_the_command_writes(
         await me.sees("there already")
 
 
+async def test_what_is_filtered_out_is_not_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = filled(tmp_path, 9)
+    with Journal.open(run.journal_path, readonly=True) as journal:
+        flagged = {j.group.key[0] for j in journal.judged() if j.judgement.flag}
+        assert 0 < len(flagged) < 9
+    async with stint(run) as me:
+        await me.at_desk()
+        await me.press("f4")
+        await rows(me, 9)
+        await me.press("f")
+        await rows(me, len(flagged))
+        await me.press("e", "down", "down")
+        await me.sees("export the judgements listed (flagged) as")
+        await me.press("enter", "enter")
+        await me.sees(f"labels of {len(flagged)} judgements")
+        [file] = [p for p in tmp_path.iterdir() if p.is_file()]
+        assert {json.loads(line)["group"] for line in file.read_text().splitlines()} == flagged
+
+
 async def test_the_operators_own_figures(tmp_path: Path) -> None:
     async with stint(filled(tmp_path, 30), (100, 30)) as me:
         await me.at_desk()

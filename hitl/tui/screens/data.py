@@ -130,7 +130,7 @@ class DataScreen(Visit):
         )
         which = in_words(self._filter, self.tr)
         self.query_one("#filter", Line).show(
-            own((self.tr("Judgements:"), "bold"), " ", which, (f"   {shown}", "$frame-text"))
+            own((self.tr("Judgements: "), "bold"), which, (f"   {shown}", "$frame-text"))
         )
 
     def on_data_table_row_highlighted(self, event: Table.RowHighlighted) -> None:

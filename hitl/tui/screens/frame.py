@@ -37,6 +37,13 @@ PATIENCE = 0.15
 ROWS_LEAST, ROWS_MOST = 4, 8
 """Rows of a card with its frame."""
 
+WIDE = 100
+"""Columns from which the rail is shown."""
+
+HUGE = 150, 40
+"""Columns and rows from which cards stand side by side: a line of 170 characters is hard to
+read, and a card of two lines a waste of the rest."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
@@ -102,7 +109,8 @@ class Frame(Translated, Screen[None]):
         self.say(own((every if self.info.version else self.first_keys(), "$frame-text")))
 
     def on_resize(self, event: Resize) -> None:
-        self.set_class(event.size.width >= 100, "-wide")
+        self.set_class(event.size.width >= WIDE, "-wide")
+        self.set_class(event.size.width >= HUGE[0] and event.size.height >= HUGE[1], "-huge")
         self.show_hints()
         self.call_after_refresh(self.size_cards)
 
@@ -153,13 +161,17 @@ class Frame(Translated, Screen[None]):
         self._show_status()
 
     def size_cards(self) -> None:
-        """Cards of one height: uneven ones would be restless. What is left over stays blank."""
+        """Cards of one height: uneven ones would be restless. In one column, what is left over
+        stays blank."""
         shown = [card for card in self.cards if card.display]
-        room = self.query_one("#cards").size.height
+        box = self.query_one("#cards")
+        room = box.size.height
         if shown and room:
+            huge = self.has_class("-huge")
+            box.styles.grid_size_columns = columns(len(shown))
             height = max(ROWS_LEAST, min(ROWS_MOST, room // len(shown)))
             for card in shown:
-                card.styles.height = height
+                card.styles.height = "1fr" if huge else height
 
     def show_hints(self) -> None:
         self.query_one("#hints", Line).show(
@@ -289,7 +301,7 @@ class Frame(Translated, Screen[None]):
             if not all(map(math.isnan, rewards)):
                 reward = " → " + " ".join("·" if math.isnan(r) else f"{r:+.2g}" for r in rewards)
         undo = "   " + self.tr("{key} to undo", key=self.key("group.undo", "⌫"))
-        self.say(own(self.tr("last:"), " ", (words + reward, "bold"), (undo, "$frame-text")))
+        self.say(own(self.tr("last: "), (words + reward, "bold"), (undo, "$frame-text")))
 
     def _say_updated(self, stats: UpdateStats) -> None:
         self.say(
@@ -303,3 +315,8 @@ class Frame(Translated, Screen[None]):
                 )
             )
         )
+
+
+def columns(cards: int) -> int:
+    """Side by side in a huge terminal: as few holes as can be, and none of less than 50 cells."""
+    return cards if cards <= 3 else 2 if cards == 4 else 3

@@ -59,10 +59,13 @@ class PairScreen(Asides):
             card.styles.height = room if self.has_class("-wide") else max(room // 2, 4)
 
     def action_win(self, place: int) -> None:
+        self._win(place, "←→"[place])
+
+    def _win(self, place: int, key: str) -> None:
         if self.desk is not None and self.may_enter():
             ranks = [2, 2]
             ranks[self.desk.shown[place]] = 1
-            self._say("←→"[place], Ranking(tuple(ranks)))
+            self._say(key, Ranking(tuple(ranks)))
 
     def action_tie(self) -> None:
         if self.may_enter():
@@ -82,8 +85,8 @@ class PairScreen(Asides):
                 card.turn(pages)
 
     def on_card_chosen(self, message: Card.Chosen) -> None:
-        if self.open:
-            self._choose(message.place)
+        """A click says what an arrow says."""
+        self._win(message.place, f"click{message.place + 1}")
 
     def hints(self) -> str:
         first, second = self.key("pair.first", "←"), self.key("pair.second", "→")

@@ -202,7 +202,9 @@ def _gravest(found: Sequence[Alarm], any_update: bool, tr: Translator) -> Conten
         return own(("✓ " + tr("no alarm"), "$success")) if any_update else own("")
     more = f"  (+{len(found) - 1}: Tab)" if len(found) > 1 else ""
     alarm = found[0]
-    return own(("! " + tr(alarm.name), "bold $warning"), ": ", tr(alarm.do), (more, "$frame-text"))
+    return own(
+        ("! " + tr(alarm.name), "bold $warning"), tr(": "), tr(alarm.do), (more, "$frame-text")
+    )
 
 
 def _all(
@@ -228,7 +230,7 @@ def _all(
     if first is not None and last is not None:
         lines.append(
             own(
-                (tr("newest {count} completions:", count=last.completions) + " ", "$frame-text"),
+                (tr("newest {count} completions: ", count=last.completions), "$frame-text"),
                 tr(
                     "{length:.1f} tokens (base {length_before:.1f}), {distinct:.0%} of the word "
                     "pairs different (base {distinct_before:.0%})",
@@ -240,7 +242,7 @@ def _all(
             )
         )
     if updates:
-        head = tr("said of the last update:") + " "
+        head = tr("said of the last update: ")
         lines += [
             own((head, "$frame-text"), foreign(tr.said(text))) for text in updates[-1].notices
         ]

@@ -10,10 +10,16 @@ from textual.content import Content
 from textual.widget import Widget
 
 from hitl.tui.content import foreign, own
+from hitl.tui.curves import chart
 from hitl.tui.translated import Translated
 from hitl.wording import Sentence, Translator
 
 BARS = "▁▂▃▄▅▆▇█"
+
+TALL = 40
+"""Rows of a rail from which it has room for curves with axes."""
+
+CHART_ROWS = 8
 DOING = {
     "load": Sentence("loading"),
     "sample": Sentence("sampling"),
@@ -148,24 +154,28 @@ class Rail(Translated, Widget):
 
     def render(self) -> RenderResult:
         width = max(self.size.width - 1, 4)
+        tall = self.size.height >= TALL
         lines = [
-            *_chart(self.tr("mean reward"), self._rewards, width, "$success"),
-            *_chart(self.tr("KL to the reference"), self._kls, width, "$accent"),
+            *_chart(self.tr("mean reward"), self._rewards, width, "$success", tall),
+            *_chart(self.tr("KL to the reference"), self._kls, width, "$accent", tall),
             own((self.tr("last judgements"), "$frame-text")),
         ]
-        recent = list(self._judgements)[-8:][::-1]
+        recent = list(self._judgements)[-(20 if tall else 8) :][::-1]
         lines += [own(text).truncate(width, ellipsis=True) for text in recent] or [own("–")]
         lines += [own(""), own((self.tr("pace"), "$frame-text")), own(self._pace or "–")]
         return Content("\n").join(lines)
 
 
-def _chart(title: str, values: Sequence[float], width: int, style: str) -> list[Content]:
+def _chart(
+    title: str, values: Sequence[float], width: int, style: str, tall: bool
+) -> list[Content]:
     now = f"{values[-1]:.2f}" if values else "–"
-    return [
-        own((title, "$frame-text"), " ", (now, "bold")),
-        own((sparkline(values, width) or "–", style)),
-        own(""),
-    ]
+    head = own((title, "$frame-text"), " ", (now, "bold"))
+    if not (tall and values):
+        return [head, own((sparkline(values, width) or "–", style)), own("")]
+    rows = chart(values, 1, width, CHART_ROWS)
+    drawn = [own((row.axis, "$frame-text"), (row.curve, style)) for row in rows]
+    return [head, *drawn, own("")]
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
