@@ -36,9 +36,10 @@ def auto(command: Auto) -> int:
     if command.report_to != "none":
         check_installed(command.report_to)
 
+    from hitl.learn.build import pick_device
     from hitl.learn.scorers import load_scorer
 
-    scorer = load_scorer(source, raw=command.raw)
+    scorer = load_scorer(source, raw=command.raw, device=pick_device(config.device))
     if not scorer.bounded and config.scale == PROBABILITY:
         config = dataclasses.replace(config, scale=UNBOUNDED)
     name = command.run or fresh_name(root, f"auto-{config.lang}")
