@@ -17,6 +17,7 @@ from __future__ import annotations
 import itertools
 import json
 import statistics
+import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -25,15 +26,18 @@ from pathlib import Path
 from typing import Literal
 
 import tyro
+from gold import gold_scorer
 
 from hitl.assemble import config_of, create_run, opened, prompts_of
 from hitl.config.ppo import TRL_CLASSIC
 from hitl.config.session import SessionConfig
+from hitl.metrics import mean
 from hitl.models import resolve
 from hitl.records import Prompt
 from hitl.rundir import RunDir
 from hitl.scale import Scale
-from hitl.simulate import Portrait, ScoreTexts, SimulatedOperator, portrait
+from hitl.simulate import ScoreTexts, SimulatedOperator, full_texts, portrait
+from hitl.unsteady import Unsteadiness
 
 Lang = Literal["zh", "en"]
 Mode = Literal["score", "rank"]
@@ -50,10 +54,16 @@ class Method:
     preset: Literal["human", "trl-classic"]
     lr: float | None = None
     """None: the preset's own."""
+    amplify: Literal["off", "on"] = "off"
+    target_kl: float | None = None
+    """None: the preset's own."""
 
 
 METHODS = (
     Method("default", "human"),
+    Method("default, KL 8", "human", target_kl=8.0),
+    Method("amplify", "human", amplify="on"),
+    Method("amplify, KL 8", "human", amplify="on", target_kl=8.0),
     Method(f"classic, its lr {TRL_CLASSIC.lr:g}", "trl-classic"),
     *(Method(f"classic, lr {lr:g}", "trl-classic", lr) for lr in (5e-5, 1.5e-4, 5e-4)),
 )
@@ -77,6 +87,10 @@ class Row:
     distinct2: float
     length: float
     """Tokens a completion."""
+    duplicates: float = 0.0
+    """Share of completions that an earlier one is."""
+    operator: float = 0.0
+    """Mean utility under the scorer that judged: what the policy could have learned to fool."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +106,17 @@ class Run:
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
     labels: tuple[int, ...] = (64, 128, 256)
     """Numbers of labels after which the policy is looked at."""
-    noise: float = 0.1
-    """As of `hitl simulate`."""
+    noise: float | Literal["human"] = "human"
+    """As of `hitl simulate`; so are the next four."""
+    mistake: float = 0.0
+    skip: float = 0.0
+    tie: float = 0.0
+    drift: float = 0.0
     samples: int = 256
     """Completions a look."""
     gold: str | None = None
-    """Scorer of the result; by default the one that judges."""
+    """Scorer of the result; by default one of another kind, made from texts that the one that
+    judges has not seen (benchmarks/gold.py)."""
     threads: int = 1
 
 
@@ -144,12 +163,19 @@ def learn(command: Run, lang: Lang, mode: Mode, method: Method, seed: int) -> It
     from hitl.learn.scorers import Scorer
 
     config = SessionConfig(
-        lang=lang, mode=mode, preset=method.preset, lr=method.lr, seed=seed, threads=command.threads
+        lang=lang,
+        mode=mode,
+        preset=method.preset,
+        lr=method.lr,
+        target_kl=method.target_kl,
+        amplify=method.amplify,
+        seed=seed,
+        threads=command.threads,
     )
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         judge = Scorer(resolve(f"sentiment-{lang}", root))
-        gold = Scorer(resolve(command.gold, root)) if command.gold else judge
+        gold = Scorer(resolve(command.gold, root)) if command.gold else gold_scorer(lang)
         run_dir = create_run(root, "run", config)
         for labels in (0, *sorted(command.labels)):
             yield _leg(run_dir, command, method, labels, judge, gold)
@@ -160,7 +186,9 @@ def _leg(
 ) -> Row:
     """The run from where it is to `labels` labels, and what the policy writes then."""
     config = config_of(run_dir)
-    operator = SimulatedOperator(judge, Scale.parse(config.scale), command.noise, config.seed, 0)
+    noise = None if isinstance(command.noise, str) else command.noise
+    how = Unsteadiness(noise, command.mistake, command.skip, command.tie, command.drift)
+    operator = SimulatedOperator(judge, Scale.parse(config.scale), how, config.seed, 0)
     with opened(run_dir, operator) as this:
         operator.labels_left = labels - this.journal.totals().labels
         this.session.run()
@@ -170,12 +198,12 @@ def _leg(
             for i in range(command.samples // SAMPLED_TOGETHER)
         ]
 
-        def look(engine: object) -> Portrait:
-            groups = engine.sample(prompts, SAMPLED_TOGETHER, 0)  # type: ignore[attr-defined]
-            kl = engine.sequence_kl(groups)  # type: ignore[attr-defined]
-            return portrait(groups, gold, kl)
-
-        seen = this.engine.submit(look).result()
+        groups = this.engine.submit(lambda e: e.sample(prompts, SAMPLED_TOGETHER, 0)).result()
+        kl = this.engine.submit(lambda e: e.sequence_kl(groups)).result()
+        seen = portrait(groups, gold, kl)
+        theirs = mean(judge([text for group in groups for text in full_texts(group)]))
+        own = [stats.own_accuracy for stats in this.journal.updates() if stats.own_accuracy]
+        print(method.name, config.seed, labels, seen, theirs, own, file=sys.stderr, flush=True)
         totals = this.journal.totals()
     return Row(
         lang=config.lang,
@@ -189,6 +217,8 @@ def _leg(
         sequence_kl=seen.sequence_kl,
         distinct2=seen.distinct2,
         length=seen.length,
+        duplicates=seen.duplicates,
+        operator=theirs,
     )
 
 

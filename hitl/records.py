@@ -219,6 +219,12 @@ class UpdateStats:
     """KL budget it was made with, nats a sequence."""
     staleness: float = 0.0
     """Mean over labels of the updates between the policy that sampled and the one that learned."""
+    own_texts: int = 0
+    """Completions nobody read that it learned from besides, judged by a reward model of the labels
+    (`--amplify`); 0 where there is no such model, or it was not good enough."""
+    own_accuracy: float | None = None
+    """Share of the operator's pairs that this model, fitted to the others, puts in their order;
+    None where that cannot be told."""
 
     @property
     def options(self) -> StepOptions:

@@ -6,6 +6,7 @@ from hitl.operator import Desk, Quit
 from hitl.records import Completion, Group, Judgement, Mode, Prompt, Ranking, Scores
 from hitl.scale import Scale
 from hitl.simulate import SimulatedOperator, portrait
+from hitl.unsteady import Unsteadiness
 
 
 def group(number: int = 1) -> Group:
@@ -23,7 +24,7 @@ def likes(texts: list[str]) -> list[float]:
 
 
 def operator(noise: float = 0.0, labels: int = 8) -> SimulatedOperator:
-    return SimulatedOperator(likes, Scale(1, 5), noise, 1, labels)  # type: ignore[arg-type]
+    return SimulatedOperator(likes, Scale(1, 5), Unsteadiness(noise), 1, labels)  # type: ignore[arg-type]
 
 
 def test_scores_are_utilities_on_the_scale() -> None:

@@ -75,20 +75,43 @@ def sample_group(
     A group is a batch of its own, so its bits do not depend on what else is sampled, and all its
     uniforms are drawn at once, so they do not depend on which row ends when.
     """
-    device = next(model.parameters()).device
     prompt_ids = codec.encode_prompt(prompt.text, how.max_new_tokens)
     uniforms = torch.rand(
         how.max_new_tokens,
         group_size,
         generator=generator(seed, "sample", prompt.number, prompt.attempt),
         dtype=torch.float64,
-    ).to(device)
+    )
+    completions = complete(model, codec, prompt_ids, uniforms, how, on_token)
+    return Group(
+        prompt=prompt,
+        prompt_ids=prompt_ids,
+        completions=completions,
+        policy_version=version,
+        temperature=how.temperature,
+        top_k=how.top_k,
+        top_p=how.top_p,
+    )
+
+
+@torch.no_grad()
+def complete(
+    model: PreTrainedModel,
+    codec: Codec,
+    prompt_ids: tuple[int, ...],
+    uniforms: Tensor,
+    how: Sampling,
+    on_token: Callable[[Sequence[Tensor]], None],
+) -> tuple[Completion, ...]:
+    """k completions of `prompt_ids`, drawn at `uniforms` (T, k), fp64 on the CPU."""
+    device = next(model.parameters()).device
+    uniforms, k = uniforms.to(device), uniforms.shape[1]
     cache = DynamicCache(config=model.config)
     ids = torch.tensor([prompt_ids], device=device)
     output = model(input_ids=ids, past_key_values=cache, use_cache=True)
-    cache.batch_repeat_interleave(group_size)
-    logits = output.logits[:, -1].float().expand(group_size, -1)
-    ended = torch.zeros(group_size, dtype=torch.bool, device=device)
+    cache.batch_repeat_interleave(k)
+    logits = output.logits[:, -1].float().expand(k, -1)
+    ended = torch.zeros(k, dtype=torch.bool, device=device)
     tokens: list[Tensor] = []
     logprobs: list[Tensor] = []
     for step in range(how.max_new_tokens):
@@ -103,15 +126,7 @@ def sample_group(
         output = model(input_ids=token[:, None], past_key_values=cache, use_cache=True)
         logits = output.logits[:, -1].float()
     rows = zip(torch.stack(tokens, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True)
-    return Group(
-        prompt=prompt,
-        prompt_ids=prompt_ids,
-        completions=tuple(_completion(codec, row, logp) for row, logp in rows),
-        policy_version=version,
-        temperature=how.temperature,
-        top_k=how.top_k,
-        top_p=how.top_p,
-    )
+    return tuple(_completion(codec, row, logp) for row, logp in rows)
 
 
 def draw(log_p: Tensor, uniform: Tensor) -> Tensor:
