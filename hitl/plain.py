@@ -188,7 +188,8 @@ class PlainOperator:
                 keys = f": {safe(judgement.keys)}" if judgement.keys else ""
                 return [f"taken back{keys} ({self._batch(batch_labels)})"]
             case Updated(stats, _):
-                return [_update_line(stats), *(f"  {safe(notice)}" for notice in stats.notices)]
+                said = [stats.own_words, *stats.notices]
+                return [_update_line(stats), *(f"  {safe(text)}" for text in said if text)]
             case Saved(version):
                 return [f"saved, policy version {version}"]
             case Tuned(tuning):

@@ -227,6 +227,17 @@ class UpdateStats:
     None where that cannot be told."""
 
     @property
+    def own_words(self) -> str:
+        """What was learned from whom besides the operator's labels, for the operator; "" where no
+        reward model of them was asked for."""
+        if self.own_accuracy is None:
+            return ""
+        right = f"right on {self.own_accuracy:.0%} of your pairs that it had not seen"
+        if self.own_texts == 0:
+            return f"a model of your labels was not asked: {right}"
+        return f"then {self.own_texts} texts nobody read, judged by a model of your labels, {right}"
+
+    @property
     def options(self) -> StepOptions:
         """To make the update again."""
         return StepOptions(self.lr, self.target_kl)

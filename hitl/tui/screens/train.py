@@ -222,6 +222,9 @@ def _all(
                 f"{last.distinct2:.0%} of the word pairs different (base {first.distinct2:.0%})",
             )
         )
+    if updates and (more := updates[-1].own_words):
+        yours = f"{updates[-1].labels} labels of yours, {more}"
+        lines.append(own(("learned from: ", "$frame-text"), yours))
     if updates:
         lines += [own(("said of the last update: ", "$frame-text"), foreign(text))
                   for text in updates[-1].notices]  # fmt: skip
