@@ -215,8 +215,9 @@ class PlainOperator:
                 keys = f": {safe(judgement.keys)}" if judgement.keys else ""
                 return [self._tr("taken back") + f"{keys} ({self._batch(batch_labels)})"]
             case Updated(stats, _):
-                notices = (f"  {safe(self._tr.said(notice))}" for notice in stats.notices)
-                return [self._update_line(stats), *notices]
+                texts = [stats.own_words, *stats.notices]
+                more = (f"  {safe(self._tr.said(text))}" for text in texts if text)
+                return [self._update_line(stats), *more]
             case Saved(version):
                 return [self._tr("saved, policy version {version}", version=version)]
             case Tuned(tuning):

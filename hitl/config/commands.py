@@ -11,6 +11,7 @@ import tyro
 from hitl.config.look import Look
 from hitl.config.session import SessionConfig
 from hitl.errors import UsageError
+from hitl.unsteady import Unsteadiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +180,17 @@ class Simulate:
     """Scorer of the result. Default: the one that judges."""
     labels: int = 128
     """Labels given in all."""
-    noise: float = 0.1
-    """Unsteadiness of the judge: standard deviation on a text's utility, which is 0 to 1."""
+    noise: float | Literal["human"] = 0.1
+    """Unsteadiness of the judge: standard deviation on a text's utility, which is 0 to 1; human: as
+    people differ in rating film and product reviews, more in the middle than at the ends."""
+    mistake: float = 0.0
+    """Share of groups in which two neighbours change places, 0 to 1."""
+    skip: float = 0.0
+    """Share of groups that are skipped, 0 to 1."""
+    tie: float = 0.0
+    """Share of groups in which texts nearer than a tenth, in utility, are called equal, 0 to 1."""
+    drift: float = 0.0
+    """What is added to every utility by the 100th group, -1 to 1: the judge grows lenient."""
     samples: int = 128
     """Completions on fixed prompts and seeds that the figures before and after come from."""
     run: str | None = None
@@ -195,5 +205,10 @@ class Simulate:
             raise UsageError(f"--labels {self.labels} is too small: at least 1")
         if self.samples < self.session.group_size:
             raise UsageError(f"--samples {self.samples} is too small: at least one group")
-        if not 0 <= self.noise <= 1:
-            raise UsageError(f"--noise {self.noise:g} must lie between 0 and 1")
+        _ = self.unsteadiness
+
+    @property
+    def unsteadiness(self) -> Unsteadiness:
+        """What is wrong with the judge. Raises UsageError."""
+        noise = None if isinstance(self.noise, str) else self.noise
+        return Unsteadiness(noise, self.mistake, self.skip, self.tie, self.drift)

@@ -17,18 +17,21 @@ from hitl.engine import UpdateRefusedError
 from hitl.errors import HitlError
 from hitl.faultpoints import reach
 from hitl.learn import ppo, state
+from hitl.learn.amplify import Amplified, Learner, amplify
 from hitl.learn.build import OnProgress, build
 from hitl.learn.edits import with_edit
 from hitl.learn.evaluate import evaluate_all
 from hitl.learn.expected import expected, moments_after
+from hitl.learn.features import features
 from hitl.learn.keyed import generator
+from hitl.learn.labels import Labels
 from hitl.learn.limits import restore, snapshot
 from hitl.learn.policy import Policy, digest
 from hitl.learn.rollout import Rollout, rollout_of
 from hitl.learn.sampling import Sampling, partial_texts, sample_group, shortened
 from hitl.learn.scores import scaled_scores
 from hitl.learn.state import TrainerState
-from hitl.learn.step import per_sequence, ppo_step
+from hitl.learn.step import StepResult, per_sequence, ppo_step
 from hitl.manifest import Manifest
 from hitl.pulse import Pulse
 from hitl.records import (
@@ -88,6 +91,7 @@ class LocalEngine:
         self._optimizer, self._codec = made.optimizer, made.codec
         self._frozen = _digest_of_frozen(self._policy)
         self._state = TrainerState(0, self._ppo.init_kl_coef, {}, None)
+        self._labels = Labels.none()
 
     @property
     def version(self) -> int:
@@ -193,11 +197,12 @@ class LocalEngine:
             group["lr"] = options.lr
         batch = [with_edit(group, self._codec, self._scale, self._logprobs) for group in batch]
         rollout = rollout_of(batch, self._codec.pad_id, self._policy.device)
-        after, stats = self._learn_or_restore(number, batch, rollout)
+        after, stats, labels = self._learn_or_restore(number, batch, rollout)
         stats = dataclasses.replace(
             stats, seconds=time.perf_counter() - started, digest=self.digest()
         )
         self._state = dataclasses.replace(after, version=number, last=stats)
+        self._labels = labels
         return stats
 
     def logprob(self, prompt: str, text: str) -> float:
@@ -210,13 +215,17 @@ class LocalEngine:
         """See Engine."""
         self._progress("save", 0, 1)
         state.save(directory, self._policy, self._codec, self._optimizer, self._state)
+        if self._config.amplify == "on":
+            self._labels.save(directory)
         manifest = Manifest.of(directory)
         self._progress("save", 1, 1)
         return manifest
 
     def load(self, directory: Path) -> int:
         """See Engine."""
+        labels = Labels.load(directory) if self._config.amplify == "on" else self._labels
         self._state = state.load(directory, self._policy, self._optimizer)
+        self._labels = labels
         return self._state.version
 
     def close(self) -> None:
@@ -255,7 +264,7 @@ class LocalEngine:
 
     def _learn_or_restore(
         self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout
-    ) -> tuple[TrainerState, UpdateStats]:
+    ) -> tuple[TrainerState, UpdateStats, Labels]:
         """Whatever goes wrong, the weights are those from before. Out of memory is tried again in
         smaller pieces, which add up to the same."""
         before = snapshot(self._policy, self._optimizer)
@@ -286,8 +295,9 @@ class LocalEngine:
 
     def _learn(
         self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout
-    ) -> tuple[TrainerState, UpdateStats]:
-        """The trainer's state after the update, but for its number and stats, and the stats."""
+    ) -> tuple[TrainerState, UpdateStats, Labels]:
+        """The trainer's state after the update, but for its number and stats; the stats; and all
+        labels until now."""
         config, kl_coef = self._ppo, self._state.kl_coef
         if len(rollout.ids) == 0:
             idle = _idle(
@@ -297,7 +307,7 @@ class LocalEngine:
                 Sentence("nothing in the batch was judged: nothing learned"),
             )
             idle = dataclasses.replace(idle, lr=config.lr, target_kl=config.target_kl)
-            return self._state, idle
+            return self._state, idle, self._labels
         score, scores = scaled_scores(rollout.score, self._state.scores, config)
         result = ppo_step(
             self._policy,
@@ -315,6 +325,7 @@ class LocalEngine:
             ),
             self._passed,
         )
+        labels, more = self._amplify(number, rollout, result)
         outcome = result.outcome
         stats = UpdateStats(
             number=number,
@@ -335,16 +346,40 @@ class LocalEngine:
             target_kl=config.target_kl,
             staleness=staleness(number, batch),
             notices=tuple(self._notices(number, batch, rollout, outcome)),
+            own_texts=more.texts,
+            own_accuracy=more.accuracy,
         )
         moments = moments_after(batch, self._state.moments, self._scale, config)
         after = dataclasses.replace(
             self._state,
-            kl_coef=result.kl_coef,
-            kl_estimate=result.kl_estimate,
+            kl_coef=more.kl_coef,
+            kl_estimate=more.kl_estimate,
             moments=moments,
             scores=scores,
         )
-        return after, stats
+        return after, stats, labels
+
+    def _amplify(
+        self, number: int, rollout: Rollout, result: StepResult
+    ) -> tuple[Labels, Amplified]:
+        """All labels with the update's, and what a reward model of them has taught besides."""
+        if self._config.amplify == "off":
+            return self._labels, Amplified(None, 0, result.kl_coef, result.kl_estimate)
+        seen = features(self._reference, rollout, self._ppo.micro_batch_size)
+        labels = self._labels.with_batch(rollout, seen)
+        learner = Learner(
+            self._policy, self._reference, self._optimizer, self._codec, self._how, self._ppo
+        )
+        more = amplify(
+            learner,
+            labels,
+            self._config.seed,
+            number,
+            result.kl_coef,
+            result.kl_estimate,
+            self._passed,
+        )
+        return labels, more
 
     def _passed(self, done: int, total: int) -> None:
         reach("update:learning")

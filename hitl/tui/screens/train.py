@@ -241,6 +241,9 @@ def _all(
                 ),
             )
         )
+    if updates and (more := updates[-1].own_words):
+        yours = tr("{count} labels of yours, {more}", count=updates[-1].labels, more=more)
+        lines.append(own((tr("learned from: "), "$frame-text"), yours))
     if updates:
         head = tr("said of the last update: ")
         lines += [
