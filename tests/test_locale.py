@@ -18,16 +18,7 @@ from hitl.wording import ENGLISH, Sentence, translator
 from .extracting import catalogue, given, messages
 
 HAN = re.compile("[\u4e00-\u9fff]")
-SAME = {
-    "PPO",
-    "{what}, {wanted}",
-    "{path}: {what}",
-    "{kept}, {batch}",
-    "{level}: {text}",
-    ": ",
-    ", ",
-}
-"""Messages whose translation needs no Chinese character."""
+FIELD = re.compile(r"\{[^}]*\}")
 
 
 def fields(template: str) -> Counter[tuple[str, str, str]]:

@@ -120,9 +120,9 @@ def _fields(one: object) -> dict[str, object]:
     [
         (["f"], 1, "flagged"),
         (["n"], 1, "with a note"),
-        (["m"], 6, "score mode"),
-        (["m", "m"], 3, "rank mode"),
-        (["m", "m", "m"], 0, "pair mode"),
+        (["m"], 6, "scores"),
+        (["m", "m"], 3, "rankings"),
+        (["m", "m", "m"], 0, "pairs"),
         (["m", "m", "m", "m"], 9, "Judgements: all"),
         (["o"], 5, "by li"),
         (["o", "o"], 4, "by 王[/x]"),
