@@ -229,11 +229,11 @@ class UpdateStats:
     None where that cannot be told."""
 
     @property
-    def own_words(self) -> Sentence:
+    def own_words(self) -> str:
         """What was learned from whom besides the operator's labels, for the operator; "" where no
         reward model of them was asked for."""
         if self.own_accuracy is None:
-            return Sentence("")
+            return ""
         if self.own_texts == 0:
             return Sentence(
                 "a model of your labels was not asked: right on {share:.0%} of your pairs that it "
