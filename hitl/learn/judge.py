@@ -41,7 +41,7 @@ class Scale:
     def of(cls, features: Tensor, depths: int) -> Scale:
         """`features` (B, D) of completions of the base policy, with `depths` blocks in D."""
         mean = features.double().mean(0)
-        blocks = (features.double() - mean).unflatten(1, (depths, -1))
+        blocks = (features.double() - mean).reshape(len(features), depths, -1)
         lengths = blocks.norm(dim=2).mean(0).clamp_min(1e-9) * math.sqrt(depths)
         return cls(mean, lengths.repeat_interleave(blocks.shape[2]))
 
@@ -118,5 +118,7 @@ def _ridge(x: Tensor, y: Tensor) -> Tensor:
     """(D,) weights; solved in the smaller of the two spaces, (N, N) or (D, D)."""
     n, d = x.shape
     if n <= d:
-        return x.T @ torch.linalg.solve(x @ x.T + RIDGE * torch.eye(n, dtype=x.dtype), y)
-    return torch.linalg.solve(x.T @ x + RIDGE * torch.eye(d, dtype=x.dtype), x.T @ y)
+        dual: Tensor = torch.linalg.solve(x @ x.T + RIDGE * torch.eye(n, dtype=x.dtype), y)
+        return x.T @ dual
+    primal: Tensor = torch.linalg.solve(x.T @ x + RIDGE * torch.eye(d, dtype=x.dtype), x.T @ y)
+    return primal

@@ -67,7 +67,8 @@ class Labels:
     @property
     def groups(self) -> Tensor:
         """(G,) the groups there are, in order."""
-        return torch.unique_consecutive(self.group)
+        groups: Tensor = torch.unique_consecutive(self.group)
+        return groups
 
     def prompt_of(self, group: int) -> tuple[int, ...]:
         """Prompt ids of a group."""
