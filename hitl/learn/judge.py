@@ -117,9 +117,8 @@ def _within_groups(labels: Labels, scale: Scale) -> tuple[Tensor, Tensor]:
 def _ridge(x: Tensor, y: Tensor) -> Tensor:
     """(D,) weights; solved in the smaller of the two spaces, (N, N) or (D, D)."""
     n, d = x.shape
-    found: Tensor
     if n <= d:
-        found = x.T @ torch.linalg.solve(x @ x.T + RIDGE * torch.eye(n, dtype=x.dtype), y)
-    else:
-        found = torch.linalg.solve(x.T @ x + RIDGE * torch.eye(d, dtype=x.dtype), x.T @ y)
-    return found
+        dual: Tensor = torch.linalg.solve(x @ x.T + RIDGE * torch.eye(n, dtype=x.dtype), y)
+        return x.T @ dual
+    primal: Tensor = torch.linalg.solve(x.T @ x + RIDGE * torch.eye(d, dtype=x.dtype), x.T @ y)
+    return primal
