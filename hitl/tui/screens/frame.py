@@ -23,6 +23,7 @@ from hitl.operator import Event, Judged, Partial, Progress, Rejudged, Undone, Up
 from hitl.records import Scores, Skip, UpdateStats
 from hitl.tui.content import foreign, own
 from hitl.tui.heard import Heard
+from hitl.tui.hints import fitting
 from hitl.tui.remap import Keymap
 from hitl.tui.translated import Translated
 from hitl.tui.widgets.card import Card
@@ -174,9 +175,9 @@ class Frame(Translated, Screen[None]):
                 card.styles.height = "1fr" if huge else height
 
     def show_hints(self) -> None:
-        self.query_one("#hints", Line).show(
-            own((self.hints(), "$frame-text")).truncate(max(self.size.width - 2, 1))
-        )
+        width = max(self.size.width - 2, 1)
+        told = fitting(self.hints(), width)
+        self.query_one("#hints", Line).show(own((told, "$frame-text")).truncate(width))
 
     def hints(self) -> str:
         """The line of keys at the bottom."""

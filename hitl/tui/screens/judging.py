@@ -1,7 +1,7 @@
 """What scoring, ranking and comparing share: the group on the cards, and the commands.
 
-A label counts as kept only when the session says so (`Judged`); until then the cards are dimmed
-and the last line says "keeping". Keys in between:
+A label counts as kept only when the session says so (`Judged`); until then the last line says
+"keeping", and if it takes longer than a blink, the cards are dimmed. Keys in between:
 
 - commands (undo, skip of nothing, save, quit) are queued and taken by the next `judge`;
 - entries are never carried over to a group that was not on the screen when the key was pressed:
@@ -13,9 +13,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual.binding import BindingType
+from textual.timer import Timer
 
 from hitl.operator import (
     Desk,
@@ -38,6 +40,9 @@ from hitl.tui.widgets.card import Card
 from hitl.tui.widgets.prompt import PromptLine
 from hitl.tui.words import is_han
 from hitl.wording import Sentence
+
+BLINK = 0.1
+"""Seconds; to dim the cards for less would flicker, and cost the next group its paint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class JudgingScreen(Frame):
         """Times the session asked. Each takes one reply off the queue, in order, so"""
         self._replies = 0
         """it waits for one exactly when there were fewer replies than desks."""
+        self._dimming: Timer | None = None
         self._judged: Judgement | None = None
         """Sent, and not yet known to be kept."""
         self._came = 0.0
@@ -91,7 +97,9 @@ class JudgingScreen(Frame):
         self.desk = desk
         self._desks += 1
         self._judged = None
-        self.set_class(False, "-kept")
+        if self._dimming is not None:
+            self._dimming.stop()
+        self._dim(False)
         self.heard.asked(desk)
         self.show_group()
         if keep_entries:
@@ -188,10 +196,15 @@ class JudgingScreen(Frame):
             note=self.remarks.note,
             flag=self.remarks.flag,
         )
-        self.set_class(True, "-kept")
+        self._dimming = self.set_timer(BLINK, partial(self._dim, True))
         self.say(own((self.tr("keeping …"), "$frame-text")))
         self._reply(self._judged)
         return True
+
+    def _dim(self, kept: bool) -> None:
+        """Whether the cards wait to be kept. A class of the screen would have Textual match the
+        styles of everything on it anew, twice a group."""
+        self.query_one("#cards").set_class(kept, "-kept")
 
     def command(self, reply: Reply) -> None:
         """A reply that is no judgement: taken at once, or by the next `judge`. One at a time can

@@ -140,6 +140,8 @@ class RankScreen(Asides):
         self._mark()
         if order.complete and not before.complete:
             self._commit()
+        elif order.complete != before.complete:
+            self.show_hints()
 
     def _commit(self) -> None:
         self.judge(Ranking(self._by_completion()))

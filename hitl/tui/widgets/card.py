@@ -31,11 +31,14 @@ class Card(Translated, Widget):
         self._box = Content("")
         self._top = 0
         self._writing = False
+        self._wrapped: tuple[Content, int, list[Content]] | None = None
+        """The text, the width and the lines that they make."""
 
     def blank(self) -> None:
         """Nothing is on it yet: it is being written."""
         self._text, self._top, self._writing = Content(""), 0, True
         self.mark(own("[ … ]"), current=False, scored=False, wrong=False)
+        self.refresh_frame()
 
     def grow(self, text: str) -> None:
         """What is written so far."""
@@ -52,11 +55,14 @@ class Card(Translated, Widget):
         self.refresh_frame()
 
     def mark(self, box: Content, *, current: bool, scored: bool, wrong: bool) -> None:
-        """What stands in the score box, and how the card looks."""
+        """What stands in the score box, and how the card looks. A key changes one card or two; to
+        draw the others again would double what it costs."""
+        looks = {"-current": current, "-scored": scored, "-wrong": wrong}
+        if self._box.is_same(box) and all(self.has_class(c) == on for c, on in looks.items()):
+            return
         self._box = box
-        self.set_class(current, "-current")
-        self.set_class(scored, "-scored")
-        self.set_class(wrong, "-wrong")
+        for name, on in looks.items():
+            self.set_class(on, name)
         self.refresh_frame()
 
     def turn(self, pages: int) -> None:
@@ -114,4 +120,7 @@ class Card(Translated, Widget):
     def _lines(self) -> list[Content]:
         if not self._text and not self._writing:
             return [own((self.tr("(nothing: it ended at once)"), "$frame-text italic"))]
-        return self._text.wrap(max(self.size.width, 2))
+        width = max(self.size.width, 2)
+        if self._wrapped is None or self._wrapped[0] is not self._text or self._wrapped[1] != width:
+            self._wrapped = self._text, width, self._text.wrap(width)
+        return self._wrapped[2]

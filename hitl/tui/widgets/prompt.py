@@ -30,19 +30,27 @@ class PromptLine(Translated, Widget):
         short = foreign(note).truncate(16, ellipsis=True)
         marks = own(("[" + self.tr("flag") + "] ", "bold $warning")) if flag else Content("")
         self._marks = own(marks, ("[", "$accent"), short, ("] ", "$accent")) if note else marks
-        self.refresh(layout=True)
+        self._changed()
 
     def show(self, number: int, text: str) -> None:
         self._number = own((self.tr("Prompt {number}", number=number) + "  ", "$frame-text"))
         self._text = foreign(text, "bold")
-        self.refresh(layout=True)
+        self._changed()
 
     def clear(self) -> None:
         self._number = self._text = self._marks = Content("")
-        self.refresh(layout=True)
+        self._changed()
+
+    def _changed(self) -> None:
+        """Draws it anew, and lays out the screen only if it needs another height."""
+        width = self.size.width
+        self.refresh(layout=self._height(width) != self.size.height)
+
+    def _height(self, width: int) -> int:
+        return min(max(len(self._lines(width)), 1), ROWS)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return min(max(len(self._lines(width)), 1), ROWS)
+        return self._height(width)
 
     def render(self) -> RenderResult:
         lines = self._lines(self.size.width)
