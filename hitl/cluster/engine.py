@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version as version_here
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import hitl
 from hitl.atomic import remove_contents
@@ -130,7 +130,7 @@ class RayEngine:
             self._worker = None
         self._connection.close()
 
-    def _call(self, method: str, *arguments: object) -> object:  # type: ignore[misc]
+    def _call(self, method: str, *arguments: Any) -> Any:
         return self._ask(lambda worker: worker.call(method, *arguments, hear=self._hear))
 
     def _ask(self, ask: Callable[[Remote], T]) -> T:

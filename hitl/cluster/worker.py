@@ -101,11 +101,12 @@ class Worker:
     def begin_build(self, source: str, kind: str, config: SessionConfig) -> None:
         """Loads the base policy. `kind` says what `source` is: a folder here ("path"), one that was
         sent ("sent"), or an id of the "hub"."""
-        place: Path | str = {
+        places: dict[str, Path | str] = {
             "path": Path(source),
             "sent": self._scratch / source,
             "hub": source,
-        }[kind]
+        }
+        place = places[kind]
 
         def make() -> Engine:
             from hitl.learn.engine import LocalEngine
