@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,11 @@ class Manifest:
         """Reads every file below `directory` but a manifest of its own."""
         paths = sorted(p for p in directory.rglob("*") if p.is_file() and p.name != FILE_NAME)
         return cls({p.relative_to(directory).as_posix(): _entry(p) for p in paths})
+
+    @classmethod
+    def of_files(cls, directory: Path, names: Iterable[str]) -> Manifest:
+        """Reads these files of `directory`."""
+        return cls({name: _entry(directory / name) for name in names})
 
     def problem(self, directory: Path) -> str | None:
         """Why `directory` is not what was written, or None: missing, truncated, changed files."""

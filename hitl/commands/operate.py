@@ -46,7 +46,7 @@ def operate(
         return departure.exit_code or 0
     from hitl.tui.app import run_session
 
-    stint = Stint(run_dir.path.parent, opening.device)
+    stint = Stint(run_dir.path.parent, opening)
     code = run_session(
         stint.open(run_dir, opening), stint.begin, tr=tr, theme=look.theme, log=run_dir.log_path
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 class Stint:
     """Opens what the screen asks for, and knows at the end what was opened."""
 
-    def __init__(self, root: Path, device: str | None = None) -> None:
-        """`root` is the folder of the runs; `device` is used in place of their own."""
+    def __init__(self, root: Path, opening: Opening = AS_IT_IS) -> None:
+        """`root` is the folder of the runs; each is opened as `opening` says, but for where."""
         self._root = root
-        self._device = device
+        self._opening = replace(opening, at=None)
         self._since: dict[str, int] = {}
 
     def begin(self, choice: ResumeRun | NewRun) -> SessionPlan:
@@ -30,10 +31,8 @@ class Stint:
         from hitl.tui.app import NewRun
 
         if isinstance(choice, NewRun):
-            return self.open(new_run(self._root, choice.lang))
-        return self.open(
-            RunDir.open(self._root, choice.run), Opening(device=self._device, at=choice.at)
-        )
+            return self.open(new_run(self._root, choice.lang), self._opening)
+        return self.open(RunDir.open(self._root, choice.run), replace(self._opening, at=choice.at))
 
     def open(self, run_dir: RunDir, opening: Opening = AS_IT_IS) -> SessionPlan:
         """What the terminal UI needs to open the run."""

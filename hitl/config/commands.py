@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from hitl.config.look import Look
+from hitl.config.place import Place
 from hitl.config.session import SessionConfig
 from hitl.errors import UsageError
 from hitl.unsteady import Unsteadiness
@@ -28,6 +29,8 @@ class Train:
 
     session: tyro.conf.OmitArgPrefixes[SessionConfig] = field(default_factory=SessionConfig)
     """Options of the run."""
+    place: tyro.conf.OmitArgPrefixes[Place] = field(default_factory=Place)
+    """Where the policy lives, this once."""
     run: str | None = None
     """Name of the new run. Default: the language and a number, such as zh-01."""
     plain: bool = False
@@ -61,6 +64,8 @@ class Resume:
     device: str | None = None
     """Where the policy lives this once: auto, cpu, cuda, cuda:1 … Default: as the run says. On
     another device the last digits differ."""
+    place: tyro.conf.OmitArgPrefixes[Place] = field(default_factory=Place)
+    """Where the policy lives, this once."""
     plain: bool = False
     """Line mode: scores from standard input, one line a group."""
     look: tyro.conf.OmitArgPrefixes[Look] = field(default_factory=Look)
@@ -173,6 +178,8 @@ class Simulate:
 
     session: tyro.conf.OmitArgPrefixes[SessionConfig] = field(default_factory=SessionConfig)
     """Options of the run."""
+    place: tyro.conf.OmitArgPrefixes[Place] = field(default_factory=Place)
+    """Where the policy lives, this once."""
     scorer: Annotated[str | None, tyro.conf.arg(name="operator")] = None
     """Who judges: a text-classification model, by folder, shipped name or hub id. Default: the
     shipped one of --lang."""
