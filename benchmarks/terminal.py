@@ -53,14 +53,19 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._fd, keys.encode())
 
-    def timed(self, key: str, drawn: str) -> float:
-        """Seconds from the key to the bytes that draw `drawn`."""
+    def timed(self, key: str, drawn: str, seconds: float = SECONDS) -> float:
+        """Seconds from the key to the bytes that draw `drawn`. Raises TimeoutError when they do
+        not come within `seconds`."""
         self.look(0)
         mark, seen = drawn.encode(), b""
         since = time.perf_counter()
         self.press(key)
         while mark not in seen:
-            seen += self._read(SECONDS)
+            try:
+                seen += self._read(seconds)
+            except TimeoutError:
+                self.feed(seen)
+                raise
         took = time.perf_counter() - since
         self.feed(seen)
         return took
