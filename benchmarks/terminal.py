@@ -62,7 +62,7 @@ class Terminal:
         self.press(key)
         while mark not in seen:
             try:
-                seen += self._read(seconds)
+                seen += self._read(since + seconds - time.perf_counter())
             except TimeoutError:
                 self.feed(seen)
                 raise
@@ -102,6 +102,6 @@ class Terminal:
         return self.screen.display[0]
 
     def _read(self, seconds: float) -> bytes:
-        if not select.select([self._fd], [], [], seconds)[0]:
-            raise TimeoutError(f"nothing was drawn within {seconds:.0f} s:\n{self.text}")
+        if not select.select([self._fd], [], [], max(seconds, 0))[0]:
+            raise TimeoutError(f"it was not drawn in time:\n{self.text}")
         return os.read(self._fd, 65536)
