@@ -53,14 +53,19 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._fd, keys.encode())
 
-    def timed(self, key: str, drawn: str) -> float:
-        """Seconds from the key to the bytes that draw `drawn`."""
+    def timed(self, key: str, drawn: str, seconds: float = SECONDS) -> float:
+        """Seconds from the key to the bytes that draw `drawn`. Raises TimeoutError when they do
+        not come within `seconds`."""
         self.look(0)
         mark, seen = drawn.encode(), b""
         since = time.perf_counter()
         self.press(key)
         while mark not in seen:
-            seen += self._read(SECONDS)
+            try:
+                seen += self._read(since + seconds - time.perf_counter())
+            except TimeoutError:
+                self.feed(seen)
+                raise
         took = time.perf_counter() - since
         self.feed(seen)
         return took
@@ -97,6 +102,6 @@ class Terminal:
         return self.screen.display[0]
 
     def _read(self, seconds: float) -> bytes:
-        if not select.select([self._fd], [], [], seconds)[0]:
-            raise TimeoutError(f"nothing was drawn within {seconds:.0f} s:\n{self.text}")
+        if not select.select([self._fd], [], [], max(seconds, 0))[0]:
+            raise TimeoutError(f"it was not drawn in time:\n{self.text}")
         return os.read(self._fd, 65536)

@@ -42,14 +42,14 @@ class Card(Translated, Widget):
 
     def grow(self, text: str) -> None:
         """What is written so far."""
-        grown = foreign(text, newlines=True).rstrip()
+        grown = _laid(text)
         if grown != self._text:
             self._text = grown
             self.refresh_frame()
 
     def show(self, text: str, tokens: int, finished: bool) -> None:
         """Another completion."""
-        self._text = foreign(text, newlines=True).rstrip() if text.strip() else Content("")
+        self._text = _laid(text) if text.strip() else Content("")
         self._tokens, self._finished, self._top = tokens, finished, 0
         self._writing = False
         self.refresh_frame()
@@ -124,3 +124,8 @@ class Card(Translated, Widget):
         if self._wrapped is None or self._wrapped[0] is not self._text or self._wrapped[1] != width:
             self._wrapped = self._text, width, self._text.wrap(width)
         return self._wrapped[2]
+
+
+def _laid(text: str) -> Content:
+    """Without the blank between the prompt and an English completion, which would indent it."""
+    return foreign(text.lstrip(" "), newlines=True).rstrip()
