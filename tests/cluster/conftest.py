@@ -16,7 +16,6 @@ from hitl.config.session import SessionConfig
 from tests.faults.policy import write_policy, write_prompts
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_raylet_start_wait_time_s", "240")  # where other jobs have the machine
 
 
 class Nodes:
