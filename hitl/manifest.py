@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hitl.wording import Sentence
+
 FILE_NAME = "manifest.json"
 _CHUNK = 1 << 20
 
@@ -42,12 +44,19 @@ class Manifest:
         for name, entry in self.files.items():
             path = directory / name
             if not path.is_file():
-                return f"{name} is missing"
+                return Sentence("{path} is missing", path=name)
             size = path.stat().st_size
             if size != entry.size:
-                return f"{name} has {size} bytes instead of {entry.size}"
+                return Sentence(
+                    "{path} has {size} bytes instead of {right}",
+                    path=name,
+                    size=size,
+                    right=entry.size,
+                )
             if _entry(path) != entry:
-                return f"{name} was changed after it was written (SHA-256 differs)"
+                return Sentence(
+                    "{path} was changed after it was written (SHA-256 differs)", path=name
+                )
         return None
 
     def to_json(self) -> str:

@@ -35,4 +35,5 @@ def resume(command: Resume) -> int:
         run_dir,
         plain=command.plain,
         opening=Opening(device=command.device, place=command.place, at=command.at),
+        look=command.look,
     )

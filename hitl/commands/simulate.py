@@ -40,7 +40,7 @@ def simulate(command: Simulate) -> int:
 
     judge, gold = (load_scorer(source) for source in sources)
     operator = SimulatedOperator(
-        judge, Scale.parse(config.scale), command.noise, config.seed, command.labels
+        judge, Scale.parse(config.scale), command.unsteadiness, config.seed, command.labels
     )
     # The portrait before is taken before the session restores the run: it is the base policy's.
     with opened(run_dir, operator, Opening(place=command.place)) as run:

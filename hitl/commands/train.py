@@ -25,7 +25,9 @@ def train(command: Train) -> int:
         raise UsageError(f"run {name} is there already: hitl resume {name}, or another --run NAME")
     run_dir = create_run(root, name, config)
     try:
-        return operate(run_dir, plain=command.plain, opening=Opening(place=command.place))
+        return operate(
+            run_dir, plain=command.plain, opening=Opening(place=command.place), look=command.look
+        )
     except Exception:
         discard_if_empty(run_dir)
         raise
