@@ -14,6 +14,7 @@ from typing import Any
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray looks at it when it is imported
 
 import ray
+import ray.exceptions as broken
 
 from hitl.cluster.remote import LostError
 from hitl.cluster.worker import Worker
