@@ -173,10 +173,12 @@ def make_engine(
     address, past, over = elsewhere.place.ray_address, elsewhere.past, elsewhere.over
 
     def make_on_cluster() -> Engine:
+        tell("load", 0, 0)
+        from hitl.cluster.connection import connect
         from hitl.cluster.engine import Ears, RayEngine
 
         ears = Ears(tell, tell_notice, tell_partial, lambda: operator.leaving or over())
-        return RayEngine(source, config, address, past, ears)
+        return RayEngine(source, config, connect(address), past, ears)
 
     return EngineThread(make_on_cluster)
 

@@ -14,20 +14,56 @@ from typing import Any
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray looks at it when it is imported
 
 import ray
+import ray.exceptions as broken
 
+from hitl.cluster.remote import LostError
 from hitl.cluster.worker import Worker
 from hitl.errors import HitlError, UsageError
 
 OBJECT_STORE = 100_000_000
 """Bytes of shared memory for an instance of our own: some pieces of a folder at a time."""
 
+CLOSE_S = 10.0
+"""Seconds that a worker has to end by itself."""
 LOOPBACK = "127.0.0.1"
 _SETUP = threading.Lock()
 
 
+class Actor:
+    """A worker in a Ray actor; implements remote.Handle."""
+
+    def __init__(self, actor: Any) -> None:
+        self._actor = actor
+
+    def ready(self, seconds: float) -> bool:
+        """See Handle. Without a node that has room for it, it waits for one."""
+        with _answering():
+            asked = self._actor.about.remote(())
+            if not ray.wait([asked], timeout=seconds)[0]:
+                return False
+            ray.get(asked)
+            return True
+
+    def ask(self, method: str, *arguments: Any) -> Any:
+        """See Handle."""
+        with _answering():
+            return ray.get(getattr(self._actor, method).remote(*arguments))
+
+    def end(self) -> None:
+        """See Handle."""
+        with contextlib.suppress(Exception):  # it may be gone, and Ray too
+            ray.kill(self._actor)
+
+    def close(self) -> None:
+        """See Handle."""
+        with contextlib.suppress(Exception):
+            ray.wait([self._actor.close.remote()], timeout=CLOSE_S)
+        self.end()
+
+
 @dataclass(frozen=True)
-class Connection:
-    """A cluster that this process can ask."""
+class RayCluster:
+    """A cluster that this process can ask; implements engine.Cluster."""
 
     where: str
     """For sentences."""
@@ -36,13 +72,15 @@ class Connection:
 
     @property
     def gpus(self) -> float:
-        """All of the cluster's, free or not."""
+        """See Cluster."""
         return float(ray.cluster_resources().get("GPU", 0.0))
 
-    def start(self, gpus: int) -> Any:
-        """A new worker, as soon as a node has room for it; returns its handle at once."""
+    def start(self, gpus: int) -> Actor:
+        """See Cluster."""
         # One processor is what it waits for; how many threads compute is the run's own number.
-        return ray.remote(Worker).options(num_cpus=1, num_gpus=gpus, max_restarts=0).remote()
+        options = {"num_cpus": 1, "num_gpus": gpus, "max_restarts": 0}
+        with _answering():
+            return Actor(ray.remote(Worker).options(**options).remote())
 
     def close(self) -> None:
         """Ends an instance of our own, or leaves the cluster."""
@@ -50,7 +88,7 @@ class Connection:
             ray.shutdown()
 
 
-def connect(address: str | None) -> Connection:
+def connect(address: str | None) -> RayCluster:
     """Joins the cluster at `address`, or starts one on this machine. A connection that this process
     has already is used as it is.
 
@@ -58,14 +96,14 @@ def connect(address: str | None) -> Connection:
     """
     with _SETUP:
         if ray.is_initialized():
-            return Connection("the Ray cluster", ours=False)
+            return RayCluster("the Ray cluster", ours=False)
         # Their words would go over the screen; what goes wrong is said by us.
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
         try:
             with _undisturbed():
                 if address is None:
                     _start_here(quiet)
-                    return Connection("Ray on this machine", ours=True)
+                    return RayCluster("Ray on this machine", ours=True)
                 ray.init(address=address, **quiet)
         except (ConnectionError, OSError, RuntimeError, ValueError, TimeoutError) as error:
             if address is None:
@@ -74,7 +112,7 @@ def connect(address: str | None) -> Connection:
                 f"--ray-address {address}: no Ray cluster can be used there ({_line(error)}); "
                 "`ray status` on its head says whether it is up"
             ) from error
-        return Connection(f"the Ray cluster at {address}", ours=True)
+        return RayCluster(f"the Ray cluster at {address}", ours=True)
 
 
 def _start_here(quiet: dict[str, Any]) -> None:
@@ -110,6 +148,35 @@ def _undisturbed() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _answering() -> Iterator[None]:
+    """Raises LostError for what says that no answer can come."""
+    try:
+        yield
+    except broken.RayTaskError:  # it answered: with an error of its own
+        raise
+    except broken.RayActorError as error:
+        text = str(error)
+        if "No module named" in text or "failed to import" in text:
+            raise HitlError(
+                "the cluster's nodes cannot run hitl: install the same version of it there, for "
+                f"the Python that runs Ray ({_reason(text)})"
+            ) from error
+        raise LostError(_reason(text)) from error
+    except (broken.RayError, ConnectionError) as error:
+        raise LostError(_reason(str(error)) or type(error).__name__) from error
+
+
+def _reason(text: str) -> str:
+    """The line of Ray's report that says most."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for sign in ("ModuleNotFoundError", "The actor is dead because", "node was terminated"):
+        for line in lines:
+            if sign in line:
+                return line[:200].rstrip(". ")
+    return (lines or [""])[0][:200].rstrip(". ")
 
 
 def _line(error: Exception) -> str:

@@ -13,13 +13,12 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version as version_here
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import hitl
 from hitl.atomic import remove_contents
-from hitl.cluster.connection import Connection, connect
 from hitl.cluster.past import Past
-from hitl.cluster.remote import LostError, Remote
+from hitl.cluster.remote import Handle, LostError, Remote
 from hitl.cluster.worker import About, Told
 from hitl.config.session import SessionConfig
 from hitl.engine import BrokenOffError
@@ -37,6 +36,24 @@ PATIENCE_S = 10.0
 """Seconds of waiting for a node before that is said."""
 SAME = ("torch", "transformers", "tokenizers", "safetensors")
 """Packages that the last digits depend on."""
+
+
+class Cluster(Protocol):
+    """Where workers run."""
+
+    @property
+    def where(self) -> str:
+        """For sentences."""
+
+    @property
+    def gpus(self) -> float:
+        """All there are, free or not."""
+
+    def start(self, gpus: int) -> Handle:
+        """A new worker, as soon as a node has room for it; returns at once. Raises LostError."""
+
+    def close(self) -> None:
+        """Leaves it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,20 +74,20 @@ class RayEngine:
         self,
         source: Path | str,
         config: SessionConfig,
-        address: str | None,
+        cluster: Cluster,
         past: Past,
         ears: Ears,
     ) -> None:
-        """`source` is the base policy, a folder here or an id of the hub. Raises HitlError when
-        there is no cluster, no node for what the config asks, or no such policy."""
+        """`source` is the base policy, a folder here or an id of the hub. The cluster is closed
+        with the engine. Raises HitlError when it has no node such as the config asks for, or there
+        is no such policy."""
         self._source, self._past, self._ears = source, past, ears
         self._version = 0
-        ears.progress("load", 0, 0)
-        self._connection: Connection = connect(address)
+        self._cluster = cluster
         self._worker: Remote | None = None
         self._versions_told = False
         try:
-            self._gpus, self._config = _card(config, self._connection)
+            self._gpus, self._config = _card(config, cluster)
             self._ask(lambda worker: None)
         except BaseException:
             self.close()
@@ -126,9 +143,9 @@ class RayEngine:
     def close(self) -> None:
         """Ends the worker, and the cluster if it is one of our own."""
         if self._worker is not None:
-            self._worker.close()
+            self._worker.handle.close()
             self._worker = None
-        self._connection.close()
+        self._cluster.close()
 
     def _call(self, method: str, *arguments: Any) -> Any:
         return self._ask(lambda worker: worker.call(method, *arguments, hear=self._hear))
@@ -146,12 +163,12 @@ class RayEngine:
                 self._drop()
                 if losses == MOST_LOSSES:
                     raise HitlError(
-                        f"the policy's process on {self._connection.where} was lost {losses} times "
+                        f"the policy's process on {self._cluster.where} was lost {losses} times "
                         f"in a row ({error}): no judgement is lost; look at the cluster, then "
                         "`hitl resume`"
                     ) from error
                 self._ears.notice(
-                    f"the policy's process on {self._connection.where} is gone ({error}): "
+                    f"the policy's process on {self._cluster.where} is gone ({error}): "
                     "another is started; go on judging, nothing is lost"
                 )
             except BrokenOffError:
@@ -160,12 +177,12 @@ class RayEngine:
 
     def _drop(self) -> None:
         if self._worker is not None:
-            self._worker.discard()
+            self._worker.handle.end()
             self._worker = None
 
     def _another(self, *, first: bool) -> Remote:
         """A worker whose policy is at our version."""
-        worker = Remote(self._connection.start(self._gpus))
+        worker = Remote(self._cluster.start(self._gpus))
         try:
             about = self._placed(worker)
             self._compare(about)
@@ -173,7 +190,7 @@ class RayEngine:
             if not first:
                 self._make_again(worker, about)
         except BaseException:
-            worker.discard()
+            worker.handle.end()
             raise
         return worker
 
@@ -181,16 +198,15 @@ class RayEngine:
         """When a node has room for it, which may be never."""
         began, told = time.monotonic(), False
         while True:
-            about = worker.about(SAME, ROOM_S)
-            if about is not None:
-                return about
+            if worker.handle.ready(ROOM_S):
+                return worker.about(SAME)
             if self._ears.leaving():
                 raise BrokenOffError("left while the cluster had no room for the policy")
             if not told and time.monotonic() - began > PATIENCE_S:
                 told = True
                 card = " and a GPU" if self._gpus else ""
                 self._ears.notice(
-                    f"waiting for a node of {self._connection.where} with a free processor{card}"
+                    f"waiting for a node of {self._cluster.where} with a free processor{card}"
                 )
 
     def _compare(self, about: About) -> None:
@@ -238,15 +254,15 @@ class RayEngine:
                 self._ears.partial(prompt, texts)
 
 
-def _card(config: SessionConfig, connection: Connection) -> tuple[int, SessionConfig]:
+def _card(config: SessionConfig, cluster: Cluster) -> tuple[int, SessionConfig]:
     """GPUs to ask the cluster for, and the config with the device as the worker will see it: Ray
     shows it the card that it was given and no other. `auto` is decided once, so that a policy does
     not come back on another kind of device."""
     device = config.device
     if device.startswith("cuda:"):
         raise UsageError(f"--device {device}: the cluster picks the card, use --device cuda")
-    if device == "cuda" and not connection.gpus:
-        raise HitlError(f"--device cuda: {connection.where} has no GPU; use --device cpu")
+    if device == "cuda" and not cluster.gpus:
+        raise HitlError(f"--device cuda: {cluster.where} has no GPU; use --device cpu")
     if device == "auto":
-        device = "cuda" if connection.gpus else "cpu"
+        device = "cuda" if cluster.gpus else "cpu"
     return int(device == "cuda"), dataclasses.replace(config, device=device)

@@ -1,25 +1,18 @@
-"""The way to a worker: what is asked of it, and what it means when no answer comes."""
+"""The way to a worker: what is asked of it, over whatever carries the asking."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-import ray
-import ray.exceptions as broken
+from typing import Any, Protocol
 
 from hitl.cluster import files
 from hitl.cluster.worker import About, Look, Told
 from hitl.config.session import SessionConfig
-from hitl.errors import HitlError
 from hitl.manifest import Manifest
 
 LOOK_S = 1 / 15
 """Seconds between two looks at a call: as text grows for a reader."""
-CLOSE_S = 10.0
-"""Seconds that a worker has to end by itself."""
 
 Hear = Callable[[Told], None]
 
@@ -28,21 +21,33 @@ class LostError(Exception):
     """The worker, its node, or the way there is gone; what it had in hand is not known."""
 
 
+class Handle(Protocol):
+    """A Worker somewhere."""
+
+    def ready(self, seconds: float) -> bool:
+        """Whether it runs, before so many seconds have gone. Raises LostError, and HitlError when
+        it cannot run there."""
+
+    def ask(self, method: str, *arguments: Any) -> Any:
+        """What a method of it returns or raises. Raises LostError when no answer can come."""
+
+    def end(self) -> None:
+        """Ends it at once, if it is there."""
+
+    def close(self) -> None:
+        """Ends it when it has put its things away."""
+
+
 class Remote:
-    """A worker on the cluster. Every method but `discard` and `close` raises LostError."""
+    """A worker's calls, folders and news. Raises LostError."""
 
-    def __init__(self, handle: Any) -> None:
-        self._handle = handle
+    def __init__(self, handle: Handle) -> None:
+        self.handle = handle
 
-    def about(self, packages: Sequence[str], seconds: float) -> About | None:
-        """Who it is; None when no node has had room for it in these seconds. Raises HitlError when
-        a node has, and cannot run it."""
-        with _answering():
-            asked = self._handle.about.remote(packages)
-            if not ray.wait([asked], timeout=seconds)[0]:
-                return None
-            about: About = ray.get(asked)
-            return about
+    def about(self, packages: Sequence[str]) -> About:
+        """Who it is."""
+        about: About = self._ask("about", packages)
+        return about
 
     def build(self, source: Path | str, config: SessionConfig, hear: Hear) -> None:
         """Has it load the base policy. A folder that it does not have is sent to it."""
@@ -85,17 +90,6 @@ class Remote:
         self._ask("drop", "load")
         return version
 
-    def discard(self) -> None:
-        """Ends it at once, if it is there."""
-        with contextlib.suppress(Exception):
-            ray.kill(self._handle)
-
-    def close(self) -> None:
-        """Ends it when it has put its things away."""
-        with contextlib.suppress(Exception):
-            ray.wait([self._handle.close.remote()], timeout=CLOSE_S)
-        self.discard()
-
     def _send(self, folder: Path, names: dict[str, int], to: str) -> None:
         self._ask("drop", to)
         for name, size in names.items():
@@ -114,33 +108,4 @@ class Remote:
                 return look.value
 
     def _ask(self, method: str, *arguments: Any) -> Any:
-        with _answering():
-            return ray.get(getattr(self._handle, method).remote(*arguments))
-
-
-@contextlib.contextmanager
-def _answering() -> Iterator[None]:
-    try:
-        yield
-    except broken.RayTaskError:  # it answered: with an error of its own
-        raise
-    except (broken.RayActorError, broken.ActorUnschedulableError) as error:
-        text = str(error)
-        if "No module named" in text or "failed to import" in text:
-            raise HitlError(
-                "the cluster's nodes cannot run hitl: install the same version of it there, for "
-                f"the Python that runs Ray ({_reason(text)})"
-            ) from error
-        raise LostError(_reason(text)) from error
-    except (broken.RayError, ConnectionError) as error:
-        raise LostError(_reason(str(error)) or type(error).__name__) from error
-
-
-def _reason(text: str) -> str:
-    """The line of Ray's report that says most."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for sign in ("ModuleNotFoundError", "The actor is dead because", "node was terminated"):
-        for line in lines:
-            if sign in line:
-                return line[:200].rstrip(". ")
-    return (lines or [""])[0][:200].rstrip(". ")
+        return self.handle.ask(method, *arguments)

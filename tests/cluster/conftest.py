@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from hitl.config.session import SessionConfig
 from tests.faults.policy import write_policy, write_prompts
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_raylet_start_wait_time_s", "240")  # where other jobs have the machine
 
 
 class Nodes:
@@ -38,20 +37,27 @@ class Nodes:
     def lose(self) -> None:
         """The policy's node is gone at once, as if its plug were pulled."""
         lost, self._node = self._node, self._spare
+        worker = the_worker()
         self._cluster.remove_node(lost, allow_graceful=False)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker.kill()  # it outlives its node for a while, and could end what it is at
 
     def _add(self) -> Any:
         return self._cluster.add_node(num_cpus=1, num_gpus=0, object_store_memory=80_000_000)
 
 
-def kill_worker() -> None:
+def the_worker() -> psutil.Process:
     """The policy's process, among those that this one has started."""
     [worker] = [
         process
         for process in psutil.Process().children(recursive=True)
         if process.name().startswith("ray::Worker") or "ray::Worker" in " ".join(process.cmdline())
     ]
-    os.kill(worker.pid, signal.SIGKILL)
+    return worker
+
+
+def kill_worker() -> None:
+    the_worker().kill()
 
 
 @pytest.fixture(scope="package")

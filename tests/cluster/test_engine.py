@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from hitl.checkpoints import Checkpoints
+from hitl.cluster.engine import Ears, RayEngine
+from hitl.cluster.past import Past
 from hitl.config.session import SessionConfig
 from hitl.engine import Engine
-from hitl.errors import UsageError
+from hitl.errors import HitlError
 from hitl.learn.engine import LocalEngine
 from hitl.records import LabelledGroup, Mode, Prompt, UpdateStats
 
@@ -21,8 +23,7 @@ from .conftest import Nodes, Once, kill_worker
 
 pytest.importorskip("ray")
 
-from hitl.cluster.engine import Ears, RayEngine
-from hitl.cluster.past import Past
+from hitl.cluster.connection import connect
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -57,7 +58,9 @@ def pair(
         lambda prompt, texts: None,
         lambda: False,
     )
-    ray = RayEngine(policy, config, nodes.address, Past(checkpoint, journal.__getitem__), ears)
+    ray = RayEngine(
+        policy, config, connect(nodes.address), Past(checkpoint, journal.__getitem__), ears
+    )
     local = LocalEngine(policy, config, lambda *told: None)
     yield Pair(ray, local, checkpoints, once, notices, journal)
     ray.close()
@@ -135,6 +138,6 @@ def test_a_card_that_the_cluster_lacks_is_said_in_one_line(
     ears = Ears(lambda *told: None, lambda text: None, lambda *told: None, lambda: False)
     past = Past(lambda at_most: None, {}.__getitem__)
     asked = dataclasses.replace(config, device=device)
-    with pytest.raises(Exception, match=r"no GPU|use --device cuda") as caught:
-        RayEngine(policy, asked, nodes.address, past, ears)
-    assert isinstance(caught.value, UsageError) == (device == "cuda:1")
+    said = "has no GPU; use --device cpu" if device == "cuda" else "use --device cuda$"
+    with pytest.raises(HitlError, match=said):
+        RayEngine(policy, asked, connect(nodes.address), past, ears)
