@@ -6,17 +6,27 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from hitl.data.labelled import OBJECTS, TABLES, labelled_texts, review_folders
+from hitl.data.rows import Account
 from hitl.errors import HitlError, UsageError
 from hitl.records import Prompt
 from hitl.shipped import shipped
 
 
 def load_prompts(path: Path) -> tuple[str, ...]:
-    """The prompts of a UTF-8 file, one a line, spaces at both ends removed.
+    """The prompts of a UTF-8 file, one a line, spaces at both ends removed; or the texts of a data
+    set: the column `text` of .csv, .tsv and .jsonl, or the folders pos and neg of aclImdb.
 
     Blank lines and lines that start with # are skipped; a byte order mark is allowed. Raises
-    UsageError when the file is missing, a folder, unreadable, not UTF-8 or without prompts.
+    UsageError when the file is missing, another folder, unreadable, not UTF-8 or without prompts.
     """
+    if path.suffix.lower() in TABLES + OBJECTS or review_folders(path) is not None:
+        account = Account(path)
+        texts = tuple(" ".join(row.text.split()) for row in labelled_texts(path, account))
+        account.settle("skip")
+        if account.bad:
+            raise UsageError(f"{account.lines()[0]}: mend or remove what cannot be a prompt")
+        return texts
     try:
         data = path.read_bytes()
     except FileNotFoundError:

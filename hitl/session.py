@@ -45,6 +45,7 @@ from hitl.study import Study
 from hitl.supply import Supply
 from hitl.tuning import Tune
 from hitl.updates import Updates
+from hitl.wording import Sentence
 
 LOOK_S = 0.1
 """Seconds between two looks whether they leave while the policy is loaded."""
@@ -193,7 +194,7 @@ class Session:
         try:
             agreement = self._repeats.keep(again, judgement)
         except JournalError as error:
-            self._operator.notify(Notice(str(error), "error"))
+            self._operator.notify(Notice(error.said, "error"))
             return
         if judgement is not None:
             self._operator.notify(Rejudged(judgement, agreement))
@@ -202,7 +203,7 @@ class Session:
         try:
             self._journal.event(kind, data)
         except JournalError as error:
-            self._operator.notify(Notice(str(error), "error"))
+            self._operator.notify(Notice(error.said, "error"))
             return False
         return True
 
@@ -225,7 +226,7 @@ class Session:
         try:
             self._journal.append(judgement)
         except JournalError as error:
-            self._operator.notify(Notice(str(error), "error"))
+            self._operator.notify(Notice(error.said, "error"))
             self._supply.put_back(group)
             return False
         rewards = rewards_of(judgement, len(group.completions))
@@ -236,32 +237,34 @@ class Session:
         self._supply.put_back(group)
         try:
             if self._repeats.take_back():
-                text = "taken back: the group that was shown again comes again"
+                text = Sentence("taken back: the group that was shown again comes again")
                 self._operator.notify(Notice(text))
                 return
             last = self._journal.last_judged()
             if last is None:
-                self._operator.notify(Notice("nothing to undo yet"))
+                self._operator.notify(Notice(Sentence("nothing to undo yet")))
             else:
-                self._reopen(last, "already trained: the last judgement is in the weights")
+                too_late = Sentence("already trained: the last judgement is in the weights")
+                self._reopen(last, too_late)
         except JournalError as error:
-            self._operator.notify(Notice(str(error), "error"))
+            self._operator.notify(Notice(error.said, "error"))
 
     def _take_back(self, group: Group, judgement_id: int, now: bool) -> None:
         self._supply.put_back(group)
         try:
             judged = self._journal.find(judgement_id)
             if judged is None:
-                self._operator.notify(Notice("this judgement was taken back already"))
+                self._operator.notify(Notice(Sentence("this judgement was taken back already")))
             else:
-                self._reopen(judged, "already trained: the judgement is in the weights", now=now)
+                too_late = Sentence("already trained: the judgement is in the weights")
+                self._reopen(judged, too_late, now=now)
         except JournalError as error:
-            self._operator.notify(Notice(str(error), "error"))
+            self._operator.notify(Notice(error.said, "error"))
 
-    def _reopen(self, judged: JudgedGroup, too_late: str, *, now: bool = True) -> None:
+    def _reopen(self, judged: JudgedGroup, too_late: Sentence, *, now: bool = True) -> None:
         if judged.id in self._updates.given_away():
             self._operator.notify(
-                Notice("too late: its batch is full and goes into the next update")
+                Notice(Sentence("too late: its batch is full and goes into the next update"))
             )
             return
         if judged.id not in {waiting.id for waiting in self._updates.waiting()}:

@@ -22,7 +22,8 @@ from hitl.operator import Notice, Operator, Saved, Tuned, Updated, Waiting
 from hitl.records import JudgedGroup, StepOptions, UpdateStats
 from hitl.rewards import labelled
 from hitl.supply import Supply
-from hitl.tuning import KIND, Tune, Tuning, tuning_of
+from hitl.tuning import KIND, Tune, Tuning, tuning_of, warmed_up
+from hitl.wording import Sentence
 
 
 class Updates:
@@ -85,7 +86,7 @@ class Updates:
         try:
             self._journal.event(KIND, change.to_json())
         except JournalError as error:
-            self._operator.notify(Notice(str(error), "error"))
+            self._operator.notify(Notice(error.said, "error"))
             return
         self._tuning = self._tuning.after(change)
         self._operator.notify(Tuned(self._tuning))
@@ -118,20 +119,27 @@ class Updates:
         """Update, journal, checkpoint, in this order (engine's thread)."""
         number = self._journal.last_update() + 1
         ids = [judged.id for judged in batch]
+        options = warmed_up(options, number, self._config.warmup)
         reach("update:begin")
         try:
             stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch], options)
         except UpdateRefusedError as error:
             self._journal.set_aside(ids, str(error))
             self._operator.notify(
-                Notice(f"{error}: its labels are kept, and learned from no more", "error")
+                Notice(
+                    Sentence(
+                        "{what}: its labels are kept, and learned from no more", what=error.said
+                    ),
+                    "error",
+                )
             )
             return
         reach("update:learned")
         self._supply.learned(number)
         self._journal.record_update(stats, ids)
         self._operator.notify(Updated(stats, self._journal.pending_labels()))
-        self.save(engine)
+        if number % self._config.save_steps == 0:
+            self.save(engine)
         self._supply.refresh(engine)
 
     def finish(self) -> None:
@@ -154,7 +162,7 @@ class Updates:
         try:
             self._checkpoints.commit(engine.version, engine.save)
         except CheckpointError as error:  # the journal has everything: go on without
-            self._operator.notify(Notice(str(error), "error"))
+            self._operator.notify(Notice(error.said, "error"))
             return
         self._operator.notify(Saved(engine.version))
 
@@ -165,7 +173,9 @@ class Updates:
         self._checkpoints.discard_after(last)
         found = self._checkpoints.newest_intact(
             lambda path, why: self._operator.notify(
-                Notice(f"checkpoint {path.name} skipped: {why}", "warning")
+                Notice(
+                    Sentence("checkpoint {name} skipped: {why}", name=path.name, why=why), "warning"
+                )
             )
         )
         if found is not None:
@@ -176,7 +186,8 @@ class Updates:
         for number in range(engine.version + 1, last + 1):
             if self._operator.leaving:
                 break
-            self._operator.notify(Notice(f"making update {number} again from the journal"))
+            said = Sentence("making update {number} again from the journal", number=number)
+            self._operator.notify(Notice(said))
             batch = self._journal.update_batch(number)
             labels = [labelled(j.group, j.judgement) for j in batch]
             stats = engine.update(number, labels, recorded[number].options)
@@ -184,8 +195,11 @@ class Updates:
             if stats.digest != recorded[number].digest:
                 self._operator.notify(
                     Notice(
-                        f"update {number} came out different in the last digits from when it was "
-                        "first made: another machine or library version",
+                        Sentence(
+                            "update {number} came out different in the last digits from when it "
+                            "was first made: another machine or library version",
+                            number=number,
+                        ),
                         "warning",
                     )
                 )

@@ -77,6 +77,7 @@ def test_recipes_map_to_the_options_of_the_old_set_ups() -> None:
     imdb = command("--recipe=imdb")
     assert (imdb.session.policy, imdb.reward) == ("lvwerra/gpt2-imdb", "lvwerra/distilbert-imdb")
     assert imdb.raw and imdb.session.max_new_tokens == 16
+    assert (imdb.session.query_lengths, imdb.session.answer_lengths) == ((2, 8), (4, 16))
     assert imdb.session.ppo.kl_horizon == 10_000 and imdb.session.ppo.advantage == "gae"
 
 
@@ -85,6 +86,21 @@ def test_what_is_given_holds_over_the_recipe() -> None:
     assert (mine.session.policy, mine.reward, mine.session.batch_size) == ("tiny-en", "r", 16)
     assert mine.raw and mine.session.preset == "trl-classic"
     assert command() == recipe("tiny") and command().session.policy is None
+
+
+def test_options_of_the_medical_recipe_by_their_names_there() -> None:
+    words = ("--max-steps 7 --target-kl 3 --early-stopping --early-stop-kl .1 --save-steps 5 "
+             "--reward-baseline .5 --warmup 2 --gradient-checkpointing --lora --lora-rank 4 "
+             "--lora-alpha 8 --lora-targets c_attn --report-to trackio --project p")  # fmt: skip
+    given = command(*words.split())
+    session = given.session
+    assert (given.updates, given.reward_baseline, given.report_to) == (7, 0.5, "trackio")
+    assert (session.ppo.target_kl, session.ppo.early_stopping, session.ppo.early_stop_kl) == (
+        3, True, 0.1,
+    )  # fmt: skip
+    assert (session.save_steps, session.warmup, session.gradient_checkpointing) == (5, 2, True)
+    assert (session.lora, session.lora_rank, session.lora_alpha) == (True, 4, 8)
+    assert command("--updates", "7").updates == 7
 
 
 def test_options_that_cannot_be() -> None:

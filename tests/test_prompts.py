@@ -104,3 +104,18 @@ def test_groups_count_from_1() -> None:
 def test_the_shipped_prompts_can_be_read(lang: str) -> None:
     prompts = load_prompts(shipped_prompts(lang))
     assert len(prompts) == len(set(prompts)) >= 20
+
+
+def test_the_texts_of_a_data_set_are_prompts(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "One\\n two"}\n{"text": "三"}\n', "utf-8")
+    (tmp_path / "b.csv").write_text("label,text\n1,One two\n0,三\n", "utf-8")
+    for kind in ("pos", "neg"):
+        (tmp_path / "aclImdb" / "train" / kind).mkdir(parents=True)
+        (tmp_path / "aclImdb" / "train" / kind / "0_9.txt").write_text(f"{kind}<br />film", "utf-8")
+    assert (
+        load_prompts(tmp_path / "a.jsonl") == load_prompts(tmp_path / "b.csv") == ("One two", "三")
+    )
+    assert load_prompts(tmp_path / "aclImdb") == ("pos film", "neg film")
+    (tmp_path / "a.jsonl").write_text('{"text": "One"}\n{"label": 1}\n', "utf-8")
+    with pytest.raises(UsageError, match=r"a.jsonl line 2: has no text: mend"):
+        load_prompts(tmp_path / "a.jsonl")

@@ -629,3 +629,31 @@ def test_a_change_that_cannot_be_kept_is_not_made(stint: Stint) -> None:
     operator, _ = stint(Tune(lr=0.5), GOOD, BAD)
     assert operator.heard(Updated)[0].stats.options == CONFIG.step_options
     assert operator.heard(Notice)[0].text == "full" and operator.heard(Tuned) == []
+
+
+def test_the_learning_rate_warms_up_and_a_resume_makes_the_same_updates(stint: Stint) -> None:
+    stint.config = replace(CONFIG, warmup=4, lr=1e-4)
+    operator, engine = stint(*[GOOD, BAD] * 5)
+    rates = [updated.stats.lr for updated in operator.heard(Updated)]
+    assert rates == pytest.approx([0.25e-4, 0.5e-4, 0.75e-4, 1e-4, 1e-4])
+    shutil.rmtree(stint.folder / "steps")
+    _, again = stint()
+    assert (again.version, again.weights) == (5, engine.weights)
+
+
+def test_checkpoints_are_written_every_so_many_updates_and_on_leaving(stint: Stint) -> None:
+    stint.config = replace(CONFIG, save_steps=2)
+    checkpoints = Checkpoints(stint.folder / "steps", keep=9)
+    seen: list[list[int]] = []
+
+    def look(desk: Desk) -> Judgement:
+        seen.append(checkpoints.versions())
+        return GOOD(desk)
+
+    _, engine = stint(*[GOOD, BAD] * 4, look, BAD)
+    assert seen == [[2, 4]] and checkpoints.versions() == [4, 5]
+    checkpoints.discard_after(4)  # killed before it left
+    _, again = stint(GOOD, BAD)
+    assert again.version == 6 and checkpoints.versions()[-1] == 6
+    _, whole = stint()
+    assert whole.weights == again.weights != engine.weights

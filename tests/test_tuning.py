@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hitl.errors import UsageError
 from hitl.records import StepOptions
-from hitl.tuning import Tune, Tuning, tuning_of
+from hitl.tuning import Tune, Tuning, tuning_of, warmed_up
 
 BASE = StepOptions(3e-4, 6.0)
 changes = st.builds(
@@ -47,3 +47,10 @@ def test_no_kl_budget(kl: float) -> None:
 def test_in_words() -> None:
     assert str(Tuning(BASE)) == "lr 0.0003, KL budget 6 nats"
     assert str(Tuning(BASE, paused=True)).startswith("paused")
+
+
+def test_the_learning_rate_rises_over_the_warmup_and_stays() -> None:
+    rates = [warmed_up(BASE, number, 4).lr / BASE.lr for number in range(1, 7)]
+    assert rates == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1])
+    assert warmed_up(BASE, 1, 0) == warmed_up(BASE, 1, 1) == BASE
+    assert warmed_up(BASE, 1, 4).target_kl == BASE.target_kl

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hitl.assemble import config_of, create_run, opened
 from hitl.auto import ScoringOperator
+from hitl.commands.auto_tracker import Tracker, check_installed
 from hitl.commands.auto_view import AutoView
 from hitl.config.auto import PROBABILITY, UNBOUNDED, Auto
 from hitl.config.session import SessionConfig
@@ -26,26 +28,29 @@ from hitl.shipped import shipped
 def auto(command: Auto) -> int:
     """Begins or continues a run, and prints the mean reward of every update."""
     root = Path(command.root)
-    config = with_language(command.session, command.reward)
-    own = shipped("prompts", f"{command.recipe}.txt")
-    if config.prompts is None and own is not None:
-        config = dataclasses.replace(config, prompts=str(own))
+    config = _with_prompts(command, root)
     source = resolve(command.reward or f"sentiment-{config.lang}", root)
     judge = str(source.resolve()) if isinstance(source, Path) else source
     judge += " (raw)" if command.raw else ""
+    judge += f" - {command.reward_baseline:g}" if command.reward_baseline else ""
+    if command.report_to != "none":
+        check_installed(command.report_to)
 
+    from hitl.learn.build import pick_device
     from hitl.learn.scorers import load_scorer
 
-    scorer = load_scorer(source, raw=command.raw)
+    scorer = load_scorer(source, raw=command.raw, device=pick_device(config.device))
     if not scorer.bounded and config.scale == PROBABILITY:
         config = dataclasses.replace(config, scale=UNBOUNDED)
     name = command.run or fresh_name(root, f"auto-{config.lang}")
     run_dir = _run_dir(root, name, dataclasses.replace(config, operator_name=judge))
+    config = config_of(run_dir)  # one that is continued has options of its own
     view = AutoView(
         run_dir.path / "tensorboard",
         seed=config.seed,
         baseline=command.reward_baseline,
         samples=command.samples,
+        track=_tracking(command, name, config),
     )
     operator = ScoringOperator(
         judge,
@@ -68,6 +73,29 @@ def auto(command: Auto) -> int:
         return departure.exit_code
     _print(command, run_dir, updates)
     return 0
+
+
+def _with_prompts(command: Auto, root: Path) -> SessionConfig:
+    """The run's options, with the prompts of its recipe. Raises UsageError when there are none."""
+    config = with_language(command.session, command.reward)
+    if config.prompts is not None or command.recipe == "tiny":
+        return config
+    own = shipped("prompts", f"{command.recipe}.txt")
+    if own is not None:
+        return dataclasses.replace(config, prompts=str(own))
+    if command.run is None or not RunDir.exists(root, command.run):
+        raise UsageError(
+            f"--recipe {command.recipe} begins its texts as the reviews of a data set do: add "
+            "--prompts FILE (a review a line, or .csv, .tsv or .jsonl with text), or the folder "
+            "aclImdb"
+        )
+    return config
+
+
+def _tracking(command: Auto, name: str, config: SessionConfig) -> Callable[[], Tracker] | None:
+    if command.report_to == "none":
+        return None
+    return functools.partial(Tracker, command.report_to, command.project, name, config.to_json())
 
 
 def _run_dir(root: Path, name: str, config: SessionConfig) -> RunDir:

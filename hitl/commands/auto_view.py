@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from hitl.auto import Scored, drawn
+from hitl.commands.auto_tracker import Tracker
 from hitl.operator import Notice
 from hitl.records import UpdateStats
 from hitl.text import safe
@@ -36,13 +37,24 @@ class _Rate(ProgressColumn):
 class AutoView:
     """Writes to standard error and to TensorBoard; may be told from any thread."""
 
-    def __init__(self, folder: Path, *, seed: int, baseline: float, samples: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        seed: int,
+        baseline: float,
+        samples: int,
+        track: Callable[[], Tracker] | None = None,
+    ) -> None:
         """`folder` takes the TensorBoard files; `samples` texts are shown an update; `baseline` was
-        subtracted from the rewards and is added again to what is told."""
+        subtracted from the rewards and is added again to what is told; `track` begins a run at
+        another service."""
         self._folder = folder
         self._seed = seed
         self._baseline = baseline
         self._samples = samples
+        self._track = track
+        self._tracker: Tracker | None = None
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -58,7 +70,11 @@ class AutoView:
         from hitl.learn.board import Board
 
         self._board = Board(self._folder, done + 1)
-        with contextlib.closing(self._board), self._progress:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.closing(self._board))
+            if self._track is not None:
+                self._tracker = stack.enter_context(contextlib.closing(self._track()))
+            stack.enter_context(self._progress)
             self._task: TaskID = self._progress.add_task("PPO", total=total, completed=done)
             yield
 
@@ -72,6 +88,8 @@ class AutoView:
         for text, score in some:
             self._say(f"  {score:7.3f}  {text}")
         self._board.add(stats, [f"{score:.3f} {text}" for text, score in some])
+        if self._tracker is not None:
+            self._tracker.add(stats, self._baseline, some)
         self._progress.update(self._task, advance=1)
 
     def noticed(self, notice: Notice) -> None:

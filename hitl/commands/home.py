@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from hitl.commands.operate import has_terminal, operate
-from hitl.commands.sitting import Sitting, new_run
+from hitl.commands.stint import Stint, new_run
+from hitl.config.look import PLAIN_LOOK, Look
 from hitl.errors import UsageError
-from hitl.language import users_language
+from hitl.language import translator_for, users_language
 from hitl.runs import list_runs
 
 
-def home(root: Path = Path("checkpoints")) -> int:
+def home(look: Look = PLAIN_LOOK, root: Path = Path("checkpoints")) -> int:
     """Opens the terminal UI."""
     if not has_terminal():
         raise UsageError(
@@ -20,11 +21,14 @@ def home(root: Path = Path("checkpoints")) -> int:
         )
     runs = list_runs(root)
     if not runs:
-        return operate(new_run(root, users_language()), plain=False)
+        return operate(new_run(root, users_language()), plain=False, look=look)
     from hitl.tui.app import pick_and_run
     from hitl.tui.run_figures import updates_of
 
-    sitting = Sitting(root)
-    code = pick_and_run(runs, sitting.begin, updates=lambda run: updates_of(root / run))
-    sitting.say_farewell()
+    tr = translator_for(look)
+    stint = Stint(root)
+    code = pick_and_run(
+        runs, stint.begin, tr=tr, theme=look.theme, updates=lambda run: updates_of(root / run)
+    )
+    stint.say_farewell(tr)
     return code

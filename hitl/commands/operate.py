@@ -7,8 +7,10 @@ import sys
 from dataclasses import replace
 
 from hitl.assemble import AS_IT_IS, Opening, config_of, run
-from hitl.commands.sitting import Sitting
+from hitl.commands.stint import Stint
+from hitl.config.look import PLAIN_LOOK, Look
 from hitl.departure import leaving_by_signal
+from hitl.language import translator_for
 from hitl.rundir import RunDir
 from hitl.scale import Scale
 
@@ -23,28 +25,33 @@ def in_browser() -> bool:
     return "TEXTUAL_DRIVER" in os.environ
 
 
-def operate(run_dir: RunDir, *, plain: bool, opening: Opening = AS_IT_IS) -> int:
+def operate(
+    run_dir: RunDir, *, plain: bool, opening: Opening = AS_IT_IS, look: Look = PLAIN_LOOK
+) -> int:
     """One session at the run, until the operator leaves."""
+    tr = translator_for(look)
     if plain or not has_terminal():
         from hitl.plain import PlainOperator
 
         config = config_of(run_dir)
         scale = Scale.parse(config.scale)
-        operator = PlainOperator(config.operator_name, scale, sys.stdin, sys.stdout)
+        operator = PlainOperator(config.operator_name, scale, sys.stdin, sys.stdout, tr)
         # Nobody is kept waiting at a pipe, so nothing is done ahead: the same input gives the
         # same run. And what is piped in names completions as they were sampled.
         if has_terminal():
             opening = replace(opening, ahead=config.ahead, shuffle=True)
         with leaving_by_signal(operator.leave) as departure:
             run(run_dir, operator, opening)
-        _say(f"run {run_dir.name} is saved: hitl resume {run_dir.name}")
+        _say(tr("run {run} is saved: hitl resume {run}", run=run_dir.name))
         return departure.exit_code or 0
     from hitl.tui.app import run_session
 
-    sitting = Sitting(run_dir.path.parent, opening.device)
-    code = run_session(sitting.open(run_dir, opening), sitting.begin, run_dir.log_path)
+    stint = Stint(run_dir.path.parent, opening)
+    code = run_session(
+        stint.open(run_dir, opening), stint.begin, tr=tr, theme=look.theme, log=run_dir.log_path
+    )
     if not in_browser():
-        sitting.say_farewell()
+        stint.say_farewell(tr)
     return code
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -34,7 +34,7 @@ class Auto:
     """Set of options to begin with; those given on the command line hold over it. tiny: the shipped
     models. sentiment-zh: uer/gpt2-chinese-cluecorpussmall against
     uer/roberta-base-finetuned-jd-binary-chinese. imdb: lvwerra/gpt2-imdb against the logit of
-    lvwerra/distilbert-imdb. The last two come from the hub."""
+    lvwerra/distilbert-imdb, which needs --prompts. The models of the last two come from the hub."""
     reward: str | None = None
     """Scorer: a folder, a shipped name or a hub id of a classifier or of a reward model. Default:
     the shipped one of --lang."""
@@ -42,10 +42,15 @@ class Auto:
     """The logit of the positive class as reward, in place of its probability."""
     reward_baseline: float = 0.0
     """Subtracted from every reward."""
-    updates: int = 20
+    updates: Annotated[int, tyro.conf.arg(aliases=("--max-steps",))] = 20
     """PPO updates in all; a run that exists is continued up to them."""
     samples: int = 5
     """Texts shown after each update, drawn at random from its batch."""
+    report_to: Literal["none", "wandb", "trackio"] = "none"
+    """Where the figures go beside TensorBoard; the package is to be installed. wandb obeys
+    WANDB_MODE, such as offline."""
+    project: str = "hitl"
+    """Project there; the run keeps its name."""
     run: str | None = None
     """Name of the run; one that exists is continued. Default: a new name."""
     json: bool = False
@@ -74,7 +79,14 @@ def recipe(name: str) -> Auto:
             return Auto(session, "sentiment-zh", reward)
         case "imdb":
             session = dataclasses.replace(
-                classic, policy="lvwerra/gpt2-imdb", lang="en", max_new_tokens=16, scale=UNBOUNDED
+                classic,
+                policy="lvwerra/gpt2-imdb",
+                lang="en",
+                group_size=4,
+                query_tokens="2-8",
+                answer_tokens="4-16",
+                max_new_tokens=16,
+                scale=UNBOUNDED,
             )
             return Auto(session, "imdb", "lvwerra/distilbert-imdb", raw=True)
     raise UsageError(f"--recipe {name!r} is unknown: choose tiny, sentiment-zh or imdb")

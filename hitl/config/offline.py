@@ -17,8 +17,9 @@ class Passes:
 
     epochs: float = 3.0
     """Passes over the training part."""
-    heldout: float = 0.1
-    """Share that is not learned from and gives the figures, above 0 and below 1."""
+    heldout: float | None = None
+    """Share that is not learned from and gives the figures, above 0 and below 1. Default: a tenth,
+    but at least 8 rows or lists of 24 and more."""
     warmup: float = 0.1
     """Share of the steps over which the learning rate rises; then it falls along a cosine."""
     lora_rank: int = 0
@@ -29,7 +30,7 @@ class Passes:
     def __post_init__(self) -> None:
         if not 0 < self.epochs < 10_000:
             raise UsageError(f"--epochs {self.epochs:g}: give a number above 0")
-        if not 0 < self.heldout < 1:
+        if self.heldout is not None and not 0 < self.heldout < 1:
             raise UsageError(f"--heldout {self.heldout:g}: give a share above 0 and below 1")
         if not 0 <= self.warmup < 1:
             raise UsageError(f"--warmup {self.warmup:g}: give a share from 0, below 1")

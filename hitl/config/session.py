@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,7 +29,8 @@ class SessionConfig:
     mode: Literal["score", "rank", "pair"] = "score"
     """How groups are judged."""
     prompts: str | None = None
-    """Prompt file, UTF-8, one a line. Default: the shipped prompts of --lang."""
+    """Prompt file, UTF-8, one a line; or a data set of texts: .csv, .tsv or .jsonl with a column
+    text, or the folder aclImdb. Default: the shipped prompts of --lang."""
     group_size: int = 4
     """Completions of one prompt that are judged together."""
     batch_size: int = 16
@@ -37,6 +39,12 @@ class SessionConfig:
     """Scores allowed: 1-5, 0-10, -1..1, -2..2 or LOW..HIGH."""
     max_new_tokens: int = 32
     """Longest completion, tokens."""
+    query_tokens: str | None = None
+    """LOW-HIGH, such as 2-8: of each prompt only its first tokens are given, as many as a random
+    number from LOW to HIGH. Default: the whole prompt."""
+    answer_tokens: str | None = None
+    """LOW-HIGH, such as 4-16: each completion is cut at a random length from LOW to HIGH tokens.
+    Default: none is cut before --max-new-tokens."""
     temperature: float = 1.0
     """Sampling temperature; 1 samples from the policy itself."""
     top_k: int = 0
@@ -49,6 +57,20 @@ class SessionConfig:
     """Learning rate; default: the preset's, which is higher for adapters."""
     target_kl: float | None = None
     """KL to the reference to stay near, nats a sequence; default: the preset's."""
+    warmup: int = 0
+    """Updates over which the learning rate rises to --lr; 0 begins with it."""
+    early_stopping: bool = False
+    """No further pass over a batch once its own log-probabilities have moved by more than 1.5 times
+    --early-stop-kl."""
+    early_stop_kl: float | None = None
+    """See --early-stopping, nats a token; default: the preset's, 1."""
+    gradient_checkpointing: bool = False
+    """Less memory for about a third more time in an update: what lies between the layers is
+    computed again on the way back. The result is the same."""
+    amplify: Literal["off", "on"] = "off"
+    """Learn more from the same labels: after each update the policy writes on by itself, and a
+    reward model of all labels so far judges it. It is asked only if it orders labels it was not
+    fitted to well; your own labels stay as they are."""
     lora: bool = False
     """Train low-rank adapters and leave the policy's own weights alone: less memory, and no second
     copy for the reference. Checkpoints hold the merged policy."""
@@ -80,6 +102,9 @@ class SessionConfig:
     simulation always wait, and repeat bit for bit."""
     keep: int = 2
     """Checkpoints kept, the newest; at least 2."""
+    save_steps: int = 1
+    """Updates from one checkpoint to the next; the last is always saved on leaving. After a crash,
+    updates without one are made again from the journal."""
     recorded: tyro.conf.Suppress[PPOConfig | None] = None
     """The numbers of the PPO step as the run began with them: a preset may become another one in a
     later version, a run may not. None for a new run."""
@@ -94,12 +119,25 @@ class SessionConfig:
         _at_least("--keep", self.keep, 2)
         _at_least("--lora-rank", self.lora_rank, 1)
         _at_least("--lora-alpha", self.lora_alpha, 1)
+        _at_least("--warmup", self.warmup, 0)
+        _at_least("--save-steps", self.save_steps, 1)
+        for option, given in (("--query-tokens", self.query_lengths),
+                              ("--answer-tokens", self.answer_lengths)):  # fmt: skip
+            if given is not None and not 1 <= given[0] <= given[1]:
+                raise UsageError(f"{option}: give LOW-HIGH from 1, such as 4-16")
+        if self.answer_lengths is not None and self.answer_lengths[1] > self.max_new_tokens:
+            raise UsageError(
+                f"--answer-tokens {self.answer_tokens} goes beyond --max-new-tokens "
+                f"{self.max_new_tokens}: raise that"
+            )
         if self.threads is not None:
             _at_least("--threads", self.threads, 1)
         if self.mode == "pair" and self.group_size != 2:
             raise UsageError("--mode pair judges two completions: add --group-size 2")
         if self.mode == "rank" and self.group_size > 9:
             raise UsageError("--group-size: at most 9 completions can be ranked with digit keys")
+        if self.amplify == "on" and self.preset == "trl-classic":
+            raise UsageError("--amplify is made for --preset human: leave one of the two out")
         if not 0 < self.temperature < math.inf:
             raise UsageError(f"--temperature {self.temperature:g} must be above 0")
         if not 0 < self.top_p <= 1:
@@ -108,6 +146,18 @@ class SessionConfig:
             raise UsageError(f"--lr {self.lr:g} must lie between 0 and 1")
         if self.target_kl is not None and not 0 < self.target_kl < math.inf:
             raise UsageError(f"--target-kl {self.target_kl:g} must be above 0")
+        if self.early_stop_kl is not None and not 0 < self.early_stop_kl < math.inf:
+            raise UsageError(f"--early-stop-kl {self.early_stop_kl:g} must be above 0")
+
+    @property
+    def query_lengths(self) -> tuple[int, int] | None:
+        """Fewest and most tokens of a prompt that are given; None: all are."""
+        return _lengths("--query-tokens", self.query_tokens)
+
+    @property
+    def answer_lengths(self) -> tuple[int, int] | None:
+        """Fewest and most tokens at which a completion is cut; None: none is cut early."""
+        return _lengths("--answer-tokens", self.answer_tokens)
 
     @property
     def base_policy(self) -> str:
@@ -125,6 +175,8 @@ class SessionConfig:
             ppo,
             lr=usual if self.lr is None else self.lr,
             target_kl=ppo.target_kl if self.target_kl is None else self.target_kl,
+            early_stopping=self.early_stopping or ppo.early_stopping,
+            early_stop_kl=ppo.early_stop_kl if self.early_stop_kl is None else self.early_stop_kl,
         )
 
     @property
@@ -158,6 +210,16 @@ def _all_known(given: dict[str, Any], known: set[str]) -> None:
             f"config.json has options this version does not know ({', '.join(unknown)}): "
             "the run was made by a newer hitl; update it and try again"
         )
+
+
+def _lengths(option: str, text: str | None) -> tuple[int, int] | None:
+    """2-8 is (2, 8). Raises UsageError for what is no range."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,6})-(\d{1,6})", text.strip())
+    if found is None:
+        raise UsageError(f"{option} {text!r} is no range: give LOW-HIGH, such as 4-16")
+    return int(found[1]), int(found[2])
 
 
 def _at_least(option: str, value: int, low: int) -> None:

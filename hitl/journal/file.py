@@ -13,6 +13,7 @@ from hitl.atomic import sync, temporary_sibling
 from hitl.faultpoints import reach
 from hitl.journal.rows import JournalDamagedError, JournalError
 from hitl.journal.schema import APPLICATION_ID, MIGRATIONS
+from hitl.wording import Sentence
 
 Migrations = Sequence[Sequence[str]]
 
@@ -29,7 +30,9 @@ def connect(path: Path, *, create: bool, migrations: Migrations = MIGRATIONS) ->
     """
     if not _occupied(path):
         if not create:
-            raise JournalError(f"{path} is missing: the run has lost its journal of labels")
+            raise JournalError(
+                Sentence("{path} is missing: the run has lost its journal of labels", path=path)
+            )
         _build(path, migrations)
     _check_header(path, len(migrations))
     connection = _connect(f"{path.resolve().as_uri()}?mode=rw")
@@ -54,7 +57,9 @@ def connect_readonly(path: Path) -> sqlite3.Connection:
     """A connection that reads, beside the process that writes if there is one, and leaves no
     files behind. Raises JournalError like `connect`."""
     if not _occupied(path):
-        raise JournalError(f"{path} is missing: the run has lost its journal of labels")
+        raise JournalError(
+            Sentence("{path} is missing: the run has lost its journal of labels", path=path)
+        )
     _check_header(path, len(MIGRATIONS))
     wal = _beside(path, "-wal")
     # Without a log nobody writes: an immutable file is read without making one, and without locks.
@@ -65,7 +70,11 @@ def connect_readonly(path: Path) -> sqlite3.Connection:
             version = _number(connection, "user_version")
             _check_version(path, version, len(MIGRATIONS))
             if version < len(MIGRATIONS):
-                raise JournalError(f"{path} is of an older hitl: resume the run to bring it over")
+                raise JournalError(
+                    Sentence(
+                        "{path} is of an older hitl: resume the run to bring it over", path=path
+                    )
+                )
     except BaseException:
         connection.close()
         raise
@@ -81,8 +90,12 @@ def translated(path: Path) -> Iterator[None]:
         raise JournalError(f"{path} refuses this, nothing was written: {error}") from error
     except sqlite3.OperationalError as error:
         raise JournalError(
-            f"{path} could not be read or written ({error}): "
-            "make sure that the disk has room and that no other program holds the file"
+            Sentence(
+                "{path} could not be read or written ({why}): make sure that the disk has room and "
+                "that no other program holds the file",
+                path=path,
+                why=str(error),
+            )
         ) from error
     except (sqlite3.ProgrammingError, sqlite3.InterfaceError) as error:
         # Not the file's fault: it is closed, or was given what it cannot hold.
@@ -96,8 +109,12 @@ def _occupied(path: Path) -> bool:
         return True
     if _beside(path, "-wal").exists():
         raise JournalError(
-            f"{path} is missing, but its log {path.name}-wal is there: "
-            "restore both from a copy, or move the log away"
+            Sentence(
+                "{path} is missing, but its log {name}-wal is there: restore both from a copy, or "
+                "move the log away",
+                path=path,
+                name=path.name,
+            )
         )
     return False
 
@@ -156,22 +173,35 @@ def _check_header(path: Path, known: int) -> None:
         with path.open("rb") as stream:
             header = stream.read(_HEADER_BYTES)
     except OSError as error:
-        raise JournalError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise JournalError(
+            Sentence("{path} cannot be read: {why}", path=path, why=error.strerror or str(error))
+        ) from error
     if not header:
-        raise JournalDamagedError(f"{path} is empty: its labels are lost; restore it from a copy")
+        raise JournalDamagedError(
+            Sentence("{path} is empty: its labels are lost; restore it from a copy", path=path)
+        )
     if not header.startswith(_MAGIC) or len(header) < _HEADER_BYTES:
         raise JournalDamagedError(_damaged(path, "not a database"))
     version, application = struct.unpack(">I4xI", header[60:72])
     if application != APPLICATION_ID:
-        raise JournalError(f"{path} is a database, but not a journal of hitl: move it elsewhere")
+        raise JournalError(
+            Sentence(
+                "{path} is a database, but not a journal of hitl: move it elsewhere", path=path
+            )
+        )
     _check_version(path, version, known)
 
 
 def _check_version(path: Path, version: int, known: int) -> None:
     if version > known:
         raise JournalError(
-            f"{path} was written by a newer hitl (journal version {version}, this one knows "
-            f"{known}): update hitl and try again"
+            Sentence(
+                "{path} was written by a newer hitl (journal version {version}, this one knows "
+                "{known}): update hitl and try again",
+                path=path,
+                version=version,
+                known=known,
+            )
         )
     if version < 1:
         raise JournalDamagedError(_damaged(path, "it has no version"))
@@ -185,5 +215,6 @@ def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def _damaged(path: Path, detail: str) -> str:
-    return f"{path} is damaged ({' '.join(detail.split())}): restore it from a copy"
+def _damaged(path: Path, detail: str) -> Sentence:
+    why = " ".join(detail.split())
+    return Sentence("{path} is damaged ({why}): restore it from a copy", path=path, why=why)

@@ -18,7 +18,8 @@ from types import TracebackType
 from typing import Any
 
 from hitl.faultpoints import reach
-from hitl.journal import groups, judgements, listing, updates
+
+from hitl.journal import groups, judgements, listing, queries, updates
 from hitl.journal.file import connect, connect_readonly, translated
 from hitl.journal.listing import Filter, Listed
 from hitl.journal.queries import Key
@@ -70,7 +71,7 @@ class Journal:
 
     # Groups
 
-    def add_groups(self, groups: Sequence[Group]) -> None:
+    def add_groups(self, sampled: Sequence[Group]) -> None:
         """Writes sampled groups, all or none. A group that is there already is left alone, but an
         unjudged one gives way to the same group sampled by a newer policy version.
 
@@ -78,7 +79,7 @@ class Journal:
         was used on a branch that was left.
         """
         with self._writing() as db:
-            groups.add_groups(db, groups)
+            groups.add_groups(db, sampled)
 
     def drop_group(self, key: Key, reason: str) -> None:
         """Puts an open group away unjudged. Raises JournalError when it is not open."""
@@ -171,6 +172,11 @@ class Journal:
         """Live judgements of all branches that pass the filter, newest first, in a line each."""
         with self._reading() as db:
             return listing.page(db, which, offset, limit)
+
+    def filtered(self, which: Filter) -> list[JudgedGroup]:
+        """The same with their groups, all of them."""
+        with self._reading() as db:
+            return listing.judged(db, which)
 
     def judgements(self, after: int = 0) -> list[Judgement]:
         """Live judgements with a number above `after`, oldest first, without their groups."""

@@ -97,6 +97,13 @@ def page(db: sqlite3.Connection, which: Filter, offset: int, limit: int) -> list
     return listed
 
 
+def judged(db: sqlite3.Connection, which: Filter) -> list[JudgedGroup]:
+    """All that `page` would list, with their groups, newest first."""
+    where, values = _where(db, which)
+    ids = f"SELECT j.id {_from(which)} WHERE {where}"
+    return queries.judged(db, f"j.id IN ({ids}) ORDER BY j.id DESC", tuple(values))
+
+
 def find(db: sqlite3.Connection, identity: int) -> JudgedGroup | None:
     """The live judgement of this number, with its group."""
     found = queries.judged(db, "j.id = ? AND undone IS NULL", (identity,))

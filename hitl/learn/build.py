@@ -67,6 +67,8 @@ def build(source: Path | str, config: SessionConfig, on_progress: OnProgress) ->
         )
         frozen.requires_grad_(False)
         reference = frozen
+    if config.gradient_checkpointing:
+        _checkpoint_gradients(policy, config.base_policy)
     ppo = config.ppo
     optimizer = torch.optim.Adam(
         policy.trained().values(),
@@ -77,6 +79,13 @@ def build(source: Path | str, config: SessionConfig, on_progress: OnProgress) ->
     )
     on_progress("load", 2, 2)
     return Learner(policy, reference, optimizer, loaded.codec)
+
+
+def _checkpoint_gradients(policy: Policy, name: str) -> None:
+    try:
+        policy.checkpoint_gradients()
+    except ValueError as error:
+        raise HitlError(f"--gradient-checkpointing: {name} cannot do it, leave it out") from error
 
 
 def pick_device(name: str) -> torch.device:

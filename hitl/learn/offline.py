@@ -19,10 +19,12 @@ from transformers.trainer_callback import PrinterCallback
 from hitl.atomic import sync_tree, temporary_sibling
 from hitl.config.offline import Passes
 from hitl.errors import HitlError, UsageError
-from hitl.learn.scratch import prepare_work, quiet, use_bf16
+from hitl.learn.precision import use_bf16
+from hitl.learn.scratch import prepare_work, quiet
 
 Row = dict[str, Any]
 Report = Callable[[str], None]
+LEAST_HELDOUT = 8
 EVALUATIONS = 10
 """Figures on the held-out part in one training."""
 
@@ -148,13 +150,23 @@ def table(rows: Iterable[Row], work: Path, name: str) -> Any:
     return made
 
 
-def split(rows: Any, share: float, seed: int, what: str) -> tuple[Any, Any]:
-    """(training part, held-out part) of a Dataset. Raises UsageError when it has fewer than two."""
+def split(rows: Any, share: float | None, seed: int, what: str) -> tuple[Any, Any]:
+    """(training part, held-out part) of a Dataset; `share` None as Passes says. Raises UsageError
+    when it has fewer than two rows."""
     if len(rows) < 2:
         raise UsageError(f"the data holds {len(rows)} {what}: at least 2 are needed, one to check")
-    count = min(max(1, round(len(rows) * share)), len(rows) - 1)
+    count = heldout_count(len(rows), share)
     parts = rows.train_test_split(test_size=count, seed=seed, load_from_cache_file=False)
     return parts["train"], parts["test"]
+
+
+def heldout_count(rows: int, share: float | None) -> int:
+    """Rows not to learn from, of two or more. The pairs of three lists say nothing: by default
+    there are LEAST_HELDOUT where those are no more than a third."""
+    if share is None:
+        least = LEAST_HELDOUT if rows >= 3 * LEAST_HELDOUT else 1
+        return max(least, round(rows / 10))
+    return min(max(1, round(rows * share)), rows - 1)
 
 
 class Progress(TrainerCallback):

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging as transformers_logging
 
 from hitl.learn.hub import located
@@ -50,6 +51,7 @@ class Policy(nn.Module):
         super().__init__()
         self.model = model
         self.compute = compute
+        self.checkpointed: tuple[nn.Module, ...] = ()
         hidden = model.config.get_text_config().hidden_size
         self.value_head = nn.Linear(hidden, 1)
         generator = torch.Generator().manual_seed(seed)
@@ -71,10 +73,32 @@ class Policy(nn.Module):
         return torch.autocast(self.device.type, self.compute)
 
     @contextlib.contextmanager
+    def _checkpointing(self) -> Iterator[None]:
+        """transformers checkpoints gradients of layers in train mode only. It is the layers alone
+        that are in it here, for as long as they are called: not the dropout inside them."""
+        layers = self.checkpointed if torch.is_grad_enabled() else ()
+        try:
+            for layer in layers:
+                layer.training = True
+            yield
+        finally:
+            for layer in layers:
+                layer.training = False
+
+    @contextlib.contextmanager
     def writing(self) -> Iterator[PreTrainedModel]:
         """See LanguageModel."""
         with self.autocast():
             yield self.model
+
+    def checkpoint_gradients(self) -> None:
+        """From now on the way back computes again what lies between the layers, in place of
+        keeping it. Raises ValueError for a model that cannot."""
+        model: Any = self.model  # transformers leaves the method without types
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+        self.checkpointed = tuple(
+            layer for layer in self.model.modules() if isinstance(layer, GradientCheckpointingLayer)
+        )
 
     def trained(self) -> dict[str, nn.Parameter]:
         """What an update changes, by name; tied tensors once, by their first name."""
@@ -89,7 +113,7 @@ class Policy(nn.Module):
 
         Positions are the columns: what every family assumes by itself, and some take no other.
         """
-        with self.autocast():
+        with self.autocast(), self._checkpointing():
             output = self.model(
                 input_ids=ids,
                 attention_mask=attention_mask,

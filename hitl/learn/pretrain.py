@@ -87,10 +87,9 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
             tokenizer = tokenizer_for(work, lambda: make(train, config.vocab, config.positions))
             model = GPT2LMHeadModel(_model_config(config, tokenizer))
         also = [e.text for e in load_corpus(config.also)] if config.also else []
+        longest = config.max_tokens
         sequences = [
-            piece
-            for text in [*train, *also]
-            for piece in pieces(text, tokenizer, config.max_tokens)
+            piece for text in [*train, *also] for piece in pieces(text, tokenizer, longest)
         ]
         glimpse = heldout[:: max(1, len(heldout) // GLIMPSE)]
 

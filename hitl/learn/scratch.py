@@ -28,6 +28,7 @@ from transformers.utils import logging
 
 from hitl.errors import UsageError
 from hitl.learn.muon import MuonAdamW
+from hitl.learn.precision import use_bf16
 
 Row = dict[str, Any]
 Collate = Callable[[Sequence[Row]], dict[str, Tensor]]
@@ -186,16 +187,6 @@ def _arguments(config: TrainConfig, work: Path, steps: int, lr: float) -> Traini
         dataloader_pin_memory=False,
         seed=config.seed,
     )
-
-
-def use_bf16(precision: str, device: str) -> bool:
-    """Whether to compute in bf16: asked for, or native on the device that will be used."""
-    if precision != "auto":
-        return precision == "bf16"
-    if device == "auto" and torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return bool(native())
 
 
 def autocast(device: torch.device) -> torch.autocast:

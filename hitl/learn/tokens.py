@@ -44,6 +44,10 @@ class Codec:
         """How many tokens `encode_prompt` cuts from the left of a prompt."""
         return self._left_out(*self._prompt(text), max_new_tokens)
 
+    def head(self, text: str, count: int) -> str:
+        """The first `count` tokens of a prompt as text, without half a character at the end."""
+        return self.decode(self._prompt(text)[1][:count]).rstrip("\ufffd")
+
     def _left_out(self, head: list[int], body: list[int], max_new_tokens: int) -> int:
         room = max(self.context - max_new_tokens - len(head), 0)
         return max(len(body) - room, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,3 +39,26 @@ def test_what_a_newer_version_wrote_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=r"does not know \(new(er)?\).*newer hitl"):
         SessionConfig.from_json(options, ppo)
+
+
+def test_lengths_are_ranges_of_tokens() -> None:
+    config = SessionConfig(query_tokens="2-8", answer_tokens="4-16", max_new_tokens=16)
+    assert (config.query_lengths, config.answer_lengths) == ((2, 8), (4, 16))
+    assert SessionConfig().query_lengths is None and SessionConfig().answer_lengths is None
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"query_tokens": "8"}, "--query-tokens '8' is no range: give LOW-HIGH"),
+        ({"query_tokens": "8-2"}, "--query-tokens: give LOW-HIGH from 1"),
+        ({"query_tokens": "0-2"}, "--query-tokens: give LOW-HIGH from 1"),
+        ({"answer_tokens": "4-40"}, "--answer-tokens 4-40 goes beyond --max-new-tokens 32"),
+        ({"warmup": -1}, "--warmup -1 is too small"),
+        ({"save_steps": 0}, "--save-steps 0 is too small"),
+        ({"early_stop_kl": 0.0}, "--early-stop-kl 0 must be above 0"),
+    ],
+)
+def test_options_that_cannot_be(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        SessionConfig(**options)

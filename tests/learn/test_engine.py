@@ -263,3 +263,23 @@ def test_an_update_takes_the_options_it_is_given_and_says_so() -> None:
     assert 0 < little.step_kl < 0.01 * much.step_kl
     assert plain.update(1, batch).digest == engine().update(1, batch).digest
     assert fast.update(2, judged(fast)).options == CONFIG.step_options
+
+
+def test_early_stopping_ends_the_passes_of_an_update() -> None:
+    config = dataclasses.replace(CONFIG, preset="trl-classic", lr=1e-3)
+    assert engine(config).update(1, judged(engine(config))).epochs == 4
+    stopping = dataclasses.replace(config, early_stopping=True, early_stop_kl=1e-4)
+    assert stopping.ppo.early_stopping and stopping.ppo.early_stop_kl == 1e-4
+    stopped = engine(stopping)
+    assert 1 <= stopped.update(1, judged(stopped)).epochs < 4
+    assert dataclasses.replace(config, early_stopping=True).ppo.early_stop_kl == 1.0
+
+
+def test_base_and_policy_go_on_from_the_same_part_of_a_query() -> None:
+    one = engine(dataclasses.replace(CONFIG, query_tokens="2-4", answer_tokens="1-6"))
+    prompts = [Prompt("这部电影很好看，我们都喜欢", number) for number in (-1, -2, -3, -4)]
+    written, base = one.sample(prompts, 2, 5), one.sample_base(prompts, 2, 5)
+    assert [g.prompt for g in written] == [g.prompt for g in base]
+    assert all(2 <= len(g.prompt.text) <= 4 for g in written)
+    assert len({g.prompt.text for g in written}) > 1
+    assert len({len(c.token_ids) for g in written for c in g.completions}) > 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hitl.learn.evaluate import evaluate_all
 from hitl.learn.rollout import rollout_of
-from hitl.learn.sampling import Sampling, draw, sample_group, warp
+from hitl.learn.sampling import Sampling, draw, sample_group, shortened, warp
 from hitl.learn.tokens import Codec
 from hitl.records import Group, LabelledGroup, Mode, Prompt
 
@@ -104,3 +104,28 @@ def test_warp_keeps_the_most_likely_and_the_named_token() -> None:
     assert kept.isinf().tolist() == [[False, False, True, False]]
     assert torch.equal(warp(logits, Sampling(1)), logits)
     assert torch.equal(warp(logits, dataclasses.replace(Sampling(1), temperature=2.0)), logits / 2)
+
+
+def test_completions_are_cut_at_random_lengths_and_their_tokens_stay_the_same() -> None:
+    whole = sample(Prompt("5 6", 1), Sampling(9), k=64)
+    cut = sample(Prompt("5 6", 1), Sampling(9, lengths=(3, 7)), k=64)
+    lengths = [len(c.token_ids) for c in cut.completions]
+    assert set(lengths) <= set(range(1, 8)) and {3, 4, 5, 6, 7} <= set(lengths)
+    for short, long in zip(cut.completions, whole.completions, strict=True):
+        n = len(short.token_ids)
+        assert short.token_ids == long.token_ids[:n] and short.finished == (1 in short.token_ids)
+        assert short.logprobs == pytest.approx(long.logprobs[:n], abs=1e-5)
+        assert n >= 3 or short.finished
+    assert cut == sample(Prompt("5 6", 1), Sampling(9, lengths=(3, 7)), k=64)
+
+
+def test_of_a_query_a_random_number_of_first_tokens_is_left() -> None:
+    text = " ".join(str(n) for n in range(2, 22))
+    found = [shortened(CODEC, Prompt(text, number), (2, 8), 3) for number in range(1, 200)]
+    words = [one.text.split() for one in found]
+    assert {len(one) for one in words} == {2, 3, 4, 5, 6, 7, 8}
+    assert all(text.startswith(one.text) for one in found)
+    assert [one.number for one in found] == list(range(1, 200))
+    again = shortened(CODEC, found[4], (2, 8), 3)
+    assert again == found[4]  # one that is sampled once more is not cut once more
+    assert shortened(CODEC, Prompt("5 6", 1), (4, 8), 3).text == "5 6"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import AutoModelForSequenceClassification
 
 from hitl.learn.heads import load_for_rewards
 from hitl.learn.reward_model import calibration
-from hitl.learn.scorers import load_scorer, logits_of, positive_label
+from hitl.learn.scorers import batches, load_scorer, logits_of, positive_label
 
 ROOT = Path(__file__).parents[2]
 SENTIMENT = ROOT / "checkpoints" / "sentiment-zh"
@@ -33,7 +36,8 @@ def test_the_good_label_by_the_names_in_use() -> None:
 
 
 def test_a_score_is_a_probability_or_the_raw_logit_and_batches_change_nothing() -> None:
-    likely, raw = load_scorer(SENTIMENT), load_scorer(SENTIMENT, raw=True)
+    likely = load_scorer(SENTIMENT, precision="fp32")
+    raw = load_scorer(SENTIMENT, raw=True, precision="fp32")
     assert likely.bounded and not raw.bounded
     scores = likely(TEXTS)
     assert all(0 <= score <= 1 for score in scores) and scores[0] > 0.7 > 0.3 > scores[1]
@@ -41,6 +45,30 @@ def test_a_score_is_a_probability_or_the_raw_logit_and_batches_change_nothing() 
     assert logits[0] > 0 > logits[1] and min(logits) < -1
     one_by_one = [likely([text])[0] for text in TEXTS]
     assert scores == pytest.approx(one_by_one, abs=1e-5)
+
+
+def test_scores_in_bf16_are_nearly_the_same_and_no_coarser() -> None:
+    dice = random.Random(0)
+    texts = [
+        "".join(dice.choices("酒店房间很好太差早餐，。", k=dice.randint(4, 40))) for _ in range(64)
+    ]
+    exact = load_scorer(SENTIMENT, raw=True, precision="fp32")(texts)
+    short = load_scorer(SENTIMENT, raw=True, precision="bf16")(texts)
+    assert short == pytest.approx(exact, abs=0.05) and short != exact
+    assert len(set(short)) == len(set(exact)) == 64
+
+
+@given(st.lists(st.integers(1, 300), max_size=60), st.integers(1, 9), st.integers(8, 600))
+def test_batches_hold_every_text_once_within_their_bounds(
+    lengths: list[int], most: int, budget: int
+) -> None:
+    found = list(batches(lengths, most, budget))
+    assert sorted(i for batch in found for i in batch) == list(range(len(lengths)))
+    for batch in found:
+        longest = max(lengths[i] for i in batch)
+        assert len(batch) <= most and (len(batch) == 1 or len(batch) * longest <= budget)
+    order = [lengths[i] for batch in found for i in batch]
+    assert order == sorted(lengths)
 
 
 @pytest.mark.filterwarnings("ignore")
