@@ -18,7 +18,6 @@ from types import TracebackType
 from typing import Any
 
 from hitl.faultpoints import reach
-
 from hitl.journal import groups, judgements, listing, queries, updates
 from hitl.journal.file import connect, connect_readonly, translated
 from hitl.journal.listing import Filter, Listed
