@@ -46,8 +46,9 @@ from hitl.records import (
     Skip,
     StepOptions,
 )
-from hitl.session import Session, full_batches, oldest_batch
+from hitl.session import Session
 from hitl.tuning import Tune, Tuning
+from hitl.updates import full_batches, oldest_batch
 
 from .fakes import FakeEngine, Line, Scripted, scores
 
@@ -375,7 +376,8 @@ def test_an_undo_reaches_the_same_whether_the_engine_is_slow_or_quick(
         engine.go.release(9)
         return Save()
 
-    said = [GOOD, BAD, GOOD, BAD, Undo(), GOOD, Undo(), BAD]
+    pause, go_on = Tune(paused=True), Tune(paused=False)
+    said = [GOOD, BAD, GOOD, BAD, pause, Undo(), GOOD, Undo(), BAD, go_on]
     slow, _ = stint(*said, let_go, ahead=4, engine=engine)
     texts = [notice.text for notice in slow.heard(Notice)]
     assert texts == ["too late: its batch is full and goes into the next update"]
@@ -389,6 +391,25 @@ def test_an_undo_reaches_the_same_whether_the_engine_is_slow_or_quick(
     taught = [[j.id for j in made.journal.update_batch(2)] for made in (stint, quick)]
     assert taught == [[3, 4], [3, 4]]
     quick.journal.close()
+
+
+def test_options_are_those_of_the_moment_when_the_batch_was_full(stint: Stint) -> None:
+    engine = Slowly()
+
+    def let_go(desk: Desk) -> Judgement:
+        engine.go.release(9)
+        return GOOD(desk)
+
+    def later(desk: Desk) -> Save:
+        deadline = time.monotonic() + 20
+        while engine.version < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return Save()
+
+    said = [GOOD, BAD, GOOD, BAD, Tune(lr=1e-4, paused=True), let_go, later, Save(), later]
+    stint(*said, ahead=4, engine=engine)
+    options = [stats.options for stats in stint.journal.updates()]
+    assert options == [CONFIG.step_options] * 2, "neither the change nor the pause came before"
 
 
 def test_while_training_is_paused_everything_that_waits_can_be_undone(stint: Stint) -> None:

@@ -10,45 +10,26 @@ Every method raises JournalError when the file cannot be read or written.
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from hitl.faultpoints import reach
-from hitl.journal import listing, queries, rows
+from hitl.journal import groups, judgements, listing, queries, updates
 from hitl.journal.file import connect, connect_readonly, translated
 from hitl.journal.listing import Filter, Listed
 from hitl.journal.queries import Key
-from hitl.journal.rows import JournalError
 from hitl.journal.totals import Totals, read_totals
+from hitl.journal.updates import Entry
 from hitl.records import (
-    Edit,
     Group,
     JudgedGroup,
     Judgement,
-    Ranking,
-    Rejected,
-    Scores,
     UpdateStats,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Something else that happened to the run, such as a changed option."""
-
-    kind: str
-    data: dict[str, Any]
-    after_update: int
-    """Updates the policy had had."""
-    created: float
-    """Unix time, seconds."""
 
 
 class Journal:
@@ -89,7 +70,7 @@ class Journal:
 
     # Groups
 
-    def add_groups(self, groups: Sequence[Group]) -> None:
+    def add_groups(self, sampled: Sequence[Group]) -> None:
         """Writes sampled groups, all or none. A group that is there already is left alone, but an
         unjudged one gives way to the same group sampled by a newer policy version.
 
@@ -97,51 +78,23 @@ class Journal:
         was used on a branch that was left.
         """
         with self._writing() as db:
-            branch = queries.current_branch(db)
-            for group in groups:
-                found = db.execute(
-                    "SELECT id, branch, policy_version, put_away IS NULL AND NOT EXISTS "
-                    "(SELECT 1 FROM judgements WHERE group_id = g.id AND undone IS NULL) "
-                    "FROM groups g WHERE number = ? AND attempt = ? AND replaced = 0",
-                    group.key,
-                ).fetchone()
-                if found is not None:
-                    identity, owner, version, is_open = found
-                    if owner != branch:
-                        raise JournalError(
-                            f"group {group.prompt.number} is of a branch that was rolled back: "
-                            "number new groups after `last_group_number`"
-                        )
-                    if not is_open or group.policy_version <= version:
-                        continue
-                    db.execute("UPDATE groups SET replaced = 1 WHERE id = ?", (identity,))
-                    db.execute("DELETE FROM drafts WHERE group_id = ?", (identity,))
-                queries.insert_group(db, branch, group)
+            groups.add_groups(db, sampled)
 
     def drop_group(self, key: Key, reason: str) -> None:
         """Puts an open group away unjudged. Raises JournalError when it is not open."""
         with self._writing() as db:
-            identity = queries.open_group(db, key)
-            db.execute("UPDATE groups SET put_away = ? WHERE id = ?", (reason, identity))
-            db.execute("DELETE FROM drafts WHERE group_id = ?", (identity,))
+            groups.drop_group(db, key, reason)
 
     def open_groups(self) -> list[Group]:
         """Groups that wait for a judgement, by number and attempt; one whose judgement was taken
         back is among them."""
         with self._reading() as db:
-            found = db.execute(
-                f"SELECT id, {rows.GROUP_COLUMNS} FROM groups g WHERE branch = ? "
-                "AND put_away IS NULL AND replaced = 0 AND NOT EXISTS "
-                "(SELECT 1 FROM judgements WHERE group_id = g.id AND undone IS NULL) "
-                "ORDER BY number, attempt",
-                (queries.current_branch(db),),
-            ).fetchall()
-            return [queries.read_group(db, row) for row in found]
+            return groups.open_groups(db)
 
     def last_group_number(self) -> int:
         """The highest number ever given to a group, on any branch; 0 when there is none."""
         with self._reading() as db:
-            return queries.integer(db.execute("SELECT max(number) FROM groups WHERE replaced = 0"))
+            return groups.last_group_number(db)
 
     def save_draft(self, key: Key, entries: tuple[str, ...]) -> None:
         """Keeps what was entered for an open group so far; of no other group. For every key: it
@@ -150,26 +103,15 @@ class Journal:
             # Not worth a disk write a key. A later commit syncs the log up to and with this.
             self._db.execute("PRAGMA synchronous = NORMAL")
             try:
-                with self._writing() as db, contextlib.suppress(queries.NotOpen):
-                    db.execute(
-                        "INSERT OR REPLACE INTO drafts (group_id, entries) VALUES (?, ?)",
-                        (queries.open_group(db, key), rows.to_json(list(entries))),
-                    )
+                with self._writing() as db:
+                    groups.save_draft(db, key, entries)
             finally:
                 self._db.execute("PRAGMA synchronous = FULL")
 
     def draft(self, key: Key) -> tuple[str, ...] | None:
         """What `save_draft` kept last, until the group was judged, dropped or replaced."""
         with self._reading() as db:
-            found = db.execute(
-                "SELECT entries FROM drafts JOIN groups ON groups.id = group_id "
-                "WHERE number = ? AND attempt = ? AND replaced = 0",
-                key,
-            ).fetchone()
-        try:
-            return None if found is None else tuple(map(str, json.loads(found[0])))
-        except (TypeError, ValueError):  # a draft has no checksum, and is not worth a complaint
-            return None
+            return groups.draft(db, key)
 
     # Judgements
 
@@ -180,29 +122,7 @@ class Journal:
         number of completions than the judgement.
         """
         with self._writing() as db:
-            identity = queries.open_group(db, judgement.group)
-            size = queries.integer(
-                db.execute("SELECT count(*) FROM completions WHERE group_id = ?", (identity,))
-            )
-            match judgement.verdict:
-                case Scores(given) | Ranking(given) | Edit(rest=Scores(given) | Ranking(given)):
-                    judged = len(given)
-                case Rejected(count):
-                    judged = count
-                case _:
-                    judged = size
-            if judged != size:
-                raise JournalError(
-                    f"group {judgement.group[0]} has {size} completions, but {judged} were judged"
-                )
-            cursor = db.execute(
-                f"INSERT INTO judgements (group_id, branch, {rows.JUDGEMENT_COLUMNS}, created) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (identity, queries.current_branch(db), *rows.judgement_row(judgement), time.time()),
-            )
-            db.execute("DELETE FROM drafts WHERE group_id = ?", (identity,))
-            assert cursor.lastrowid is not None
-            return cursor.lastrowid
+            return judgements.append(db, judgement)
 
     def undo(self, judgement_id: int) -> None:
         """Takes a judgement back; its group is open again.
@@ -211,17 +131,7 @@ class Journal:
         unknown or taken back already.
         """
         with self._writing() as db:
-            found = db.execute(
-                "SELECT undone, update_id FROM judgements WHERE id = ?", (judgement_id,)
-            ).fetchone()
-            if found is None:
-                raise JournalError(f"there is no judgement {judgement_id} to take back")
-            undone, update = found
-            if update is not None:
-                raise JournalError(f"judgement {judgement_id} is already trained: it stays")
-            if undone is not None:
-                raise JournalError(f"judgement {judgement_id} was taken back already")
-            db.execute("UPDATE judgements SET undone = ? WHERE id = ?", (time.time(), judgement_id))
+            judgements.undo(db, judgement_id)
 
     def set_aside(self, judgement_ids: Sequence[int], reason: str) -> None:
         """Keeps pending judgements away from every update, as when they made one not a number.
@@ -229,54 +139,28 @@ class Journal:
         Raises JournalError when one of them is not pending; then none is set aside.
         """
         with self._writing() as db:
-            queries.require_pending(db, judgement_ids)
-            db.executemany(
-                "UPDATE judgements SET aside = ? WHERE id = ?",
-                [(reason, identity) for identity in judgement_ids],
-            )
+            judgements.set_aside(db, judgement_ids, reason)
 
     def pending(self, limit: int = -1) -> list[JudgedGroup]:
         """What waits for the next update, skips included, in the order of judgement; the first
         `limit`, -1 is all. (For the labels alone, `totals` is quicker when thousands wait.)"""
         with self._reading() as db:
-            return queries.judged(
-                db,
-                f"j.branch = ? AND {queries.PENDING} ORDER BY j.id LIMIT ?",
-                (queries.current_branch(db), limit),
-            )
+            return judgements.pending(db, limit)
 
     def pending_labels(self, but: Sequence[int] = ()) -> int:
         """Labels in what waits for the next update, the judgements `but` left out."""
-        marks = ", ".join("?" * len(but))
         with self._reading() as db:
-            return queries.integer(
-                db.execute(
-                    f"SELECT sum(labels) FROM judgements WHERE branch = ? AND {queries.PENDING} "
-                    f"AND id NOT IN ({marks})",
-                    (queries.current_branch(db), *but),
-                )
-            )
+            return judgements.pending_labels(db, but)
 
     def last_judged(self) -> JudgedGroup | None:
         """The last judgement of the current branch that was not taken back, consumed or not."""
         with self._reading() as db:
-            found = queries.judged(
-                db,
-                "j.branch = ? AND undone IS NULL ORDER BY j.id DESC LIMIT 1",
-                (queries.current_branch(db),),
-            )
-            return found[0] if found else None
+            return judgements.last_judged(db)
 
     def judged(self, offset: int = 0, limit: int = -1) -> list[JudgedGroup]:
         """Live judgements of all branches, newest first; `limit` -1 is all of them."""
         with self._reading() as db:
-            # The ids first: skipping over whole rows would read their texts.
-            return queries.judged(
-                db,
-                "j.id IN (SELECT id FROM judgements WHERE undone IS NULL "
-                "ORDER BY id DESC LIMIT ? OFFSET ?) ORDER BY j.id DESC",
-                (limit, offset),
-            )
+            return judgements.judged(db, offset, limit)
 
     def find(self, judgement_id: int) -> JudgedGroup | None:
         """A live judgement with its group; None when there is none of this number."""
@@ -324,34 +208,7 @@ class Journal:
         is not pending.
         """
         with self._writing() as db:
-            last = queries.last_update(db)
-            if 1 <= stats.number <= last:
-                update_id, _, _ = queries.update_row(db, stats.number)
-                if queries.consumed(db, update_id) == list(judgement_ids):
-                    return
-                raise JournalError(
-                    f"update {stats.number} is in the journal already, with other judgements"
-                )
-            if stats.number != last + 1:
-                raise JournalError(
-                    f"update {stats.number} cannot be recorded: the next one is {last + 1}"
-                )
-            queries.require_pending(db, judgement_ids)
-            text = rows.stats_json(stats)
-            cursor = db.execute(
-                "INSERT INTO updates (branch, number, stats, crc, created) VALUES (?, ?, ?, ?, ?)",
-                (
-                    queries.current_branch(db),
-                    stats.number,
-                    text,
-                    rows.stats_checksum(text, judgement_ids),
-                    time.time(),
-                ),
-            )
-            db.executemany(
-                "UPDATE judgements SET update_id = ?, position = ? WHERE id = ?",
-                [(cursor.lastrowid, place, i) for place, i in enumerate(judgement_ids)],
-            )
+            updates.record_update(db, stats, judgement_ids)
 
     def last_update(self) -> int:
         """Number of the last update of the current branch; 0 when there is none."""
@@ -361,22 +218,12 @@ class Journal:
     def updates(self) -> list[UpdateStats]:
         """The updates that led to the current policy, in order."""
         with self._reading() as db:
-            found = []
-            for low, high, branch in queries.lineage(db):
-                for identity, text, crc in db.execute(
-                    "SELECT id, stats, crc FROM updates WHERE branch = ? "
-                    "AND number > ? AND number <= ? ORDER BY number",
-                    (branch, low, high),
-                ).fetchall():
-                    found.append(queries.read_stats(db, identity, text, crc))
-            return found
+            return updates.updates(db)
 
     def update_batch(self, number: int) -> list[JudgedGroup]:
         """What update `number` consumed, in its order. Raises JournalError when there is none."""
         with self._reading() as db:
-            identity, text, crc = queries.update_row(db, number)
-            queries.read_stats(db, identity, text, crc)
-            return queries.judged(db, "j.update_id = ? ORDER BY j.position", (identity,))
+            return updates.update_batch(db, number)
 
     def rollback(self, at: int) -> None:
         """Goes on from update `at`, on a new branch. Later updates, the judgements they consumed
@@ -386,45 +233,19 @@ class Journal:
         JournalError when there is no such update.
         """
         with self._writing() as db:
-            last = queries.last_update(db)
-            if not 0 <= at <= last:
-                raise JournalError(
-                    f"the run cannot go back to update {at}: it has had {last} (0 is the start)"
-                )
-            parent = queries.current_branch(db)
-            branch = parent + 1
-            db.execute(
-                "INSERT INTO branches (id, parent, at_update, crc, created) VALUES (?, ?, ?, ?, ?)",
-                (branch, parent, at, rows.checksum((branch, parent, at)), time.time()),
-            )
+            updates.rollback(db, at)
 
     # The rest
 
     def event(self, kind: str, data: dict[str, Any]) -> None:
         """Writes down something else: a changed option. `data` must be JSON."""
         with self._writing() as db:
-            row = (queries.current_branch(db), queries.last_update(db), kind, rows.to_json(data))
-            db.execute(
-                "INSERT INTO events (branch, after_update, kind, data, crc, created) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (*row, rows.checksum(row), time.time()),
-            )
+            updates.event(db, kind, data)
 
     def events(self) -> list[Entry]:
         """What `event` wrote on the way to the current state, in order."""
         with self._reading() as db:
-            ways = {branch: high for _, high, branch in queries.lineage(db)}
-            entries = []
-            for identity, *row, crc, created in db.execute(
-                "SELECT id, branch, after_update, kind, data, crc, created FROM events ORDER BY id"
-            ):
-                if rows.checksum(tuple(row)) != crc:
-                    raise rows.damaged(f"event {identity}")
-                branch, after, kind, data = row
-                # An event after the very update of a rollback was of the road not taken.
-                if branch in ways and after < ways[branch]:
-                    entries.append(Entry(kind, json.loads(data), after, created))
-            return entries
+            return updates.events(db)
 
     def totals(self) -> Totals:
         """The figures of the run."""
