@@ -7,33 +7,38 @@
 language, mode, method and seed, and writes a line to RESULTS after each number of labels. What is
 there already is not done again, so a killed run goes on when the command is given again.
 
-`table` prints Markdown: the figures after each number of labels (mean ± standard deviation over
-seeds), then the gold reward at equal KL: on the line through a run's own points, from the base
-policy on, where the sequence KL is as asked.
+`table` prints Markdown: the figures after each number of labels (mean and bootstrap interval of
+95 % over seeds), gold reward at equal KL (on the line through a run's own points, from the base
+policy on, where the sequence KL is as asked), and the labels it took to equal gold within a KL.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import random
 import statistics
+import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 import tyro
+from gold import gold_scorer
 
 from hitl.assemble import config_of, create_run, opened, prompts_of
 from hitl.config.ppo import TRL_CLASSIC
 from hitl.config.session import SessionConfig
+from hitl.metrics import mean
 from hitl.models import resolve
 from hitl.records import Prompt
 from hitl.rundir import RunDir
 from hitl.scale import Scale
-from hitl.simulate import Portrait, ScoreTexts, SimulatedOperator, portrait
+from hitl.simulate import ScoreTexts, SimulatedOperator, full_texts, portrait
+from hitl.unsteady import Unsteadiness
 
 Lang = Literal["zh", "en"]
 Mode = Literal["score", "rank"]
@@ -50,10 +55,16 @@ class Method:
     preset: Literal["human", "trl-classic"]
     lr: float | None = None
     """None: the preset's own."""
+    amplify: Literal["off", "on"] = "off"
+    target_kl: float | None = None
+    """None: the preset's own."""
 
 
 METHODS = (
     Method("default", "human"),
+    Method("default, KL 8", "human", target_kl=8.0),
+    Method("amplify", "human", amplify="on"),
+    Method("amplify, KL 8", "human", amplify="on", target_kl=8.0),
     Method(f"classic, its lr {TRL_CLASSIC.lr:g}", "trl-classic"),
     *(Method(f"classic, lr {lr:g}", "trl-classic", lr) for lr in (5e-5, 1.5e-4, 5e-4)),
 )
@@ -77,6 +88,10 @@ class Row:
     distinct2: float
     length: float
     """Tokens a completion."""
+    duplicates: float = 0.0
+    """Share of completions that an earlier one is."""
+    operator: float = 0.0
+    """Mean utility under the scorer that judged: what the policy could have learned to fool."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +105,19 @@ class Run:
     methods: tuple[str, ...] = ()
     """Names of methods; none is all of them."""
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
-    labels: tuple[int, ...] = (64, 128, 256)
+    labels: tuple[int, ...] = (32, 64, 128, 256, 512)
     """Numbers of labels after which the policy is looked at."""
-    noise: float = 0.1
-    """As of `hitl simulate`."""
+    noise: float | Literal["human"] = "human"
+    """As of `hitl simulate`; so are the next four."""
+    mistake: float = 0.0
+    skip: float = 0.0
+    tie: float = 0.0
+    drift: float = 0.0
     samples: int = 256
     """Completions a look."""
     gold: str | None = None
-    """Scorer of the result; by default the one that judges."""
+    """Scorer of the result; by default one of another kind, made from texts that the one that
+    judges has not seen (benchmarks/gold.py)."""
     threads: int = 1
 
 
@@ -106,14 +126,21 @@ class Table:
     """Print what was found."""
 
     results: tyro.conf.Positional[Path]
-    kl: tuple[float, ...] = (1.0, 2.0, 5.0)
+    kl: tuple[float, ...] = (2.0, 5.0, 10.0)
     """Sequence KLs, nats, at which methods are compared."""
+    gold: tuple[float, ...] = (0.6, 0.7)
+    """Gold rewards whose labels are counted."""
+    plot: Path | None = None
+    """Picture to draw of it, PNG."""
 
 
 def main() -> None:
     command = tyro.cli(Run | Table)
     if isinstance(command, Table):
-        print("\n".join(tables(read(command.results), command.kl)))
+        rows = read(command.results)
+        print("\n".join(tables(rows, command.kl, command.gold)))
+        if command.plot is not None:
+            plot(rows, command.plot)
     else:
         run(command)
 
@@ -144,12 +171,19 @@ def learn(command: Run, lang: Lang, mode: Mode, method: Method, seed: int) -> It
     from hitl.learn.scorers import Scorer
 
     config = SessionConfig(
-        lang=lang, mode=mode, preset=method.preset, lr=method.lr, seed=seed, threads=command.threads
+        lang=lang,
+        mode=mode,
+        preset=method.preset,
+        lr=method.lr,
+        target_kl=method.target_kl,
+        amplify=method.amplify,
+        seed=seed,
+        threads=command.threads,
     )
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         judge = Scorer(resolve(f"sentiment-{lang}", root))
-        gold = Scorer(resolve(command.gold, root)) if command.gold else judge
+        gold = Scorer(resolve(command.gold, root)) if command.gold else gold_scorer(lang)
         run_dir = create_run(root, "run", config)
         for labels in (0, *sorted(command.labels)):
             yield _leg(run_dir, command, method, labels, judge, gold)
@@ -160,7 +194,9 @@ def _leg(
 ) -> Row:
     """The run from where it is to `labels` labels, and what the policy writes then."""
     config = config_of(run_dir)
-    operator = SimulatedOperator(judge, Scale.parse(config.scale), command.noise, config.seed, 0)
+    noise = None if isinstance(command.noise, str) else command.noise
+    how = Unsteadiness(noise, command.mistake, command.skip, command.tie, command.drift)
+    operator = SimulatedOperator(judge, Scale.parse(config.scale), how, config.seed, 0)
     with opened(run_dir, operator) as this:
         operator.labels_left = labels - this.journal.totals().labels
         this.session.run()
@@ -170,12 +206,12 @@ def _leg(
             for i in range(command.samples // SAMPLED_TOGETHER)
         ]
 
-        def look(engine: object) -> Portrait:
-            groups = engine.sample(prompts, SAMPLED_TOGETHER, 0)  # type: ignore[attr-defined]
-            kl = engine.sequence_kl(groups)  # type: ignore[attr-defined]
-            return portrait(groups, gold, kl)
-
-        seen = this.engine.submit(look).result()
+        groups = this.engine.submit(lambda e: e.sample(prompts, SAMPLED_TOGETHER, 0)).result()
+        kl = this.engine.submit(lambda e: e.sequence_kl(groups)).result()
+        seen = portrait(groups, gold, kl)
+        theirs = mean(judge([text for group in groups for text in full_texts(group)]))
+        own = [stats.own_accuracy for stats in this.journal.updates() if stats.own_accuracy]
+        print(method.name, config.seed, labels, seen, theirs, own, file=sys.stderr, flush=True)
         totals = this.journal.totals()
     return Row(
         lang=config.lang,
@@ -189,6 +225,8 @@ def _leg(
         sequence_kl=seen.sequence_kl,
         distinct2=seen.distinct2,
         length=seen.length,
+        duplicates=seen.duplicates,
+        operator=theirs,
     )
 
 
@@ -202,51 +240,71 @@ def read(path: Path) -> list[Row]:
 # --- tables -------------------------------------------------------------------------------------
 
 
-def tables(rows: Sequence[Row], kls: Sequence[float]) -> Iterable[str]:
+def tables(rows: Sequence[Row], kls: Sequence[float], golds: Sequence[float]) -> Iterable[str]:
     """Markdown, one table a language and mode."""
     for lang, mode in sorted({(r.lang, r.mode) for r in rows}, reverse=True):
         here = [r for r in rows if (r.lang, r.mode) == (lang, mode)]
-        counts = sorted({r.labels for r in here} - {0})
         base = [r for r in here if r.labels == 0]
         yield (
             f"**{lang}, {mode}**: the base policy has gold reward {_mean_of(base, 'gold')}, "
             f"distinct-2 {_mean_of(base, 'distinct2')}, {_mean_of(base, 'length', 0)} tokens."
         )
         yield ""
-        yield (
-            "| method | labels | gold reward | KL, nats | distinct-2 | tokens | "
-            + " | ".join(f"gold at KL {k:g}" for k in kls) + " | seeds |"
-        )  # fmt: skip
-        yield "|---|---|---|---|---|---|" + "---|" * (len(kls) + 1)
+        head = ["method", "labels", "judgements", "keys", "gold reward", "judge's own", "KL, nats",
+                "distinct-2", "tokens", "copies", "seeds"]  # fmt: skip
+        yield f"| {' | '.join(head)} |"
+        yield "|---" * len(head) + "|"
         for method in METHODS:
             mine = [r for r in here if r.method == method.name]
-            at_kl = [_spread(_golds_at(mine, kl)) for kl in kls]
-            for place, labels in enumerate(counts):
+            for place, labels in enumerate(sorted({r.labels for r in mine} - {0})):
                 chosen = [r for r in mine if r.labels == labels]
-                if chosen:
-                    cells = [
-                        method.name if place == 0 else "",
-                        str(labels),
-                        _mean_of(chosen, "gold"),
-                        _mean_of(chosen, "sequence_kl", 1),
-                        _mean_of(chosen, "distinct2"),
-                        _mean_of(chosen, "length", 0),
-                        *(at_kl if place == 0 else [""] * len(kls)),
-                        str(len(chosen)),
-                    ]
-                    yield f"| {' | '.join(cells)} |"
+                cells = [
+                    method.name if place == 0 else "",
+                    str(labels),
+                    _mean_of(chosen, "judgements", 0, interval=False),
+                    _mean_of(chosen, "keystrokes", 0, interval=False),
+                    _mean_of(chosen, "gold"),
+                    _mean_of(chosen, "operator", interval=False),
+                    _mean_of(chosen, "sequence_kl", 1),
+                    _mean_of(chosen, "distinct2"),
+                    _mean_of(chosen, "length", 0),
+                    _mean_of(chosen, "duplicates", interval=False),
+                    str(len(chosen)),
+                ]
+                yield f"| {' | '.join(cells)} |"
         yield ""
+        yield from _reached(here, kls, golds)
 
 
-def _golds_at(rows: Sequence[Row], kl: float) -> list[float]:
-    """Gold reward of each seed's run where its sequence KL first is `kl`; none of a run that
-    never went so far."""
+def _reached(rows: Sequence[Row], kls: Sequence[float], golds: Sequence[float]) -> Iterable[str]:
+    """Gold at equal KL, and labels to equal gold without going further than a KL, a method a row.
+    Labels are those of the first look where it was so; seeds that never were are counted."""
+    head = ["method", *(f"gold at KL {kl:g}" for kl in kls)]
+    head += [f"labels to {gold:g} within KL {kl:g}" for gold in golds for kl in kls]
+    yield f"| {' | '.join(head)} |"
+    yield "|---" * len(head) + "|"
+    for method in METHODS:
+        runs = _runs([r for r in rows if r.method == method.name])
+        if runs:
+            cells = [_spread(_golds_at(runs, kl)) for kl in kls]
+            cells += [_needed(runs, gold, kl) for gold in golds for kl in kls]
+            yield f"| {method.name} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _runs(rows: Sequence[Row]) -> list[list[Row]]:
+    """The looks of each seed's run, in order."""
     by_seed: dict[int, list[Row]] = defaultdict(list)
     for row in rows:
         by_seed[row.seed].append(row)
+    return [sorted(run, key=lambda r: r.labels) for run in by_seed.values()]
+
+
+def _golds_at(runs: Sequence[Sequence[Row]], kl: float) -> list[float]:
+    """Gold reward of each run where its sequence KL first is `kl`; none of one that never went so
+    far."""
     found = []
-    for run_rows in by_seed.values():
-        points = sorted(run_rows, key=lambda r: r.labels)
+    for points in runs:
         for before, after in itertools.pairwise(points):
             if before.sequence_kl <= kl <= after.sequence_kl:
                 share = (kl - before.sequence_kl) / (after.sequence_kl - before.sequence_kl)
@@ -255,18 +313,63 @@ def _golds_at(rows: Sequence[Row], kl: float) -> list[float]:
     return found
 
 
-def _mean_of(rows: Sequence[Row], field: str, digits: int = 2) -> str:
-    return _spread([getattr(row, field) for row in rows], digits)
+def _needed(runs: Sequence[Sequence[Row]], gold: float, kl: float) -> str:
+    """Median labels, and how many of the runs got there."""
+    firsts = [
+        next((r.labels for r in run if r.gold >= gold and r.sequence_kl <= kl), None)
+        for run in runs
+    ]
+    there = [labels for labels in firsts if labels is not None]
+    if not there:
+        return f"– (0 of {len(runs)})"
+    return f"{statistics.median(there):.0f} ({len(there)} of {len(runs)})"
+
+
+def _mean_of(rows: Sequence[Row], field: str, digits: int = 2, *, interval: bool = True) -> str:
+    values = [getattr(row, field) for row in rows]
+    return _spread(values, digits) if interval else f"{mean(values):.{digits}f}"
 
 
 def _spread(values: Sequence[float], digits: int = 2) -> str:
-    """Mean ± standard deviation over seeds."""
-    form: Callable[[float], str] = lambda v: f"{v:.{digits}f}"  # noqa: E731
+    """Mean and its bootstrap interval of 95 % over seeds."""
     if not values:
         return "–"
     if len(values) == 1:
-        return form(values[0])
-    return f"{form(statistics.mean(values))} ± {form(statistics.stdev(values))}"
+        return f"{values[0]:.{digits}f}"
+    low, high = interval_of(values)
+    return f"{mean(values):.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def interval_of(values: Sequence[float], draws: int = 2000) -> tuple[float, float]:
+    """95 % percentile interval of the mean, by drawing from the values with replacement."""
+    chance = random.Random(0)
+    means = sorted(mean(chance.choices(values, k=len(values))) for _ in range(draws))
+    return means[round(0.025 * (draws - 1))], means[round(0.975 * (draws - 1))]
+
+
+def plot(rows: Sequence[Row], path: Path) -> None:
+    """Gold reward against labels, a panel a language and mode, with the intervals."""
+    from matplotlib import pyplot
+
+    settings = sorted({(r.lang, r.mode) for r in rows}, reverse=True)
+    figure, panels = pyplot.subplots(
+        1, len(settings), figsize=(5 * len(settings), 4), squeeze=False, sharey=True
+    )
+    for panel, (lang, mode) in zip(panels[0], settings, strict=True):
+        for method in METHODS:
+            mine = [r for r in rows if (r.lang, r.mode, r.method) == (lang, mode, method.name)]
+            if counts := sorted({r.labels for r in mine}):
+                golds = [[r.gold for r in mine if r.labels == n] for n in counts]
+                ends = [interval_of(values) for values in golds]
+                [line] = panel.plot(counts, [mean(g) for g in golds], label=method.name)
+                panel.fill_between(
+                    counts, [e[0] for e in ends], [e[1] for e in ends],
+                    color=line.get_color(), alpha=0.15,
+                )  # fmt: skip
+        panel.set(title=f"tiny-{lang}, {mode}", xlabel="labels", ylabel="gold reward")
+        panel.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
 
 
 if __name__ == "__main__":

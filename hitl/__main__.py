@@ -1,7 +1,5 @@
 """`python -m hitl`."""
 
-import sys
+from hitl.cli import program
 
-from hitl.cli import main
-
-sys.exit(main())
+program()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from hitl.metrics import distinct_n
 from hitl.records import UpdateStats
+from hitl.wording import Sentence
 
 FLAT = 8
 """Updates without a gain after which the reward counts as flat."""
@@ -46,10 +47,10 @@ def written(completions: Sequence[Sequence[int]], others: int) -> Written | None
 class Alarm:
     """Something that goes wrong."""
 
-    name: str
-    what: str
+    name: Sentence
+    what: Sentence
     """With its figures."""
-    do: str
+    do: Sentence
 
 
 def alarms(
@@ -80,10 +81,14 @@ def _far(last: UpdateStats, target: float, lr: float) -> Alarm | None:
     if not last.sequence_kl > 1.5 * target:
         return None
     return Alarm(
-        "KL over target",
-        f"KL {last.sequence_kl:.1f} nats a completion, target {target:g}: the policy is leaving "
-        "the language of its base",
-        f"a lower lr ({lr / 2:.1e}) in a new run, or go back to an earlier update",
+        Sentence("KL over target"),
+        Sentence(
+            "KL {kl:.1f} nats a completion, target {target:g}: the policy is leaving the language "
+            "of its base",
+            kl=last.sequence_kl,
+            target=target,
+        ),
+        Sentence("a lower lr ({lr:.1e}) in a new run, or go back to an earlier update", lr=lr / 2),
     )
 
 
@@ -95,22 +100,37 @@ def _thrown(updates: Sequence[UpdateStats], lr: float) -> Alarm | None:
     if not (empty or (clipped > 0.6 and len(recent) == 3)):
         return None
     what = (
-        f"{empty} of the last {len(recent)} updates learned nothing: one pass would have gone too "
-        "far"
+        Sentence(
+            "{empty} of the last {recent} updates learned nothing: one pass would have gone too "
+            "far",
+            empty=empty,
+            recent=len(recent),
+        )
         if empty
-        else f"{clipped:.0%} of the token ratios were clipped in the last {len(recent)} updates"
+        else Sentence(
+            "{clipped:.0%} of the token ratios were clipped in the last {recent} updates",
+            clipped=clipped,
+            recent=len(recent),
+        )
     )
-    return Alarm("steps too long", what, f"a lower lr, such as {lr / 2:.1e}")
+    do = Sentence("a lower lr, such as {lr:.1e}", lr=lr / 2)
+    return Alarm(Sentence("steps too long"), what, do)
 
 
 def _short(first: Written | None, last: Written | None) -> Alarm | None:
     if first is None or last is None or not last.length < 0.6 * first.length:
         return None
     return Alarm(
-        "length collapse",
-        f"completions have {last.length:.0f} tokens, {first.length:.0f} at the beginning: short "
-        "ones are being rewarded",
-        "give short empty ones the lowest mark for a while, or go back to an earlier update",
+        Sentence("length collapse"),
+        Sentence(
+            "completions have {now:.0f} tokens, {before:.0f} at the beginning: short ones are "
+            "being rewarded",
+            now=last.length,
+            before=first.length,
+        ),
+        Sentence(
+            "give short empty ones the lowest mark for a while, or go back to an earlier update"
+        ),
     )
 
 
@@ -118,10 +138,14 @@ def _repeating(first: Written | None, last: Written | None) -> Alarm | None:
     if first is None or last is None or not last.distinct2 < 0.65 * first.distinct2:
         return None
     return Alarm(
-        "diversity collapse",
-        f"{last.distinct2:.0%} of the word pairs are different ones, {first.distinct2:.0%} at the "
-        "beginning: the policy repeats what paid off",
-        "mark what you have read before low, and use more prompts (--prompts)",
+        Sentence("diversity collapse"),
+        Sentence(
+            "{now:.0%} of the word pairs are different ones, {before:.0%} at the beginning: the "
+            "policy repeats what paid off",
+            now=last.distinct2,
+            before=first.distinct2,
+        ),
+        Sentence("mark what you have read before low, and use more prompts (--prompts)"),
     )
 
 
@@ -131,10 +155,14 @@ def _level(updates: Sequence[UpdateStats]) -> Alarm | None:
     if level < min(2, len(recent)):
         return None
     return Alarm(
-        "no variance",
-        f"all marks were equal in {level} of the last {len(recent)} batches: equal marks teach "
-        "almost nothing",
-        "use the whole scale: say which is better, even by a little, or rank instead",
+        Sentence("no variance"),
+        Sentence(
+            "all marks were equal in {level} of the last {recent} batches: equal marks teach "
+            "almost nothing",
+            level=level,
+            recent=len(recent),
+        ),
+        Sentence("use the whole scale: say which is better, even by a little, or rank instead"),
     )
 
 
@@ -146,10 +174,14 @@ def _entropy(updates: Sequence[UpdateStats]) -> Alarm | None:
     if not (before > 0 and now < 0.6 * before):
         return None
     return Alarm(
-        "entropy falling",
-        f"entropy {now:.2f} nats a token, {before:.2f} at the beginning: the policy grows sure of "
-        "few ways to go on",
-        "a lower lr; go back if the completions of a group are nearly the same",
+        Sentence("entropy falling"),
+        Sentence(
+            "entropy {now:.2f} nats a token, {before:.2f} at the beginning: the policy grows sure "
+            "of few ways to go on",
+            now=now,
+            before=before,
+        ),
+        Sentence("a lower lr; go back if the completions of a group are nearly the same"),
     )
 
 
@@ -161,9 +193,13 @@ def _value(updates: Sequence[UpdateStats]) -> Alarm | None:
     if not (before > 0 and now > 4 * before):
         return None
     return Alarm(
-        "value loss rising",
-        f"value loss {now:.2f}, {before:.2f} before: your marks are not what was expected",
-        "did your measure change? see your own figures with F4, i",
+        Sentence("value loss rising"),
+        Sentence(
+            "value loss {now:.2f}, {before:.2f} before: your marks are not what was expected",
+            now=now,
+            before=before,
+        ),
+        Sentence("did your measure change? see your own figures with F4, i"),
     )
 
 
@@ -179,8 +215,14 @@ def _flat(updates: Sequence[UpdateStats]) -> Alarm | None:
     if gain > 0.1 * spread:
         return None
     return Alarm(
-        "reward flat",
-        f"the mean reward has not risen for {FLAT} updates ({gain:+.2f})",
-        "a blind test (F6) tells whether it got better all the same; if not, other prompts, or "
-        "stop here",
+        Sentence("reward flat"),
+        Sentence(
+            "the mean reward has not risen for {updates} updates ({gain:+.2f})",
+            updates=FLAT,
+            gain=gain,
+        ),
+        Sentence(
+            "a blind test (F6) tells whether it got better all the same; if not, other prompts, "
+            "or stop here"
+        ),
     )

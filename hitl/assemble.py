@@ -6,14 +6,18 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
+import importlib.util
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hitl.atomic import atomic_write
 from hitl.base import check_base, identity_of
-from hitl.checkpoints import Checkpoints
+from hitl.checkpoints import Checkpoints, newest_checkpoint
+from hitl.cluster.past import Past
+from hitl.config.place import HERE, Place
 from hitl.config.session import SessionConfig
 from hitl.engine import BrokenOffError, Engine, EngineThread
 from hitl.errors import UsageError
@@ -25,7 +29,8 @@ from hitl.models import resolve
 from hitl.operator import Notice, Operator, Partial, Progress
 from hitl.prompts import draw, load_prompts, shipped_prompts
 from hitl.pulse import Pulse
-from hitl.records import Prompt
+from hitl.records import LabelledGroup, Prompt, UpdateStats
+from hitl.rewards import labelled
 from hitl.rundir import RunDir
 from hitl.salvage import saying_what_is_left
 from hitl.session import Session, display_order
@@ -91,6 +96,8 @@ class Opening:
     themselves."""
     device: str | None = None
     """Where the policy lives, in place of the run's own device."""
+    place: Place = HERE
+    """Whose engine it is."""
     at: int | None = None
     """The update to go back to; what came after it is left behind."""
 
@@ -107,8 +114,29 @@ def config_of(run: RunDir, opening: Opening = AS_IT_IS) -> SessionConfig:
     return dataclasses.replace(config, device=opening.device)
 
 
+def check_place(place: Place) -> None:
+    """Raises UsageError when what it needs is not installed."""
+    if place.engine == "ray" and importlib.util.find_spec("ray") is None:
+        raise UsageError("--engine ray needs Ray, which is not installed: pip install 'hitl[ray]'")
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """What an engine that lives elsewhere needs beside a config."""
+
+    place: Place
+    past: Past
+    over: Callable[[], bool]
+    """Whether the session has ended, and nobody waits for the engine."""
+
+
 def make_engine(
-    config: SessionConfig, root: Path, operator: Operator, *, shuffle: bool = False
+    config: SessionConfig,
+    root: Path,
+    operator: Operator,
+    *,
+    shuffle: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> EngineThread:
     """An engine for the config's base policy, in its own thread; its progress goes to the
     operator, and loading ends with BrokenOffError when they leave. `shuffle` is the session's."""
@@ -127,22 +155,41 @@ def make_engine(
         shown = display_order(config.seed, key, size) if shuffle else range(size)
         operator.notify(Partial(key, prompt.text, tuple(texts[index] for index in shown)))
 
-    def make() -> Engine:
+    def tell_notice(text: str) -> None:
+        operator.notify(Notice(text, "warning"))
+
+    def make_here() -> Engine:
         from hitl.learn.engine import LocalEngine
 
-        engine = LocalEngine(
-            source,
-            config,
-            tell,
-            lambda text: operator.notify(Notice(text, "warning")),
-            tell_partial,
-        )
+        engine = LocalEngine(source, config, tell, tell_notice, tell_partial)
         # torch and transformers leave some 400,000 objects that stay. To look through them all
         # took the garbage collector 0.35 s in the middle of an update, and no key was heard.
         gc.freeze()
         return engine
 
-    return EngineThread(make)
+    if elsewhere is None or elsewhere.place.engine == "local":
+        return EngineThread(make_here)
+    check_place(elsewhere.place)
+    address, past, over = elsewhere.place.ray_address, elsewhere.past, elsewhere.over
+
+    def make_on_cluster() -> Engine:
+        from hitl.cluster.engine import Ears, RayEngine
+
+        ears = Ears(tell, tell_notice, tell_partial, lambda: operator.leaving or over())
+        return RayEngine(source, config, address, past, ears)
+
+    return EngineThread(make_on_cluster)
+
+
+def past_of(run_dir: RunDir, journal: Journal) -> Past:
+    """Where a policy that was lost on the way is found again."""
+
+    def update(number: int) -> tuple[Sequence[LabelledGroup], UpdateStats]:
+        batch = [labelled(j.group, j.judgement) for j in journal.update_batch(number)]
+        [stats] = [stats for stats in journal.updates() if stats.number == number]
+        return batch, stats
+
+    return Past(lambda at_most: newest_checkpoint(run_dir.steps, at_most), update)
 
 
 @dataclass(frozen=True)
@@ -172,7 +219,15 @@ def opened(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> 
         checkpoints = Checkpoints(run_dir.steps, config.keep)
         if opening.at is not None:
             go_back(journal, checkpoints, opening.at)
-        engine = make_engine(config, run_dir.path.parent, operator, shuffle=opening.shuffle)
+        over = threading.Event()
+        elsewhere = Elsewhere(opening.place, past_of(run_dir, journal), over.is_set)
+        engine = make_engine(
+            config,
+            run_dir.path.parent,
+            operator,
+            shuffle=opening.shuffle,
+            elsewhere=elsewhere,
+        )
         try:
             _compare_base(run_dir, config, journal, engine, operator)
             session = Session(
@@ -188,6 +243,7 @@ def opened(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> 
             )
             yield Opened(config, journal, checkpoints, engine, session)
         finally:
+            over.set()
             engine.close()
 
 

@@ -68,6 +68,15 @@ def remove_tree(directory: Path) -> None:
     shutil.rmtree(doomed, ignore_errors=True)
 
 
+def remove_contents(directory: Path) -> None:
+    """Removes all that is in a folder, but not the folder."""
+    for path in directory.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def sweep(directory: Path) -> None:
     """Removes what processes that are no more left unfinished in `directory`."""
     for path in directory.glob(f"{TEMPORARY}*"):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hitl.rundir import RunDir
+from hitl.wording import Sentence
 
 _CHUNK = 1 << 20
 
@@ -38,6 +39,9 @@ def check_base(
                 run.note_base(base | identity)
     elif any(base.get(key, value) != value for key, value in identity.items()):
         warn(
-            f"the base policy {base.get('policy')} is not the one this run began with (its weights "
-            "are others): updates and replay will differ from what they were"
+            Sentence(
+                "the base policy {policy} is not the one this run began with (its weights are "
+                "others): updates and replay will differ from what they were",
+                policy=base.get("policy"),
+            )
         )

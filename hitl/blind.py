@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hitl.operator import Contrasted
+from hitl.wording import Sentence
 
 PAIRS = 10
 """Pairs of one test."""
@@ -102,16 +103,25 @@ def event_of(
     }
 
 
-def meaning(rate: WinRate) -> str:
+def meaning(rate: WinRate) -> Sentence:
     """One sentence for the operator."""
     low, high = rate.interval
     n = rate.wins + rate.losses + rate.ties
-    figures = (
-        f"the taught policy won {rate.wins} of {n}, lost {rate.losses}, {rate.ties} ties: "
-        f"{rate.rate:.0%}, and between {low:.0%} and {high:.0%} with 95 % confidence"
+    figures = Sentence(
+        "the taught policy won {wins} of {n}, lost {losses}, {ties} ties: {rate:.0%}, and between "
+        "{low:.0%} and {high:.0%} with 95 % confidence",
+        wins=rate.wins,
+        n=n,
+        losses=rate.losses,
+        ties=rate.ties,
+        rate=rate.rate,
+        low=low,
+        high=high,
     )
     if low > 0.5:
-        return f"{figures}. It is better than its base."
+        return Sentence("{figures}. It is better than its base.", figures=figures)
     if high < 0.5:
-        return f"{figures}. It is worse than its base: go back to an earlier update."
-    return f"{figures}. That could be chance: another test narrows it."
+        return Sentence(
+            "{figures}. It is worse than its base: go back to an earlier update.", figures=figures
+        )
+    return Sentence("{figures}. That could be chance: another test narrows it.", figures=figures)

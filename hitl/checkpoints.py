@@ -27,6 +27,7 @@ from hitl.atomic import (
 from hitl.errors import HitlError
 from hitl.faultpoints import reach
 from hitl.manifest import FILE_NAME, Manifest
+from hitl.wording import Sentence
 
 _VERSION = re.compile(r"\d{6,}")
 _Print = tuple[tuple[str, int, int, int], ...]
@@ -84,8 +85,13 @@ class Checkpoints:
                 raise
             except Exception as error:  # safetensors reports a full disk by an error of its own
                 raise CheckpointError(
-                    f"checkpoint {version} could not be written to {self._directory} "
-                    f"({_reason(error)}): make room there; the checkpoints before it are untouched"
+                    Sentence(
+                        "checkpoint {number} could not be written to {path} ({why}): make room "
+                        "there; the checkpoints before it are untouched",
+                        number=version,
+                        path=self._directory,
+                        why=_reason(error),
+                    )
                 ) from error
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -149,7 +155,11 @@ class Checkpoints:
             remove_tree(self.path(version))
         except OSError as error:
             raise CheckpointError(
-                f"old checkpoint {self.path(version)} cannot be removed: {_reason(error)}"
+                Sentence(
+                    "old checkpoint {path} cannot be removed: {why}",
+                    path=self.path(version),
+                    why=_reason(error),
+                )
             ) from error
 
     def _problem(self, version: int) -> str | None:
@@ -204,28 +214,30 @@ def checkpoint_problem(path: Path, *, quick: bool = False) -> str | None:
     try:
         text = (path / FILE_NAME).read_text(encoding="utf-8")
     except FileNotFoundError:
-        return f"{FILE_NAME} is missing"
+        return Sentence("{path} is missing", path=FILE_NAME)
     except (OSError, UnicodeDecodeError) as error:
-        return f"{FILE_NAME} cannot be read: {_reason(error)}"
+        return Sentence("{path} cannot be read: {why}", path=FILE_NAME, why=_reason(error))
     try:
         manifest = Manifest.from_json(text)
     except (ValueError, OverflowError, RecursionError):
-        return f"{FILE_NAME} is damaged"
+        return Sentence("{path} is damaged", path=FILE_NAME)
     if not manifest.files:
-        return f"{FILE_NAME} names no files"
+        return Sentence("{path} names no files", path=FILE_NAME)
     try:
         return _wrong_size(manifest, path) if quick else manifest.problem(path)
     except OSError as error:
-        return f"it cannot be read: {_reason(error)}"
+        return Sentence("it cannot be read: {why}", why=_reason(error))
 
 
 def _wrong_size(manifest: Manifest, directory: Path) -> str | None:
     for name, entry in manifest.files.items():
         path = directory / name
         if not path.is_file():
-            return f"{name} is missing"
+            return Sentence("{path} is missing", path=name)
         if (size := path.stat().st_size) != entry.size:
-            return f"{name} has {size} bytes instead of {entry.size}"
+            return Sentence(
+                "{path} has {size} bytes instead of {right}", path=name, size=size, right=entry.size
+            )
     return None
 
 

@@ -12,10 +12,25 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 import hitl
 from hitl.errors import HitlError
 from hitl.text import safe
+
+
+def program() -> NoReturn:
+    """The process `hitl`: ends it with the command's exit code. Someone who left while torch was
+    being imported does not wait for that: what they left is complete on disk."""
+    code = main()
+    from hitl.engine import abandoned
+
+    if abandoned():
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -77,11 +77,17 @@ class EngineThread:
     """
 
     def __init__(self, make: Callable[[], Engine]) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=_THREAD)
         self._engine = self._executor.submit(make)
         self._lock = threading.Lock()  # guards what follows
         self._asked = 0
         self._idle: deque[Callable[[Engine], None]] = deque()
+
+    @property
+    def made(self) -> bool:
+        """Whether the engine is there, or could not be made: until then nothing was done with it,
+        and there is nothing to save."""
+        return self._engine.done()
 
     def submit(self, call: Callable[[Engine], T]) -> Future[T]:
         """Queues `call(engine)`; its result or error, the engine's own failure to start included,
@@ -127,7 +133,17 @@ class EngineThread:
         self.submit(call)
 
     def close(self) -> None:
-        """Waits for the work in hand, drops what is queued behind it, closes the engine."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        """Waits for the work in hand, drops what is queued behind it, closes the engine. One that
+        is still being made is not waited for (see `abandoned`)."""
+        self._executor.shutdown(wait=self.made, cancel_futures=True)
         if self._engine.done() and not self._engine.cancelled() and not self._engine.exception():
             self._engine.result().close()
+
+
+def abandoned() -> bool:
+    """Whether a thread of this process still makes an engine that nobody waits for. No thread can
+    be stopped in the middle of an import, and Python waits for all of them at its end."""
+    return any(thread.name.startswith(_THREAD) for thread in threading.enumerate())
+
+
+_THREAD = "engine"

@@ -11,6 +11,11 @@ class HitlError(Exception):
 
     exit_code = 1
 
+    @property
+    def said(self) -> str:
+        """The message as it was given: a `Sentence` can be said in another language."""
+        return self.args[0] if self.args and isinstance(self.args[0], str) else str(self)
+
 
 class UsageError(HitlError, ValueError):
     """An option or an input the program cannot take; exit code 2."""

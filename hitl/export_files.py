@@ -18,10 +18,12 @@ from hitl.checkpoints import newest_checkpoint
 from hitl.errors import HitlError, UsageError
 from hitl.export import as_lines, preferences, rank_lists, score_rows
 from hitl.journal import Journal
+from hitl.journal.listing import ALL, Filter
 from hitl.models import resolve
 from hitl.records import JudgedGroup
 from hitl.rundir import RunDir
 from hitl.scale import Scale
+from hitl.wording import Sentence
 
 Format = Literal["ranklist", "preferences", "scores", "parquet", "policy"]
 
@@ -35,40 +37,55 @@ SUFFIXES: tuple[tuple[Format, str], ...] = (
 """Each format, and how the names of its files end; a policy is a folder."""
 
 
-def write_export(run_dir: RunDir, form: Format, out: Path, *, force: bool = False) -> str:
-    """Writes file or folder, whole or not at all; says how much it was.
+def write_export(
+    run_dir: RunDir, form: Format, out: Path, *, force: bool = False, which: Filter = ALL
+) -> Sentence:
+    """Writes file or folder, whole or not at all; says how much it was. Only the judgements that
+    pass `which` are written.
 
     Raises UsageError when `out` is there and not to be replaced, HitlError when it cannot be
     written.
     """
     if out.exists() and not force:
-        raise UsageError(f"{out} is there already: another --out, or --force to replace it")
+        raise UsageError(
+            Sentence("{path} is there already: another --out, or --force to replace it", path=out)
+        )
     try:
         if form == "policy":
             return _policy(run_dir, out)
-        content, said = labels_file(run_dir, form)
+        content, said = labels_file(run_dir, form, which)
         out.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(out, content)
     except OSError as error:
-        raise HitlError(f"{out} could not be written: {error.strerror}") from error
+        raise HitlError(
+            Sentence("{path} could not be written: {why}", path=out, why=error.strerror)
+        ) from error
     return said
 
 
 # --- labels -------------------------------------------------------------------------------------
 
 
-def labels_file(run_dir: RunDir, form: Format) -> tuple[bytes, str]:
+def labels_file(run_dir: RunDir, form: Format, which: Filter = ALL) -> tuple[bytes, Sentence]:
     """The file's bytes, and how much it is, in words."""
     with Journal.open(run_dir.journal_path, readonly=True) as journal:
-        judged: list[JudgedGroup] = journal.judged()[::-1]
+        judged: list[JudgedGroup] = journal.filtered(which)[::-1]
     if form == "ranklist":
         lines = list(rank_lists(judged))
-        return as_lines(lines), f"{len(lines)} rank lists of {len(judged)} judgements"
+        return as_lines(lines), Sentence(
+            "{count} rank lists of {judgements} judgements",
+            count=len(lines),
+            judgements=len(judged),
+        )
     if form == "preferences":
         pairs = list(preferences(judged))
-        return _json_lines(pairs), f"{len(pairs)} pairs of {len(judged)} judgements"
+        return _json_lines(pairs), Sentence(
+            "{count} pairs of {judgements} judgements", count=len(pairs), judgements=len(judged)
+        )
     rows = list(score_rows(judged, Scale.parse(run_dir.options().scale)))
-    said = f"{len(rows)} labels of {len(judged)} judgements"
+    said = Sentence(
+        "{count} labels of {judgements} judgements", count=len(rows), judgements=len(judged)
+    )
     return (_parquet(rows) if form == "parquet" else _json_lines(rows)), said
 
 
@@ -95,7 +112,7 @@ def _parquet(rows: Sequence[dict[str, Any]]) -> bytes:
 # --- policy -------------------------------------------------------------------------------------
 
 
-def _policy(run_dir: RunDir, out: Path) -> str:
+def _policy(run_dir: RunDir, out: Path) -> Sentence:
     """Copies the policy as it is now: an ordinary transformers folder."""
     source, said = _newest(run_dir)
     temporary = temporary_sibling(out)
@@ -111,20 +128,35 @@ def _policy(run_dir: RunDir, out: Path) -> str:
     return said
 
 
-def _newest(run_dir: RunDir) -> tuple[Path, str]:
+def _newest(run_dir: RunDir) -> tuple[Path, Sentence]:
     with Journal.open(run_dir.journal_path, readonly=True) as journal:
         last = journal.last_update()
     if last == 0:
         source = resolve(run_dir.options().base_policy, run_dir.path.parent)
         if isinstance(source, str):
-            raise HitlError(f"run {run_dir.name} has had no update: its policy is {source} itself")
-        return source, "the base policy: the run has had no update yet"
+            raise HitlError(
+                Sentence(
+                    "run {run} has had no update: its policy is {policy} itself",
+                    run=run_dir.name,
+                    policy=source,
+                )
+            )
+        return source, Sentence("the base policy: the run has had no update yet")
     found = newest_checkpoint(run_dir.steps, last)
     if found is not None:
         version, path = found
-        behind = "" if version == last else f" (the run is at {last}: resume it for the rest)"
-        return path / "policy", f"the policy after update {version}{behind}"
+        if version == last:
+            return path / "policy", Sentence("the policy after update {number}", number=version)
+        said = Sentence(
+            "the policy after update {number} (the run is at {last}: resume it for the rest)",
+            number=version,
+            last=last,
+        )
+        return path / "policy", said
     raise HitlError(
-        f"run {run_dir.name} has no intact checkpoint: hitl replay {run_dir.name} --repair makes "
-        "its policy again from the journal"
+        Sentence(
+            "run {run} has no intact checkpoint: hitl replay {run} --repair makes its policy again "
+            "from the journal",
+            run=run_dir.name,
+        )
     )

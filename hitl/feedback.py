@@ -19,6 +19,7 @@ from hitl.records import Edit, Mode, Ranking, Rejected, Scores, Skip, Verdict
 from hitl.scale import Scale
 from hitl.text import safe
 from hitl.tuning import Tune
+from hitl.wording import Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +104,23 @@ def parse_scores(text: str, count: int, scale: Scale) -> Scores:
 
     Raises FeedbackError for anything but `count` numbers on the scale.
     """
-    wanted = f"type {_scores_wanted(count, scale)}, or skip"
+    wanted = Sentence("type {what}, or skip", what=_scores_wanted(count, scale))
     line = normalise(text)
     if not line:
-        raise FeedbackError(f"nothing was typed: {wanted}")
+        raise _error("nothing was typed: {wanted}", wanted=wanted)
     fields = [field.split() for field in line.removesuffix(",").split(",")]
     if not all(fields):
-        raise FeedbackError(f"there is nothing between two commas: {wanted}")
+        raise _error("there is nothing between two commas: {wanted}", wanted=wanted)
     values = [_score(token, scale, wanted) for field in fields for token in field]
     if len(values) != count:
-        raise FeedbackError(f"{_many(len(values), 'score')} for {_completions(count)}: {wanted}")
+        raise _error(
+            "{scores} for {completions}: {wanted}",
+            scores=_scores(len(values)),
+            completions=_completions(count),
+            wanted=wanted,
+        )
     if all(value is None for value in values):
-        raise FeedbackError(f"every completion is left out: {wanted}")
+        raise _error("every completion is left out: {wanted}", wanted=wanted)
     return Scores(tuple(values))
 
 
@@ -125,10 +131,10 @@ def parse_ranking(text: str, count: int) -> Ranking:
     a tie comes the next number. With 10 or more completions the places need separators.
     Raises FeedbackError.
     """
-    wanted = f"type {_ranking_wanted(count)}, or skip"
+    wanted = Sentence("type {what}, or skip", what=_ranking_wanted(count))
     line = normalise(text)
     if not line:
-        raise FeedbackError(f"nothing was typed: {wanted}")
+        raise _error("nothing was typed: {wanted}", wanted=wanted)
     if count == 2 and line in _TIES:
         return Ranking((1, 1))
     digits = "[0-9]" if count <= 9 else "[0-9]+"
@@ -137,25 +143,32 @@ def parse_ranking(text: str, count: int) -> Ranking:
     for token in re.findall(rf"{digits}|[>=]|[^\s,]", line):
         if token in ">=":
             if sign or not ranks:
-                raise FeedbackError(f'"{token}" must stand between two numbers: {wanted}')
+                raise _error(
+                    '"{sign}" must stand between two numbers: {wanted}', sign=token, wanted=wanted
+                )
             sign = token
             continue
         # int() refuses thousands of digits, and nobody has millions of completions.
         place = int(token) if re.fullmatch("[0-9]{1,6}", token) else 0
         if not 1 <= place <= count:
-            raise FeedbackError(f"{_quoted(token)} is none of the {_completions(count)}: {wanted}")
+            raise _error(
+                "{what} is none of the {completions}: {wanted}",
+                what=_quoted(token),
+                completions=_completions(count),
+                wanted=wanted,
+            )
         if place in ranks:
-            raise FeedbackError(f"{place} stands there twice: {wanted}")
+            raise _error("{place} stands there twice: {wanted}", place=place, wanted=wanted)
         rank += sign != "="
         ranks[place], sign = rank, ""
     missing = [place for place in range(1, count + 1) if place not in ranks]
     if sign:
-        raise FeedbackError(f'nothing follows the last "{sign}": {wanted}')
+        raise _error('nothing follows the last "{sign}": {wanted}', sign=sign, wanted=wanted)
     if not ranks:
-        raise FeedbackError(f"no completion was named: {wanted}")
+        raise _error("no completion was named: {wanted}", wanted=wanted)
     if len(missing) > 1:
         listed = ", ".join(map(str, missing))
-        raise FeedbackError(f"completions {listed} are not ranked: {wanted}")
+        raise _error("completions {listed} are not ranked: {wanted}", listed=listed, wanted=wanted)
     if missing:
         ranks[missing[0]] = rank + 1
     return Ranking(tuple(ranks[place] for place in range(1, count + 1)))
@@ -177,11 +190,11 @@ def parse_line(text: str, mode: Mode, count: int, scale: Scale) -> Verdict | Com
         literal = match["sign"][:1] in (":", "：")
         return parse_edit(match["text"]) if literal else _edit_of(match["text"], count)
     if match := _NOTE.match(text):
-        return Note(_readable("note", match["text"]).strip())
+        return Note(_readable(Sentence("note"), match["text"]).strip())
     if match := _PROMPT.match(text):
-        prompt = _readable("prompt", match["text"]).strip()
+        prompt = _readable(Sentence("prompt"), match["text"]).strip()
         if not prompt:
-            raise FeedbackError('the prompt has no text: write it behind the word: "p Once upon"')
+            raise _error('the prompt has no text: write it behind the word: "p Once upon"')
         return OwnPrompt(prompt)
     if match := _TUNE.fullmatch(word):
         return _tune(match["what"], match["value"])
@@ -192,13 +205,18 @@ def parse_line(text: str, mode: Mode, count: int, scale: Scale) -> Verdict | Com
 
 def _tune(what: str, value: str) -> Tune:
     """`lr 1e-4` and `kl 4`."""
-    wanted = "such as lr 1e-4" if what == "lr" else "in nats, such as kl 4"
+    wanted = Sentence("such as lr 1e-4") if what == "lr" else Sentence("in nats, such as kl 4")
     if not _NUMBER.fullmatch(value):
-        raise FeedbackError(f"{_quoted(value)} is no number: type {what} and one, {wanted}")
+        raise _error(
+            "{text} is no number: type {what} and one, {wanted}",
+            text=_quoted(value),
+            what=what,
+            wanted=wanted,
+        )
     try:
         return Tune(lr=float(value)) if what == "lr" else Tune(target_kl=float(value))
     except UsageError as error:
-        raise FeedbackError(f"{error}, {wanted}") from None
+        raise _error("{what}, {wanted}", what=error.said, wanted=wanted) from None
 
 
 def parse_options(text: str) -> Tune:
@@ -206,11 +224,13 @@ def parse_options(text: str) -> Tune:
 
     Raises FeedbackError for anything else.
     """
-    wanted = "type such as lr 1e-4 kl 4"
     line = normalise(text).lower()
     given = {match["what"]: match["value"] for match in _OPTION.finditer(line)}
     if not given or _OPTION.sub("", line).strip(", "):
-        raise FeedbackError(f"{_quoted(text)} names no learning rate or KL budget: {wanted}")
+        raise _error(
+            "{text} names no learning rate or KL budget: type such as lr 1e-4 kl 4",
+            text=_quoted(text),
+        )
     changes = [_tune(what, value) for what, value in given.items()]
     return Tune(
         next((change.lr for change in changes if change.lr is not None), None),
@@ -222,36 +242,38 @@ def parse_edit(text: str) -> Edit:
     """The operator's own completion, exactly as written but for the line end."""
     text = text.rstrip("\r\n")
     if not text.strip():
-        raise FeedbackError(
-            'the edit has no text: write it behind the word, such as "e a good day"'
-        )
+        raise _error('the edit has no text: write it behind the word, such as "e a good day"')
     if _UNREADABLE.search(text) or not safe(text).strip():
-        raise FeedbackError("the edit has characters that cannot be read: write it in UTF-8 again")
+        raise _error("the edit has characters that cannot be read: write it in UTF-8 again")
     return Edit(text)
 
 
 def _edit_of(text: str, count: int) -> Edit:
     """`2 TEXT` rewrites the second completion; a text that begins with a number needs `edit:`."""
     if normalise(text).isdecimal():
-        raise FeedbackError(
-            f'the edit has no text: write it behind the number, such as "edit 1 a good day", or '
-            f'"edit: {_quoted(text.strip())[1:-1]}" when that is the text'
+        raise _error(
+            'the edit has no text: write it behind the number, such as "edit 1 a good day", or '
+            '"edit: {text}" when that is the text',
+            text=_quoted(text.strip())[1:-1],
         )
     match = _PLACE.fullmatch(text)
     if match is None:
         return parse_edit(text)
     place = int(match["place"])
     if not 1 <= place <= count:
-        raise FeedbackError(
-            f"{place} is none of the {_completions(count)}: name one, such as "
-            f'"edit 1 a good day", or write "edit: {_quoted(text.strip())[1:-1]}"'
+        raise _error(
+            '{place} is none of the {completions}: name one, such as "edit 1 a good day", or write '
+            '"edit: {text}"',
+            place=place,
+            completions=_completions(count),
+            text=_quoted(text.strip())[1:-1],
         )
     return Edit(parse_edit(match["text"]).text, of=place - 1)
 
 
-def _readable(what: str, text: str) -> str:
+def _readable(what: Sentence, text: str) -> str:
     if _UNREADABLE.search(text):
-        raise FeedbackError(f"the {what} has characters that cannot be read: write it in UTF-8")
+        raise _error("the {what} has characters that cannot be read: write it in UTF-8", what=what)
     return text
 
 
@@ -270,31 +292,38 @@ def in_group_order(verdict: Verdict, shown: Sequence[int]) -> Verdict:
             return verdict
 
 
-def expected(mode: Mode, count: int, scale: Scale) -> str:
+def expected(mode: Mode, count: int, scale: Scale) -> Sentence:
     """What to type, without the words: `4 numbers from 1 to 5, such as "3 4 1 5"`."""
     return _scores_wanted(count, scale) if mode is Mode.SCORE else _ranking_wanted(count)
 
 
-def help_lines(mode: Mode, count: int, scale: Scale) -> tuple[str, ...]:
+def help_lines(mode: Mode, count: int, scale: Scale) -> tuple[Sentence, ...]:
     """All that can be typed, one thing a line."""
-    left_out = ("_ or x in place of a number leaves that completion out",)
+    left_out = (Sentence("_ or x in place of a number leaves that completion out"),)
+    bad = (Sentence("bad (b, 都不好): both are bad, each as one that lost"),)
     return (
-        f"type {expected(mode, count, scale)}",
+        Sentence("type {what}", what=expected(mode, count, scale)),
         *(left_out if mode is Mode.SCORE else ()),
-        "skip (s, 跳过): no opinion, nothing is learned from these completions",
-        "undo (u, 撤销): take the last judgement back",
-        *(("bad (b, 都不好): both are bad, each as one that lost",) if mode is Mode.PAIR else ()),
-        "edit (e, 编辑) and a text of your own: it becomes the best of its group",
-        "edit 2 and a text: completion 2 as it should be (a text that begins with a number needs "
-        "the colon of edit:)",
-        "note (n, 备注) and a text: kept with the judgement; alone it takes the note back",
-        "flag (f, 标记): flag these completions, or take the flag off",
-        "prompt (p, 提示) and a text: your own prompt comes next",
-        "resample (r, 重采): other completions of the same prompt",
-        "pause (暂停), continue (继续): judge without updates, and with them again",
-        "lr and a number, kl and a number of nats: learning rate and KL budget of later updates",
-        "save (w, 保存): write a checkpoint now",
-        "quit (q, 退出): save and leave",
+        Sentence("skip (s, 跳过): no opinion, nothing is learned from these completions"),
+        Sentence("undo (u, 撤销): take the last judgement back"),
+        *(bad if mode is Mode.PAIR else ()),
+        Sentence("edit (e, 编辑) and a text of your own: it becomes the best of its group"),
+        Sentence(
+            "edit 2 and a text: completion 2 as it should be (a text that begins with a number "
+            "needs the colon of edit:)"
+        ),
+        Sentence(
+            "note (n, 备注) and a text: kept with the judgement; alone it takes the note back"
+        ),
+        Sentence("flag (f, 标记): flag these completions, or take the flag off"),
+        Sentence("prompt (p, 提示) and a text: your own prompt comes next"),
+        Sentence("resample (r, 重采): other completions of the same prompt"),
+        Sentence("pause (暂停), continue (继续): judge without updates, and with them again"),
+        Sentence(
+            "lr and a number, kl and a number of nats: learning rate and KL budget of later updates"
+        ),
+        Sentence("save (w, 保存): write a checkpoint now"),
+        Sentence("quit (q, 退出): save and leave"),
     )
 
 
@@ -303,38 +332,61 @@ def _unshuffled(values: Sequence[T], shown: Sequence[int]) -> tuple[T, ...]:
     return tuple(by_completion[index] for index in range(len(values)))
 
 
-def _score(token: str, scale: Scale, wanted: str) -> float | None:
+def _score(token: str, scale: Scale, wanted: Sentence) -> float | None:
     if token.lower() in _LEFT_OUT:
         return None
     if not _NUMBER.fullmatch(token):
-        raise FeedbackError(f"{_quoted(token)} is no score: {wanted}")
+        raise _error("{text} is no score: {wanted}", text=_quoted(token), wanted=wanted)
     value = float(token) + 0.0  # -0 is 0
     try:
         return scale.check(value)
     except ValueError:
-        raise FeedbackError(f"{_quoted(token)} is not on the scale {scale}: {wanted}") from None
+        raise _error(
+            "{text} is not on the scale {scale}: {wanted}",
+            text=_quoted(token),
+            scale=scale,
+            wanted=wanted,
+        ) from None
 
 
-def _scores_wanted(count: int, scale: Scale) -> str:
+def _scores_wanted(count: int, scale: Scale) -> Sentence:
     width = scale.high - scale.low
     whole = width >= 4 and scale.low % 1 == 0 and scale.high % 1 == 0
     scores = [scale.low + width * part for part in (0.5, 0.75, 0.0, 1.0)]
     examples = [f"{round(score) if whole else score:.10g}" for score in scores]
     example = " ".join(examples[i % 4] for i in range(count))
-    numbers = _many(count, "number")
-    return f'{numbers} from {scale.low:.10g} to {scale.high:.10g}, such as "{example}"'
+    one = Sentence(
+        '1 number from {low:.10g} to {high:.10g}, such as "{example}"',
+        low=scale.low,
+        high=scale.high,
+        example=example,
+    )
+    if count == 1:
+        return one
+    return Sentence(
+        '{count} numbers from {low:.10g} to {high:.10g}, such as "{example}"',
+        count=count,
+        low=scale.low,
+        high=scale.high,
+        example=example,
+    )
 
 
-def _ranking_wanted(count: int) -> str:
+def _ranking_wanted(count: int) -> Sentence:
     if count == 2:
-        return 'the better one, 1 or 2, or "=" for a tie'
+        return Sentence('the better one, 1 or 2, or "=" for a tie')
     order = _example_order(count)
     line = " ".join(map(str, order))
     if count < 3:
-        return f'the number of each completion, best first, such as "{line}"'
+        return Sentence('the number of each completion, best first, such as "{line}"', line=line)
     signs = ["", ">", "=", *[">"] * (count - 3)]
     tie = "".join(f"{sign}{place}" for sign, place in zip(signs, order, strict=True))
-    return f'the {count} completion numbers, best first, such as "{line}", or "{tie}" with a tie'
+    return Sentence(
+        'the {count} completion numbers, best first, such as "{line}", or "{tie}" with a tie',
+        count=count,
+        line=line,
+        tie=tie,
+    )
 
 
 def _example_order(count: int) -> list[int]:
@@ -349,9 +401,15 @@ def _quoted(token: str) -> str:
     return f'"{short[:20]}…"' if len(short) > 20 else f'"{short}"'
 
 
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def _scores(count: int) -> Sentence:
+    return Sentence("1 score") if count == 1 else Sentence("{count} scores", count=count)
 
 
-def _completions(count: int) -> str:
-    return _many(count, "completion")
+def _completions(count: int) -> Sentence:
+    if count == 1:
+        return Sentence("1 completion")
+    return Sentence("{count} completions", count=count)
+
+
+def _error(template: str, /, **values: object) -> FeedbackError:
+    return FeedbackError(Sentence(template, **values))

@@ -6,12 +6,11 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
+from hitl.config.look import Look
 from hitl.config.session import SessionConfig
 from hitl.shipped import POLICIES, SCORERS
-
-Language = Literal["zh", "en"]
+from hitl.wording import Language, Translator, translator
 
 
 def users_language(environment: Mapping[str, str] = os.environ) -> Language:
@@ -31,6 +30,11 @@ def with_language(config: SessionConfig, *models: str | None) -> SessionConfig:
         if name in POLICIES + SCORERS:
             return dataclasses.replace(config, lang="zh" if name.endswith("-zh") else "en")
     return dataclasses.replace(config, lang=users_language())
+
+
+def translator_for(look: Look) -> Translator:
+    """What the screens speak."""
+    return translator(users_language() if look.ui_lang == "auto" else look.ui_lang)
 
 
 def language_of(texts: Iterable[str]) -> Language:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from hitl.wording import Sentence
 
 FILE_NAME = "manifest.json"
 _CHUNK = 1 << 20
@@ -31,17 +34,29 @@ class Manifest:
         paths = sorted(p for p in directory.rglob("*") if p.is_file() and p.name != FILE_NAME)
         return cls({p.relative_to(directory).as_posix(): _entry(p) for p in paths})
 
+    @classmethod
+    def of_files(cls, directory: Path, names: Iterable[str]) -> Manifest:
+        """Reads these files of `directory`."""
+        return cls({name: _entry(directory / name) for name in names})
+
     def problem(self, directory: Path) -> str | None:
         """Why `directory` is not what was written, or None: missing, truncated, changed files."""
         for name, entry in self.files.items():
             path = directory / name
             if not path.is_file():
-                return f"{name} is missing"
+                return Sentence("{path} is missing", path=name)
             size = path.stat().st_size
             if size != entry.size:
-                return f"{name} has {size} bytes instead of {entry.size}"
+                return Sentence(
+                    "{path} has {size} bytes instead of {right}",
+                    path=name,
+                    size=size,
+                    right=entry.size,
+                )
             if _entry(path) != entry:
-                return f"{name} was changed after it was written (SHA-256 differs)"
+                return Sentence(
+                    "{path} was changed after it was written (SHA-256 differs)", path=name
+                )
         return None
 
     def to_json(self) -> str:

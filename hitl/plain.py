@@ -10,6 +10,8 @@ import time
 from dataclasses import replace
 from typing import TextIO
 
+from rich.cells import cell_len
+
 from hitl.feedback import (
     FeedbackError,
     Flag,
@@ -46,17 +48,33 @@ from hitl.records import Judgement, Mode, UpdateStats
 from hitl.scale import Scale
 from hitl.text import safe
 from hitl.tuning import Tune
+from hitl.wording import ENGLISH, Sentence, Translator
+
+_LEVELS = {"warning": Sentence("warning"), "error": Sentence("error")}
 
 _SURROGATES = ("\ud800", "\udfff")
 
-_DOING = {"load": "loading", "sample": "sampling", "update": "training", "save": "saving"}
+_DOING = {
+    "load": Sentence("loading"),
+    "sample": Sentence("sampling"),
+    "update": Sentence("training"),
+    "save": Sentence("saving"),
+}
 
 
 class PlainOperator:
     """Shows each group as text and reads one line about it. See `hitl.operator.Operator`."""
 
-    def __init__(self, name: str, scale: Scale, reader: TextIO, writer: TextIO) -> None:
+    def __init__(
+        self,
+        name: str,
+        scale: Scale,
+        reader: TextIO,
+        writer: TextIO,
+        tr: Translator = ENGLISH,
+    ) -> None:
         self.name = name
+        self._tr = tr
         self.leaving = False
         self._scale = scale
         self._reader = reader
@@ -109,19 +127,19 @@ class PlainOperator:
                     return Quit()
                 said = parse_line(line, desk.mode, len(desk.shown), self._scale)
             except FeedbackError as error:
-                self._write(str(error))
+                self._write(self._tr.error(error))
                 continue
             match said:
                 case Help():
-                    self._write(*help_lines(desk.mode, len(desk.shown), self._scale))
+                    self._write(*map(self._tr, help_lines(desk.mode, len(desk.shown), self._scale)))
                 case Note(text):
                     draft = replace(draft, note=text)
                     desk.save_draft(draft)
-                    self._write(_note_line(text))
+                    self._write(self._note_line(text))
                 case Flag():
                     draft = replace(draft, flag=not draft.flag)
                     desk.save_draft(draft)
-                    self._write("flagged" if draft.flag else "the flag is off")
+                    self._write(self._tr("flagged") if draft.flag else self._tr("the flag is off"))
                 case Undo() | Resample() | OwnPrompt() | Tune() | Save() | Quit():
                     return said
                 case verdict:
@@ -141,24 +159,25 @@ class PlainOperator:
     def _show(self, desk: Desk) -> float:
         """Prints the group and what to type; returns when its completions came to be seen."""
         self._batch_size = desk.batch_size
-        ask = (
-            f"type {expected(desk.mode, len(desk.shown), self._scale)} "
-            "(or skip, undo, edit, resample, save, quit, help)"
+        ask = self._tr(
+            "type {what} (or skip, undo, edit, resample, save, quit, help)",
+            what=expected(desk.mode, len(desk.shown), self._scale),
         )
         if self._on_screen is not None and _same_view(self._on_screen[0], desk):
             # It is still there: the answer was "save", or an undo that came too late.
             self._write(ask)
             return self._on_screen[1]
-        lines = ["", f"prompt: {safe(desk.group.prompt.text)}"]
+        lines = ["", self._tr("prompt: {text}", text=safe(desk.group.prompt.text))]
         for place, index in enumerate(desk.shown, 1):
             lines.append(f"{place}. {safe(desk.group.completions[index].text)}")
         entered = _entered(desk)
         if entered:
-            lines.append(f"entered before: {safe(entered)}")
+            lines.append(self._tr("entered before: {text}", text=safe(entered)))
         if desk.draft is not None:
-            lines += [f"written before: {safe(desk.draft.edit)}"] if desk.draft.edit else []
-            lines += [_note_line(desk.draft.note)] if desk.draft.note else []
-            lines += ["flagged"] if desk.draft.flag else []
+            if desk.draft.edit:
+                lines.append(self._tr("written before: {text}", text=safe(desk.draft.edit)))
+            lines += [self._note_line(desk.draft.note)] if desk.draft.note else []
+            lines += [self._tr("flagged")] if desk.draft.flag else []
         self._write(*lines, ask)
         since = time.monotonic()
         self._on_screen = desk, since
@@ -176,35 +195,47 @@ class PlainOperator:
 
     def _no_text(self) -> FeedbackError:
         encoding = getattr(self._reader, "encoding", None) or "utf-8"
-        return FeedbackError(f"that line is not {encoding} text: type it again, or skip")
+        return FeedbackError(
+            Sentence("that line is not {encoding} text: type it again, or skip", encoding=encoding)
+        )
 
     # --- lines ---------------------------------------------------------------------------------
 
     def _lines_of(self, event: Event) -> list[str]:
         match event:
             case Judged(judgement, _, batch_labels):
-                return [f"{_kept(judgement)}, {self._batch(batch_labels)}"]
+                return [
+                    self._tr(
+                        "{kept}, {batch}",
+                        kept=self._kept(judgement),
+                        batch=self._batch(batch_labels),
+                    )
+                ]
             case Undone(judgement, batch_labels):
                 keys = f": {safe(judgement.keys)}" if judgement.keys else ""
-                return [f"taken back{keys} ({self._batch(batch_labels)})"]
+                return [self._tr("taken back") + f"{keys} ({self._batch(batch_labels)})"]
             case Updated(stats, _):
-                return [_update_line(stats), *(f"  {safe(notice)}" for notice in stats.notices)]
+                texts = [stats.own_words, *stats.notices]
+                more = (f"  {safe(self._tr.said(text))}" for text in texts if text)
+                return [self._update_line(stats), *more]
             case Saved(version):
-                return [f"saved, policy version {version}"]
+                return [self._tr("saved, policy version {version}", version=version)]
             case Tuned(tuning):
-                return [f"{tuning}, from the next update on"]
+                return [self._tr("{tuning}, from the next update on", tuning=tuning.sentence)]
             case Notice(text, "info"):
-                return [safe(text)]
+                return [safe(self._tr.said(text))]
             case Notice(text, level):
-                return [f"{safe(level)}: {safe(text)}"]
+                said = safe(self._tr.said(text))
+                return [self._tr("{level}: {text}", level=_LEVELS.get(level, level), text=said)]
             case _:
                 return []
 
     def _batch(self, labels: int) -> str:
         if self._batch_size is None:
-            return f"{labels} labels"
-        size = f"{labels} of {self._batch_size}" if self._batch_size else f"{labels}"
-        return f"{size} in the batch"
+            return self._tr("{count} labels", count=labels)
+        if not self._batch_size:
+            return self._tr("{count} in the batch", count=labels)
+        return self._tr("{count} of {size} in the batch", count=labels, size=self._batch_size)
 
     def _write(self, *lines: str) -> None:
         if self._gone:
@@ -223,9 +254,9 @@ class PlainOperator:
         if sys.stderr is None or not sys.stderr.isatty():
             return
         if isinstance(event, Waiting):
-            text = _DOING.get(event.reason, safe(event.reason))
+            text = self._doing(event.reason)
         else:
-            stage = _DOING.get(event.stage, safe(event.stage))
+            stage = self._doing(event.stage)
             text = f"{stage} {event.done}/{event.total}" if event.total else stage
         with self._lock:
             self._clear_status()
@@ -233,13 +264,46 @@ class PlainOperator:
                 return
             sys.stderr.write(text)
             sys.stderr.flush()
-            self._status_width = len(text)
+            self._status_width = cell_len(text)
 
     def _clear_status(self) -> None:
         if self._status_width and sys.stderr is not None:
             sys.stderr.write("\r" + " " * self._status_width + "\r")
             sys.stderr.flush()
             self._status_width = 0
+
+    def _doing(self, stage: str) -> str:
+        return self._tr(_DOING[stage]) if stage in _DOING else safe(stage)
+
+    def _note_line(self, note: str) -> str:
+        return self._tr("note: {note}", note=safe(note)) if note else self._tr("no note")
+
+    def _kept(self, judgement: Judgement) -> str:
+        labels = judgement.labels
+        if labels == 0:
+            return self._tr("skipped")
+        if labels == 1:
+            return self._tr("kept 1 label")
+        return self._tr("kept {count} labels", count=labels)
+
+    def _update_line(self, stats: UpdateStats) -> str:
+        passes = (
+            self._tr("1 pass")
+            if stats.epochs == 1
+            else self._tr("{count} passes", count=stats.epochs)
+        )
+        return self._tr(
+            "update {number}: {labels} labels, reward {reward:.3g} ± {spread:.2g}, KL {kl:.3g} "
+            "nats, loss {loss:.3g}, {passes}, {seconds:.1f} s",
+            number=stats.number,
+            labels=stats.labels,
+            reward=stats.reward,
+            spread=stats.reward_std,
+            kl=stats.sequence_kl,
+            loss=stats.policy_loss + stats.value_loss,
+            passes=passes,
+            seconds=stats.seconds,
+        )
 
 
 def _same_view(before: Desk, now: Desk) -> bool:
@@ -261,24 +325,3 @@ def _entered(desk: Desk) -> str:
         sign = "" if position == 0 else "=" if rank == ranked[position - 1][0] else ">"
         line += f"{sign}{place}"
     return line
-
-
-def _note_line(note: str) -> str:
-    return f"note: {safe(note)}" if note else "no note"
-
-
-def _kept(judgement: Judgement) -> str:
-    labels = judgement.labels
-    if labels == 0:
-        return "skipped"
-    return f"kept {labels} label" if labels == 1 else f"kept {labels} labels"
-
-
-def _update_line(stats: UpdateStats) -> str:
-    loss = stats.policy_loss + stats.value_loss
-    return (
-        f"update {stats.number}: {stats.labels} labels, "
-        f"reward {stats.reward:.3g} ± {stats.reward_std:.2g}, KL {stats.sequence_kl:.3g} nats, "
-        f"loss {loss:.3g}, {stats.epochs} {'pass' if stats.epochs == 1 else 'passes'}, "
-        f"{stats.seconds:.1f} s"
-    )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hitl.records import Judgement, Ranking, Rejected, Scores, Skip, Verdict
+from hitl.wording import Sentence
 
 DRIFT_LEAST = 10
 """Scored groups from which a drift is looked for."""
@@ -171,52 +172,82 @@ def _sign(one: float | None, other: float | None) -> int:
     return (one > other) - (one < other)
 
 
-def sentences(found: Quality) -> list[str]:
+def sentences(found: Quality) -> list[Sentence]:
     """What it means, for the operator: a line each, the figures first."""
     if not found.judgements:
-        return ["nothing was judged"]
+        return [Sentence("nothing was judged")]
     low, middle, high = found.seconds
-    count = "1 judgement" if found.judgements == 1 else f"{found.judgements} judgements"
+    count = (
+        Sentence("1 judgement")
+        if found.judgements == 1
+        else Sentence("{count} judgements", count=found.judgements)
+    )
+    rate = "–" if math.isnan(found.per_minute) else f"{found.per_minute:.1f}"
     lines = [
-        f"{count}, {found.labels} labels, {_or_dash(found.per_minute, '.1f')} judgements/min",
-        f"{middle:.1f} s each (the middle half {low:.1f} to {high:.1f} s)",
+        Sentence(
+            "{judgements}, {labels} labels, {rate} judgements/min",
+            judgements=count,
+            labels=found.labels,
+            rate=rate,
+        ),
+        Sentence(
+            "{middle:.1f} s each (the middle half {low:.1f} to {high:.1f} s)",
+            middle=middle,
+            low=low,
+            high=high,
+        ),
+        _shares(found),
     ]
-    shares = f"skipped {found.skipped:.0%}"
-    if found.tied == found.tied:
-        shares += f", ties {found.tied:.0%} of the pairs"
-        if found.tied > 0.4:
-            shares += ": a tie teaches nothing, use more of the scale"
-    lines.append(shares)
     if found.drift is not None:
-        way = "up" if found.drift.change > 0 else "down"
-        if found.drift.sure:
-            lines.append(
-                f"your mean score went {way} by {abs(found.drift.change):.2f}: the texts changed, "
-                "or your measure did"
-            )
-        else:
-            lines.append(f"your mean score was steady ({found.drift.change:+.2f})")
+        lines.append(_drifted(found.drift))
     lines.append(_agreed(found.agreement))
     return lines
 
 
-def _agreed(found: Agreement) -> str:
+def _shares(found: Quality) -> Sentence:
+    if math.isnan(found.tied):
+        return Sentence("skipped {skipped:.0%}", skipped=found.skipped)
+    shares = Sentence(
+        "skipped {skipped:.0%}, ties {tied:.0%} of the pairs",
+        skipped=found.skipped,
+        tied=found.tied,
+    )
+    if found.tied <= 0.4:
+        return shares
+    return Sentence("{shares}: a tie teaches nothing, use more of the scale", shares=shares)
+
+
+def _drifted(drift: Drift) -> Sentence:
+    if not drift.sure:
+        return Sentence("your mean score was steady ({change:+.2f})", change=drift.change)
+    if drift.change > 0:
+        return Sentence(
+            "your mean score went up by {change:.2f}: the texts changed, or your measure did",
+            change=drift.change,
+        )
+    return Sentence(
+        "your mean score went down by {change:.2f}: the texts changed, or your measure did",
+        change=-drift.change,
+    )
+
+
+def _agreed(found: Agreement) -> Sentence:
     if not found.pairs:
-        return "agreement with yourself: no group has come a second time yet"
+        return Sentence("agreement with yourself: no group has come a second time yet")
     meaning = (
-        "as steady as labels get"
+        Sentence("as steady as labels get")
         if found.share >= 0.85
-        else "as people usually agree"
+        else Sentence("as people usually agree")
         if found.share >= 0.63
-        else "near a coin's: slow down, or judge only clear cases"
+        else Sentence("near a coin's: slow down, or judge only clear cases")
     )
     if found.pairs < 10:
-        meaning += " (few so far)"
-    return (
-        f"agreement with yourself {found.share:.0%} of {found.pairs} pairs in {found.groups} "
-        f"groups shown again: {meaning}"
+        meaning = Sentence("{meaning} (few so far)", meaning=meaning)
+    return Sentence(
+        "agreement with yourself {share:.0%} of {pairs} pairs in {groups} groups shown again: "
+        "{meaning}",
+        share=found.share,
+        pairs=found.pairs,
+        groups=found.groups,
+        meaning=meaning,
     )
-
-
-def _or_dash(value: float, form: str) -> str:
-    return "–" if value != value else format(value, form)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hitl.wording import Sentence
+
 
 class Mode(StrEnum):
     """How a group is judged. Modes are never mixed within one update."""
@@ -219,6 +221,31 @@ class UpdateStats:
     """KL budget it was made with, nats a sequence."""
     staleness: float = 0.0
     """Mean over labels of the updates between the policy that sampled and the one that learned."""
+    own_texts: int = 0
+    """Completions nobody read that it learned from besides, judged by a reward model of the labels
+    (`--amplify`); 0 where there is no such model, or it was not good enough."""
+    own_accuracy: float | None = None
+    """Share of the operator's pairs that this model, fitted to the others, puts in their order;
+    None where that cannot be told."""
+
+    @property
+    def own_words(self) -> str:
+        """What was learned from whom besides the operator's labels, for the operator; "" where no
+        reward model of them was asked for."""
+        if self.own_accuracy is None:
+            return ""
+        if self.own_texts == 0:
+            return Sentence(
+                "a model of your labels was not asked: right on {share:.0%} of your pairs that it "
+                "had not seen",
+                share=self.own_accuracy,
+            )
+        return Sentence(
+            "then {texts} texts nobody read, judged by a model of your labels, right on "
+            "{share:.0%} of your pairs that it had not seen",
+            texts=self.own_texts,
+            share=self.own_accuracy,
+        )
 
     @property
     def options(self) -> StepOptions:

@@ -11,9 +11,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from hitl.journal import Entry, Journal
-from hitl.journal_listing import ALL
-from hitl.journal_rows import read_verdict, verdict_json
+from hitl.journal import ALL, Entry, Journal
+from hitl.journal.rows import read_verdict, verdict_json
 from hitl.quality import compare_pairs
 from hitl.records import JudgedGroup, Judgement, Mode, Ranking, Rejected, Scores, Verdict
 

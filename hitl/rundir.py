@@ -17,6 +17,7 @@ from hitl.config.session import SessionConfig
 from hitl.errors import HitlError, UsageError
 from hitl.faultpoints import reach
 from hitl.journal import Journal
+from hitl.wording import Sentence
 
 FORMAT = 1
 CONFIG_KEYS = ("options", "ppo", "versions", "base")
@@ -119,19 +120,34 @@ class RunDir:
         try:
             config = json.loads(path.read_bytes())
         except OSError as error:
-            raise RunError(f"{path} cannot be read: {error.strerror}") from error
+            raise RunError(
+                Sentence("{path} cannot be read: {why}", path=path, why=error.strerror)
+            ) from error
         except (ValueError, RecursionError) as error:
-            raise RunError(f"{path} is damaged ({error}): restore it from a copy") from error
+            raise RunError(
+                Sentence(
+                    "{path} is damaged ({why}): restore it from a copy", path=path, why=str(error)
+                )
+            ) from error
         if not isinstance(config, dict) or type(config.get("format")) is not int:
-            raise RunError(f"{path} is not the config of a run: restore it from a copy")
+            raise RunError(
+                Sentence("{path} is not the config of a run: restore it from a copy", path=path)
+            )
         if config["format"] > FORMAT:
             raise RunError(
-                f"run {self.name} was made by a newer hitl (config format {config['format']}, this "
-                f"one knows {FORMAT}): update hitl and try again"
+                Sentence(
+                    "run {run} was made by a newer hitl (config format {version}, this one knows "
+                    "{known}): update hitl and try again",
+                    run=self.name,
+                    version=config["format"],
+                    known=FORMAT,
+                )
             )
         for key in CONFIG_KEYS:
             if not isinstance(config.get(key), dict):
-                raise RunError(f"{path} has no {key}: restore it from a copy")
+                raise RunError(
+                    Sentence("{path} has no {key}: restore it from a copy", path=path, key=key)
+                )
         return config
 
     def options(self) -> SessionConfig:

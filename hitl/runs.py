@@ -12,6 +12,7 @@ from hitl.checkpoints import checkpoint_problem, checkpoint_versions
 from hitl.errors import HitlError
 from hitl.journal import Journal, Totals
 from hitl.rundir import RunDir, is_run
+from hitl.wording import Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,12 @@ def summarise(path: Path) -> RunSummary:
     try:
         options = run.config()["options"]
     except HitlError as error:
-        problem = str(error)
+        problem = error.said
     try:
         with Journal.open(run.journal_path, readonly=True) as journal:
             totals = journal.totals()
     except (HitlError, OSError) as error:
-        problem = problem or str(error)
+        problem = problem or (error.said if isinstance(error, HitlError) else str(error))
     updates = totals.updates if totals else 0
     reward = totals.reward if totals else None
     if problem is None:
@@ -83,13 +84,18 @@ def _checkpoint_problem(run: RunDir, updates: int) -> str | None:
     try:
         versions = checkpoint_versions(run.steps)
     except OSError as error:
-        return f"{run.steps} cannot be read: {error.strerror}"
+        return Sentence("{path} cannot be read: {why}", path=run.steps, why=error.strerror)
     if not versions:
         # The journal can rebuild it, at the price of all its updates.
-        return "no checkpoint is left; resume rebuilds it from the journal" if updates else None
+        lost = Sentence("no checkpoint is left; resume rebuilds it from the journal")
+        return lost if updates else None
     newest = run.steps / f"{versions[-1]:06d}"
     if problem := checkpoint_problem(newest, quick=True):
-        return f"checkpoint {versions[-1]} is damaged ({problem}); resume uses one before it"
+        return Sentence(
+            "checkpoint {number} is damaged ({why}); resume uses one before it",
+            number=versions[-1],
+            why=problem,
+        )
     return None
 
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from hitl.checkpoints import checkpoint_problem, checkpoint_versions
-from hitl.journal_rows import JournalDamagedError
+from hitl.journal import JournalDamagedError
 from hitl.rundir import RunDir
 
 

@@ -12,7 +12,7 @@ import functools
 import hashlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from typing import Any
 
@@ -49,6 +49,10 @@ from hitl.rewards import labelled, rewards_of
 from hitl.study import Study
 from hitl.supply import Supply
 from hitl.tuning import KIND, Tune, Tuning, tuning_of, warmed_up
+from hitl.wording import Sentence
+
+LOOK_S = 0.1
+"""Seconds between two looks whether they leave while the policy is loaded."""
 
 
 class Session:
@@ -103,13 +107,19 @@ class Session:
                 if not self._operator.leaving:
                     while self.step():
                         pass
+            if not self._engine.made:
+                return
             self._finish_training()
             self._engine.submit(self._save).result()
 
     def _take_up(self) -> None:
         """The policy and the groups as the journal has them."""
         self._operator.notify(Waiting("load"))
-        self._engine.submit(self._restore).result()
+        restored = self._engine.submit(self._restore)
+        while not wait([restored], LOOK_S).done:
+            if self._operator.leaving and not self._engine.made:
+                return  # nothing has changed, and no import can be broken off
+        restored.result()
         if self._operator.leaving:
             return
         self._supply.take_up()
@@ -194,7 +204,7 @@ class Session:
         try:
             agreement = self._repeats.keep(again, judgement)
         except JournalError as error:
-            self._operator.notify(Notice(str(error), "error"))
+            self._operator.notify(Notice(error.said, "error"))
             return
         if judgement is not None:
             self._operator.notify(Rejudged(judgement, agreement))
@@ -203,7 +213,7 @@ class Session:
         try:
             self._journal.event(kind, data)
         except JournalError as error:
-            self._operator.notify(Notice(str(error), "error"))
+            self._operator.notify(Notice(error.said, "error"))
             return False
         return True
 
@@ -226,7 +236,7 @@ class Session:
         try:
             self._journal.append(judgement)
         except JournalError as error:
-            self._operator.notify(Notice(str(error), "error"))
+            self._operator.notify(Notice(error.said, "error"))
             self._supply.put_back(group)
             return False
         rewards = rewards_of(judgement, len(group.completions))
@@ -237,30 +247,36 @@ class Session:
         self._supply.put_back(group)
         try:
             if self._repeats.take_back():
-                text = "taken back: the group that was shown again comes again"
+                text = Sentence("taken back: the group that was shown again comes again")
                 self._operator.notify(Notice(text))
                 return
             last = self._journal.last_judged()
             if last is None:
-                self._operator.notify(Notice("nothing to undo yet"))
+                self._operator.notify(Notice(Sentence("nothing to undo yet")))
             else:
-                self._reopen(last, "already trained: the last judgement is in the weights")
+                too_late = Sentence("already trained: the last judgement is in the weights")
+                self._reopen(last, too_late)
         except JournalError as error:
-            self._operator.notify(Notice(str(error), "error"))
+            self._operator.notify(Notice(error.said, "error"))
 
     def _take_back(self, group: Group, judgement_id: int, now: bool) -> None:
         self._supply.put_back(group)
         try:
             judged = self._journal.find(judgement_id)
             if judged is None:
-                self._operator.notify(Notice("this judgement was taken back already"))
+                self._operator.notify(Notice(Sentence("this judgement was taken back already")))
             else:
-                self._reopen(judged, "already trained: the judgement is in the weights", now=now)
+                too_late = Sentence("already trained: the judgement is in the weights")
+                self._reopen(judged, too_late, now=now)
         except JournalError as error:
-            self._operator.notify(Notice(str(error), "error"))
+            self._operator.notify(Notice(error.said, "error"))
 
-    def _reopen(self, judged: JudgedGroup, too_late: str, *, now: bool = True) -> None:
-        # An update that runs has read its batch: what it learns from cannot be taken back.
+    def _reopen(self, judged: JudgedGroup, too_late: Sentence, *, now: bool = True) -> None:
+        if judged.id in self._given_to_updates():
+            self._operator.notify(
+                Notice(Sentence("too late: its batch is full and goes into the next update"))
+            )
+            return
         if judged.id not in {waiting.id for waiting in self._waiting()}:
             self._operator.notify(Notice(too_late))
             return
@@ -287,6 +303,16 @@ class Session:
         running = {judged.id for judged in self._in_training}
         return [judged for judged in self._journal.pending() if judged.id not in running]
 
+    def _given_to_updates(self) -> set[int]:
+        """Judgements in full batches that wait for the update that runs. They are as good as
+        trained: were they not, it would hang on the engine's pace what an undo reaches, and with it
+        what the next batches are made of."""
+        if self._config.label_only or self._tuning.paused:
+            return set()
+        return {
+            j.id for batch in full_batches(self._waiting(), self._config.batch_size) for j in batch
+        }
+
     def _waiting_labels(self) -> int:
         return self._journal.pending_labels([judged.id for judged in self._in_training])
 
@@ -295,7 +321,7 @@ class Session:
         try:
             self._journal.event(KIND, change.to_json())
         except JournalError as error:
-            self._operator.notify(Notice(str(error), "error"))
+            self._operator.notify(Notice(error.said, "error"))
             return
         self._tuning = self._tuning.after(change)
         self._operator.notify(Tuned(self._tuning))
@@ -333,7 +359,12 @@ class Session:
         except UpdateRefusedError as error:
             self._journal.set_aside(ids, str(error))
             self._operator.notify(
-                Notice(f"{error}: its labels are kept, and learned from no more", "error")
+                Notice(
+                    Sentence(
+                        "{what}: its labels are kept, and learned from no more", what=error.said
+                    ),
+                    "error",
+                )
             )
             return
         reach("update:learned")
@@ -365,7 +396,7 @@ class Session:
         try:
             self._checkpoints.commit(engine.version, engine.save)
         except CheckpointError as error:  # the journal has everything: go on without
-            self._operator.notify(Notice(str(error), "error"))
+            self._operator.notify(Notice(error.said, "error"))
             return
         self._operator.notify(Saved(engine.version))
 
@@ -375,7 +406,9 @@ class Session:
         self._checkpoints.discard_after(last)
         found = self._checkpoints.newest_intact(
             lambda path, why: self._operator.notify(
-                Notice(f"checkpoint {path.name} skipped: {why}", "warning")
+                Notice(
+                    Sentence("checkpoint {name} skipped: {why}", name=path.name, why=why), "warning"
+                )
             )
         )
         if found is not None:
@@ -386,7 +419,8 @@ class Session:
         for number in range(engine.version + 1, last + 1):
             if self._operator.leaving:
                 break
-            self._operator.notify(Notice(f"making update {number} again from the journal"))
+            said = Sentence("making update {number} again from the journal", number=number)
+            self._operator.notify(Notice(said))
             batch = self._journal.update_batch(number)
             labels = [labelled(j.group, j.judgement) for j in batch]
             stats = engine.update(number, labels, recorded[number].options)
@@ -394,8 +428,11 @@ class Session:
             if stats.digest != recorded[number].digest:
                 self._operator.notify(
                     Notice(
-                        f"update {number} came out different in the last digits from when it was "
-                        "first made: another machine or library version",
+                        Sentence(
+                            "update {number} came out different in the last digits from when it "
+                            "was first made: another machine or library version",
+                            number=number,
+                        ),
                         "warning",
                     )
                 )
@@ -425,3 +462,14 @@ def oldest_batch(pending: Sequence[JudgedGroup], size: int) -> list[JudgedGroup]
         if labels >= size:
             break
     return batch
+
+
+def full_batches(pending: Sequence[JudgedGroup], size: int) -> list[list[JudgedGroup]]:
+    """The batches of at least `size` labels that updates will take one after the other."""
+    batches: list[list[JudgedGroup]] = []
+    while True:
+        batch = oldest_batch(pending, size)
+        if sum(judged.judgement.labels for judged in batch) < size:
+            return batches
+        batches.append(batch)
+        pending = pending[len(batch) :]

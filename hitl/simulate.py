@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hitl.metrics import distinct_n, mean
 from hitl.operator import Desk, Event, Quit, Reply, Updated
-from hitl.records import Group, Judgement, Mode, Ranking, Scores, UpdateStats
+from hitl.records import (
+    Group,
+    Judgement,
+    Mode,
+    Ranking,
+    Scores,
+    Skip,
+    UpdateStats,
+    Verdict,
+)
 from hitl.scale import Scale
+from hitl.unsteady import Unsteadiness, perceived
 
 ScoreTexts = Callable[[Sequence[str]], list[float]]
 """Utility of each text, 0 (worst) to 1 (best)."""
@@ -23,16 +34,20 @@ class SimulatedOperator:
     """
 
     def __init__(
-        self, scorer: ScoreTexts, scale: Scale, noise: float, seed: int, labels_to_give: int
+        self,
+        scorer: ScoreTexts,
+        scale: Scale,
+        how: Unsteadiness,
+        seed: int,
+        labels_to_give: int,
     ) -> None:
-        """`noise` is the standard deviation added to the utility of each completion, on its 0-1
-        range; `labels_to_give` is counted from now on."""
+        """`how` unsteady they are; `labels_to_give` is counted from now on."""
         self.name = "simulated"
         self.leaving = False
         self.updates: list[UpdateStats] = []
         self._scorer = scorer
         self._scale = scale
-        self._noise = noise
+        self._how = how
         self._seed = seed
         self.labels_left = labels_to_give
 
@@ -55,20 +70,14 @@ class SimulatedOperator:
 
     def _judgement(self, desk: Desk) -> Judgement:
         chance = random.Random(f"{self._seed}/{desk.group.key}")
-        utilities = [
-            utility + chance.gauss(0.0, self._noise)
-            for utility in self._scorer(full_texts(desk.group))
-        ]
-        if desk.mode is Mode.SCORE:
-            low, high = self._scale.low, self._scale.high
-            values = [round(low + min(max(u, 0.0), 1.0) * (high - low)) for u in utilities]
-            verdict: Scores | Ranking = Scores(tuple(float(v) for v in values))
-            keys = "".join(f"{v}" for v in values)
+        utilities = self._scorer(full_texts(desk.group))
+        felt = perceived(utilities, self._how, desk.group.prompt.number, chance)
+        if felt is None:
+            verdict, keys = _skipped()
+        elif desk.mode is Mode.SCORE:
+            verdict, keys = scored(felt, self._scale)
         else:
-            order = sorted(range(len(utilities)), key=lambda i: -utilities[i])
-            ranks = {index: place for place, index in enumerate(order, 1)}
-            verdict = Ranking(tuple(ranks[i] for i in range(len(utilities))))
-            keys = "".join(str(index + 1) for index in order[:-1])  # the last places itself
+            verdict, keys = ranked(felt)
         return Judgement(
             group=desk.group.key,
             verdict=verdict,
@@ -77,6 +86,30 @@ class SimulatedOperator:
             keys=keys,
             shown=desk.shown,
         )
+
+
+def _skipped() -> tuple[Verdict, str]:
+    return Skip(), " "
+
+
+def scored(felt: Sequence[float], scale: Scale) -> tuple[Verdict, str]:
+    """Utilities 0 to 1 as scores of a scale, and the keys that type them."""
+    values = [round(scale.low + min(max(u, 0.0), 1.0) * (scale.high - scale.low)) for u in felt]
+    return Scores(tuple(float(v) for v in values)), "".join(f"{v}" for v in values)
+
+
+def ranked(felt: Sequence[float]) -> tuple[Verdict, str]:
+    """Utilities as a ranking, equal ones tied, and the keys that type it: the last places
+    itself, unless it is tied."""
+    order = sorted(range(len(felt)), key=lambda i: -felt[i])
+    ranks, keys = {order[0]: 1}, [str(order[0] + 1)]
+    for place, (better, index) in enumerate(itertools.pairwise(order), 2):
+        tied = felt[index] == felt[better]
+        ranks[index] = ranks[better] if tied else place
+        keys.append(f"={index + 1}" if tied else str(index + 1))
+    if keys[-1].isdigit():
+        keys.pop()
+    return Ranking(tuple(ranks[i] for i in range(len(felt)))), "".join(keys)
 
 
 def full_texts(group: Group) -> list[str]:
@@ -96,6 +129,8 @@ class Portrait:
     """Mean tokens a completion, end token included."""
     sequence_kl: float
     """Mean KL to the reference, nats a sequence."""
+    duplicates: float
+    """Share of completions that say word for word what an earlier one says."""
 
 
 def portrait(groups: Sequence[Group], gold: ScoreTexts, sequence_kl: float) -> Portrait:
@@ -106,4 +141,5 @@ def portrait(groups: Sequence[Group], gold: ScoreTexts, sequence_kl: float) -> P
         distinct2=distinct_n(ids),
         length=mean([float(len(i)) for i in ids]),
         sequence_kl=sequence_kl,
+        duplicates=1 - len(set(map(tuple, ids))) / len(ids) if ids else 0.0,
     )

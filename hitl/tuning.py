@@ -13,6 +13,7 @@ from typing import Any
 
 from hitl.errors import UsageError
 from hitl.records import StepOptions
+from hitl.wording import Sentence
 
 KIND = "tuning"
 """Of the journal's events that hold a change."""
@@ -33,9 +34,13 @@ class Tune:
 
     def __post_init__(self) -> None:
         if self.lr is not None and not 0 < self.lr < 1:
-            raise UsageError(f"a learning rate of {self.lr:g} is none: above 0 and below 1")
+            raise UsageError(
+                Sentence("a learning rate of {lr:g} is none: above 0 and below 1", lr=self.lr)
+            )
         if self.target_kl is not None and not 0 < self.target_kl < math.inf:
-            raise UsageError(f"a KL budget of {self.target_kl:g} nats is none: above 0")
+            raise UsageError(
+                Sentence("a KL budget of {kl:g} nats is none: above 0", kl=self.target_kl)
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Only what changes."""
@@ -58,10 +63,16 @@ class Tuning:
         )
         return Tuning(options, self.paused if change.paused is None else change.paused)
 
-    def __str__(self) -> str:
+    @property
+    def sentence(self) -> Sentence:
         """For the operator."""
-        options = f"lr {self.options.lr:g}, KL budget {self.options.target_kl:g} nats"
-        return f"paused, {options}" if self.paused else options
+        lr, kl = self.options.lr, self.options.target_kl
+        if self.paused:
+            return Sentence("paused, lr {lr:g}, KL budget {kl:g} nats", lr=lr, kl=kl)
+        return Sentence("lr {lr:g}, KL budget {kl:g} nats", lr=lr, kl=kl)
+
+    def __str__(self) -> str:
+        return str(self.sentence)
 
 
 def tuning_of(options: StepOptions, changes: Iterable[dict[str, Any]]) -> Tuning:

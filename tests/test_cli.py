@@ -255,3 +255,27 @@ def test_nothing_heavy_is_imported(line: str, tmp_path: Path) -> None:
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert (result.returncode, result.stderr.split()) == (0, [])
+
+
+# --- how the screens look -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [("--ui-lang", "zh"), ("--theme=light",)])
+def test_without_a_command_the_look_can_be_chosen(words: tuple[str, ...], tmp_path: Path) -> None:
+    done = run(*words, folder=tmp_path)
+    assert done.returncode == 2 and "this is no terminal" in done.stderr
+
+
+def test_a_language_that_the_screens_do_not_speak(tmp_path: Path) -> None:
+    done = run("--ui-lang", "fr", folder=tmp_path)
+    assert done.returncode == 2 and "zh" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_browser_gets_the_look_that_serve_was_given() -> None:
+    from hitl.commands.serve import look_options
+    from hitl.config.look import Look
+
+    assert look_options(Look()) == []
+    given = look_options(Look(ui_lang="zh", theme="light"))
+    assert given == ["--ui-lang", "zh", "--theme", "light"]

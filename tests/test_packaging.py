@@ -98,3 +98,11 @@ for name in {MODELS}:
     places = said.splitlines()
     assert len(places) == 1 + 2 + len(MODELS)
     assert all(Path(place).resolve().is_relative_to(installed.resolve()) for place in places)
+
+
+def test_the_installed_program_speaks_chinese(installed: Path, tmp_path: Path) -> None:
+    ask = "from hitl.wording import translator; print(translator('zh')('saved'))"
+    said = run(
+        sys.executable, "-c", ask, folder=tmp_path, PYTHONPATH=str(installed), PYTHONUTF8="1"
+    )
+    assert said.strip() == "已保存"

@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from hitl.operator import Desk, Quit
-from hitl.records import Completion, Group, Judgement, Mode, Prompt, Ranking, Scores
+from hitl.records import Completion, Group, Judgement, Mode, Prompt, Ranking, Scores, Skip
 from hitl.scale import Scale
-from hitl.simulate import SimulatedOperator, portrait
+from hitl.simulate import SimulatedOperator, portrait, ranked
+from hitl.unsteady import Unsteadiness
 
 
 def group(number: int = 1) -> Group:
@@ -23,7 +24,7 @@ def likes(texts: list[str]) -> list[float]:
 
 
 def operator(noise: float = 0.0, labels: int = 8) -> SimulatedOperator:
-    return SimulatedOperator(likes, Scale(1, 5), noise, 1, labels)  # type: ignore[arg-type]
+    return SimulatedOperator(likes, Scale(1, 5), Unsteadiness(noise), 1, labels)  # type: ignore[arg-type]
 
 
 def test_scores_are_utilities_on_the_scale() -> None:
@@ -58,3 +59,26 @@ def test_a_portrait_counts_what_is_there() -> None:
     assert got.gold == pytest.approx(0.45)
     assert (got.length, got.sequence_kl) == (4.0, 1.5)
     assert got.distinct2 == 5 / 12
+
+
+def test_ties_are_typed_as_a_person_types_them() -> None:
+    assert ranked([0.2, 0.9, 0.9, 0.1]) == (Ranking((3, 1, 1, 4)), "2=31")
+    assert ranked([0.5, 0.1, 0.1]) == (Ranking((1, 2, 2)), "12=3")
+
+
+def test_a_skip_is_no_label_and_one_key() -> None:
+    bored = SimulatedOperator(likes, Scale(1, 5), Unsteadiness(0.0, skip=1.0), 1, 8)  # type: ignore[arg-type]
+    said = bored.judge(desk())
+    assert isinstance(said, Judgement) and (said.verdict, said.keys, said.labels) == (
+        Skip(),
+        " ",
+        0,
+    )
+    assert bored.labels_left == 8
+
+
+def test_a_copy_is_counted_once() -> None:
+    same = Completion(" good", (1, 2), (-1.0, -1.0), True)
+    twice = Group(Prompt("It is", 1), (1,), (same, same, same, same), 0)
+    assert portrait([twice], likes, 0.0).duplicates == 0.75  # type: ignore[arg-type]
+    assert portrait([group()], likes, 0.0).duplicates == 0.0  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from hitl.config.auto import Auto, recipe_of
 from hitl.config.commands import (
     Compare,
     Export,
+    Home,
     Label,
     Replay,
     Resume,
@@ -44,17 +45,20 @@ COMMANDS: MappingProxyType[str, type] = MappingProxyType({
 
 _HELP = ("-h", "--help", "help")
 
+_LOOKS = ("--ui-lang", "--theme")
+"""What `hitl` takes without a command."""
+
 _ABOUT = """usage: hitl [COMMAND] [OPTIONS]
 
 Teach a Chinese or English GPT-2 by hand, in the terminal. Without a command: pick a run to resume,
-or begin one.
+or begin one; --ui-lang zh|en and --theme dark|light|ansi are understood there too.
 
 {commands}
 
 hitl COMMAND --help lists the options of a command; hitl --version says the version.
 After any command, --debug shows the traceback of an error.
 Exit codes: 0 good, 1 failed, 2 usage, 130 interrupted.
-Environment: LANG (language of a new run), NO_COLOR."""
+Environment: LANG (language of the screens and of a new run), NO_COLOR."""
 
 
 def dispatch(words: list[str]) -> int:
@@ -70,6 +74,8 @@ def dispatch(words: list[str]) -> int:
 
 
 def _parse(words: list[str]) -> object:
+    if words[0].partition("=")[0] in _LOOKS:
+        return parse(Home, "", words)
     for length in (2, 1):
         name = " ".join(words[:length])
         if name in COMMANDS and len(words) >= length:
@@ -95,6 +101,10 @@ def _overview(start: str) -> str:
 
 def _dispatch(command: object) -> int:
     match command:
+        case Home():
+            from hitl.commands.home import home
+
+            return home(command.look)
         case Label():  # a Train, so it comes first
             from hitl.commands.train import label
 

@@ -21,8 +21,8 @@ def export(command: Export) -> int:
             )
         content, said = labels_file(run_dir, command.format)
         sys.stdout.write(content.decode())
+        print(said, file=sys.stderr)
     else:
         said = write_export(run_dir, command.format, command.out, force=command.force)
-        said = f"{command.out}: {said}"
-    print(said, file=sys.stderr)
+        print(f"{command.out}: {said}", file=sys.stderr)
     return 0

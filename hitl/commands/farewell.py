@@ -6,6 +6,7 @@ from hitl.errors import HitlError
 from hitl.quality import sentences
 from hitl.run_quality import last_judgement, quality_of
 from hitl.rundir import RunDir
+from hitl.wording import Translator
 
 
 def mark(run_dir: RunDir) -> int:
@@ -16,11 +17,11 @@ def mark(run_dir: RunDir) -> int:
         return 0
 
 
-def say_farewell(run_dir: RunDir, since: int) -> None:
+def say_farewell(run_dir: RunDir, since: int, tr: Translator) -> None:
     """That the run is saved, and how the session that began at `since` went."""
     found = quality_of(run_dir, since)
     if found.judgements:
-        print("this session:")
+        print(tr("this session:"))
         for line in sentences(found):
-            print(f"  {line}")
-    print(f"run {run_dir.name} is saved: hitl resume {run_dir.name}")
+            print(f"  {tr(line)}")
+    print(tr("run {run} is saved: hitl resume {run}", run=run_dir.name))

@@ -51,10 +51,10 @@ def parse(kind: type[T], name: str, words: Sequence[str], default: T | None = No
 
 
 def _tyro(kind: type[T], name: str, words: Sequence[str], default: T | None) -> T:
-    config = (tyro.conf.FlagCreatePairsOff,)
+    prog, config = f"hitl {name}".strip(), (tyro.conf.FlagCreatePairsOff,)
     if default is None:
-        return tyro.cli(kind, prog=f"hitl {name}", args=list(words), config=config)
-    return tyro.cli(kind, prog=f"hitl {name}", args=list(words), default=default, config=config)
+        return tyro.cli(kind, prog=prog, args=list(words), config=config)
+    return tyro.cli(kind, prog=prog, args=list(words), default=default, config=config)
 
 
 @contextlib.contextmanager
@@ -82,6 +82,7 @@ def _sentence(box: str, name: str) -> str:
         text = re.sub(pattern, saying, text)
     if ours:
         return text  # of our own checks, which say what to do
+    prog = f"hitl {name}".strip()
     near = [row.split()[0] for part in parts[1:] for row in part if row.startswith("    --")]
     meant = f", did you mean {near[0]}?" if near and "unknown" in text else ":"
-    return f"{text or 'not understood'}{meant} `hitl {name} --help` lists the options"
+    return f"{text or 'not understood'}{meant} `{prog} --help` lists the options"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hitl.assemble import Opening, check_update
+from hitl.assemble import Opening, check_place, check_update
 from hitl.commands.operate import operate
 from hitl.config.commands import Resume
 from hitl.errors import UsageError
@@ -16,6 +16,7 @@ from hitl.salvage import saying_what_is_left
 
 def resume(command: Resume) -> int:
     """Opens the named run, or the newest."""
+    check_place(command.place)
     root = Path(command.root)
     name = command.run
     if name is None:
@@ -31,5 +32,8 @@ def resume(command: Resume) -> int:
         ):
             check_update(journal, command.at)
     return operate(
-        run_dir, plain=command.plain, opening=Opening(device=command.device, at=command.at)
+        run_dir,
+        plain=command.plain,
+        opening=Opening(device=command.device, place=command.place, at=command.at),
+        look=command.look,
     )

@@ -8,6 +8,7 @@ import shlex
 import sys
 
 from hitl.config.commands import Serve
+from hitl.config.look import Look
 from hitl.errors import HitlError, UsageError
 
 
@@ -21,7 +22,7 @@ def serve(command: Serve) -> int:
         ) from error
     url = command.public_url or _url(command.host, command.port)
     server = TokenServer(
-        shlex.join([sys.executable, "-m", "hitl"]),
+        shlex.join([sys.executable, "-m", "hitl", *look_options(command.look)]),
         command.host,
         command.port,
         url.rstrip("/"),
@@ -35,6 +36,12 @@ def serve(command: Serve) -> int:
             "another --port?"
         ) from error
     return 0
+
+
+def look_options(look: Look) -> list[str]:
+    """The options that make another `hitl` look so; none for what it does by itself."""
+    given = (("--ui-lang", look.ui_lang, "auto"), ("--theme", look.theme, "dark"))
+    return [word for name, value, usual in given if value != usual for word in (name, value)]
 
 
 def _url(host: str, port: int) -> str:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hitl.assemble import Opened, config_of, create_run, opened, prompts_of
+from hitl.assemble import Opened, Opening, check_place, config_of, create_run, opened, prompts_of
 from hitl.config.commands import Simulate
 from hitl.departure import leaving_by_signal
 from hitl.language import with_language
@@ -22,6 +22,7 @@ from hitl.simulate import Portrait, ScoreTexts, SimulatedOperator, portrait
 def simulate(command: Simulate) -> int:
     """Runs the session and prints what it did to the policy."""
     started = time.monotonic()
+    check_place(command.place)
     root = Path(command.root)
     config = with_language(command.session, command.scorer)
     scorer = command.scorer or f"sentiment-{config.lang}"
@@ -39,10 +40,10 @@ def simulate(command: Simulate) -> int:
 
     judge, gold = (load_scorer(source) for source in sources)
     operator = SimulatedOperator(
-        judge, Scale.parse(config.scale), command.noise, config.seed, command.labels
+        judge, Scale.parse(config.scale), command.unsteadiness, config.seed, command.labels
     )
     # The portrait before is taken before the session restores the run: it is the base policy's.
-    with opened(run_dir, operator) as run:
+    with opened(run_dir, operator, Opening(place=command.place)) as run:
         before = _portrait(run, command, gold)
         operator.labels_left = command.labels - run.journal.totals().labels
         with leaving_by_signal(operator.leave) as departure:

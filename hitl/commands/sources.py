@@ -15,7 +15,8 @@ from hitl.data.rows import Account, BadRows
 from hitl.errors import UsageError
 from hitl.export import ranked
 from hitl.journal import Journal
-from hitl.language import Language, language_of
+from hitl.language import language_of
+from hitl.wording import Language
 
 Rankings = Callable[[], Iterator[Ranked]]
 """Reads the data anew each time."""

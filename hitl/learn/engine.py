@@ -17,18 +17,21 @@ from hitl.engine import UpdateRefusedError
 from hitl.errors import HitlError
 from hitl.faultpoints import reach
 from hitl.learn import ppo, state
+from hitl.learn.amplify import Amplified, Learner, amplify
 from hitl.learn.build import OnProgress, build
 from hitl.learn.edits import with_edit
 from hitl.learn.evaluate import evaluate_all
 from hitl.learn.expected import expected, moments_after
+from hitl.learn.features import features
 from hitl.learn.keyed import generator
+from hitl.learn.labels import Labels
 from hitl.learn.limits import restore, snapshot
 from hitl.learn.policy import Policy, digest
 from hitl.learn.rollout import Rollout, rollout_of
 from hitl.learn.sampling import Sampling, partial_texts, sample_group, shortened
 from hitl.learn.scores import scaled_scores
 from hitl.learn.state import TrainerState
-from hitl.learn.step import per_sequence, ppo_step
+from hitl.learn.step import StepResult, per_sequence, ppo_step
 from hitl.manifest import Manifest
 from hitl.pulse import Pulse
 from hitl.records import (
@@ -43,6 +46,7 @@ from hitl.records import (
     UpdateStats,
 )
 from hitl.scale import Scale
+from hitl.wording import Sentence
 
 OnNotice = Callable[[str], None]
 """Told what the operator should know, a sentence."""
@@ -87,6 +91,7 @@ class LocalEngine:
         self._optimizer, self._codec = made.optimizer, made.codec
         self._frozen = _digest_of_frozen(self._policy)
         self._state = TrainerState(0, self._ppo.init_kl_coef, {}, None)
+        self._labels = Labels.none()
 
     @property
     def version(self) -> int:
@@ -192,11 +197,12 @@ class LocalEngine:
             group["lr"] = options.lr
         batch = [with_edit(group, self._codec, self._scale, self._logprobs) for group in batch]
         rollout = rollout_of(batch, self._codec.pad_id, self._policy.device)
-        after, stats = self._learn_or_restore(number, batch, rollout)
+        after, stats, labels = self._learn_or_restore(number, batch, rollout)
         stats = dataclasses.replace(
             stats, seconds=time.perf_counter() - started, digest=self.digest()
         )
         self._state = dataclasses.replace(after, version=number, last=stats)
+        self._labels = labels
         return stats
 
     def logprob(self, prompt: str, text: str) -> float:
@@ -209,13 +215,17 @@ class LocalEngine:
         """See Engine."""
         self._progress("save", 0, 1)
         state.save(directory, self._policy, self._codec, self._optimizer, self._state)
+        if self._config.amplify == "on":
+            self._labels.save(directory)
         manifest = Manifest.of(directory)
         self._progress("save", 1, 1)
         return manifest
 
     def load(self, directory: Path) -> int:
         """See Engine."""
+        labels = Labels.load(directory) if self._config.amplify == "on" else self._labels
         self._state = state.load(directory, self._policy, self._optimizer)
+        self._labels = labels
         return self._state.version
 
     def close(self) -> None:
@@ -232,9 +242,14 @@ class LocalEngine:
         if left_out and prompt.text not in self._cut:
             self._cut.add(prompt.text)
             self._notice(
-                f"prompt {prompt.number} is too long for the policy: its first {left_out} tokens "
-                f"were cut off, so that {self._how.max_new_tokens} more fit into its "
-                f"{self._codec.context}"
+                Sentence(
+                    "prompt {number} is too long for the policy: its first {left_out} tokens were "
+                    "cut off, so that {new} more fit into its {context}",
+                    number=prompt.number,
+                    left_out=left_out,
+                    new=self._how.max_new_tokens,
+                    context=self._codec.context,
+                )
             )
 
     def _logprobs(self, prompt_ids: tuple[int, ...], ids: tuple[int, ...]) -> tuple[float, ...]:
@@ -249,7 +264,7 @@ class LocalEngine:
 
     def _learn_or_restore(
         self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout
-    ) -> tuple[TrainerState, UpdateStats]:
+    ) -> tuple[TrainerState, UpdateStats, Labels]:
         """Whatever goes wrong, the weights are those from before. Out of memory is tried again in
         smaller pieces, which add up to the same."""
         before = snapshot(self._policy, self._optimizer)
@@ -258,13 +273,18 @@ class LocalEngine:
                 return self._learn(number, batch, rollout)
             except ppo.NonFiniteUpdateError as error:
                 restore(self._policy, self._optimizer, before)
-                raise UpdateRefusedError(f"update {number} was undone, {error}") from error
+                raise UpdateRefusedError(
+                    Sentence("update {number} was undone, {why}", number=number, why=str(error))
+                ) from error
             except torch.OutOfMemoryError as error:
                 restore(self._policy, self._optimizer, before)
                 smaller = self._ppo.micro_batch_size // 2
                 if smaller == 0:
                     raise UpdateRefusedError(
-                        f"update {number} was undone, one completion does not fit into memory"
+                        Sentence(
+                            "update {number} was undone, one completion does not fit into memory",
+                            number=number,
+                        )
                     ) from error
                 self._ppo = dataclasses.replace(self._ppo, micro_batch_size=smaller)
                 if self._policy.device.type == "cuda":
@@ -275,15 +295,19 @@ class LocalEngine:
 
     def _learn(
         self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout
-    ) -> tuple[TrainerState, UpdateStats]:
-        """The trainer's state after the update, but for its number and stats, and the stats."""
+    ) -> tuple[TrainerState, UpdateStats, Labels]:
+        """The trainer's state after the update, but for its number and stats; the stats; and all
+        labels until now."""
         config, kl_coef = self._ppo, self._state.kl_coef
         if len(rollout.ids) == 0:
             idle = _idle(
-                number, rollout, kl_coef, "nothing in the batch was judged: nothing learned"
+                number,
+                rollout,
+                kl_coef,
+                Sentence("nothing in the batch was judged: nothing learned"),
             )
             idle = dataclasses.replace(idle, lr=config.lr, target_kl=config.target_kl)
-            return self._state, idle
+            return self._state, idle, self._labels
         score, scores = scaled_scores(rollout.score, self._state.scores, config)
         result = ppo_step(
             self._policy,
@@ -301,6 +325,7 @@ class LocalEngine:
             ),
             self._passed,
         )
+        labels, more = self._amplify(number, rollout, result)
         outcome = result.outcome
         stats = UpdateStats(
             number=number,
@@ -321,16 +346,40 @@ class LocalEngine:
             target_kl=config.target_kl,
             staleness=staleness(number, batch),
             notices=tuple(self._notices(number, batch, rollout, outcome)),
+            own_texts=more.texts,
+            own_accuracy=more.accuracy,
         )
         moments = moments_after(batch, self._state.moments, self._scale, config)
         after = dataclasses.replace(
             self._state,
-            kl_coef=result.kl_coef,
-            kl_estimate=result.kl_estimate,
+            kl_coef=more.kl_coef,
+            kl_estimate=more.kl_estimate,
             moments=moments,
             scores=scores,
         )
-        return after, stats
+        return after, stats, labels
+
+    def _amplify(
+        self, number: int, rollout: Rollout, result: StepResult
+    ) -> tuple[Labels, Amplified]:
+        """All labels with the update's, and what a reward model of them has taught besides."""
+        if self._config.amplify == "off":
+            return self._labels, Amplified(None, 0, result.kl_coef, result.kl_estimate)
+        seen = features(self._reference, rollout, self._ppo.micro_batch_size)
+        labels = self._labels.with_batch(rollout, seen)
+        learner = Learner(
+            self._policy, self._reference, self._optimizer, self._codec, self._how, self._ppo
+        )
+        more = amplify(
+            learner,
+            labels,
+            self._config.seed,
+            number,
+            result.kl_coef,
+            result.kl_estimate,
+            self._passed,
+        )
+        return labels, more
 
     def _passed(self, done: int, total: int) -> None:
         reach("update:learning")
@@ -339,17 +388,25 @@ class LocalEngine:
     def _notices(
         self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout, outcome: ppo.Outcome
     ) -> list[str]:
-        notices = []
+        notices = list[str]()
         if (age := staleness(number, batch)) > 1:
             notices.append(
-                f"what this batch judged was sampled {age:.1f} updates before: "
-                "the older, the less it can teach"
+                Sentence(
+                    "what this batch judged was sampled {age:.1f} updates before: the older, the "
+                    "less it can teach",
+                    age=age,
+                )
             )
         if float(rollout.score.std(correction=0)) == 0.0:
-            notices.append("all labels of this batch are equal: it can teach only a little")
+            notices.append(
+                Sentence("all labels of this batch are equal: it can teach only a little")
+            )
         if outcome.stopped and outcome.epochs == 0:
             notices.append(
-                "one pass would have moved the policy too far, so nothing was learned: lower --lr"
+                Sentence(
+                    "one pass would have moved the policy too far, so nothing was learned: "
+                    "lower --lr"
+                )
             )
         return notices
 

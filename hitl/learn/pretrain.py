@@ -86,8 +86,10 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
             make = bert_tokenizer if config.lang == "zh" else gpt2_tokenizer
             tokenizer = tokenizer_for(work, lambda: make(train, config.vocab, config.positions))
             model = GPT2LMHeadModel(_model_config(config, tokenizer))
+        also = [e.text for e in load_corpus(config.also)] if config.also else []
+        longest = config.max_tokens
         sequences = [
-            piece for text in train for piece in pieces(text, tokenizer, config.max_tokens)
+            piece for text in [*train, *also] for piece in pieces(text, tokenizer, longest)
         ]
         glimpse = heldout[:: max(1, len(heldout) // GLIMPSE)]
 
@@ -119,7 +121,7 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
     return PretrainResult(
         out=config.out,
         parameters=model.num_parameters(),
-        texts=len(train),
+        texts=len(train) + len(also),
         heldout=figures,
         steps=config.steps,
         train_loss=train_loss,

@@ -78,44 +78,19 @@ def sample_group(
     A group is a batch of its own, so its bits do not depend on what else is sampled, and all its
     uniforms are drawn at once, so they do not depend on which row ends when.
     """
-    device = next(model.parameters()).device
     prompt_ids = codec.encode_prompt(prompt.text, how.max_new_tokens)
     uniforms = torch.rand(
         how.max_new_tokens,
         group_size,
         generator=generator(seed, "sample", prompt.number, prompt.attempt),
         dtype=torch.float64,
-    ).to(device)
-    cache = DynamicCache(config=model.config)
-    ids = torch.tensor([prompt_ids], device=device)
-    output = model(input_ids=ids, past_key_values=cache, use_cache=True)
-    cache.batch_repeat_interleave(group_size)
-    logits = output.logits[:, -1].float().expand(group_size, -1)
-    limits = limits_of(how, group_size, seed, prompt)
-    most = max(limits)
-    last = torch.tensor(limits, device=device)  # (k,)
-    ended = torch.zeros(group_size, dtype=torch.bool, device=device)
-    tokens: list[Tensor] = []
-    logprobs: list[Tensor] = []
-    for step in range(most):
-        log_p = warp(logits, how).log_softmax(-1)  # (k, V)
-        token = draw(log_p, uniforms[step])  # (k,)
-        tokens.append(token)
-        logprobs.append(log_p.gather(-1, token[:, None]).squeeze(-1))
-        ended |= (token == codec.eos_id) | (step + 1 >= last)
-        on_token(tokens)
-        if step + 1 == most or bool(ended.all()):
-            break
-        output = model(input_ids=token[:, None], past_key_values=cache, use_cache=True)
-        logits = output.logits[:, -1].float()
-    rows = zip(torch.stack(tokens, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True)
+    )
+    limits = limits_of(how, group_size, generator(seed, "length", prompt.number, prompt.attempt))
+    completions = complete(model, codec, prompt_ids, uniforms, limits, how, on_token)
     return Group(
         prompt=prompt,
         prompt_ids=prompt_ids,
-        completions=tuple(
-            _completion(codec, row[:limit], logp[:limit])
-            for (row, logp), limit in zip(rows, limits, strict=True)
-        ),
+        completions=completions,
         policy_version=version,
         temperature=how.temperature,
         top_k=how.top_k,
@@ -123,12 +98,52 @@ def sample_group(
     )
 
 
-def limits_of(how: Sampling, group_size: int, seed: int, prompt: Prompt) -> list[int]:
-    """(k,) tokens at which each completion is cut: the same for the same group of a run."""
+@torch.no_grad()
+def complete(
+    model: PreTrainedModel,
+    codec: Codec,
+    prompt_ids: tuple[int, ...],
+    uniforms: Tensor,
+    limits: Sequence[int],
+    how: Sampling,
+    on_token: Callable[[Sequence[Tensor]], None],
+) -> tuple[Completion, ...]:
+    """k completions of `prompt_ids`, drawn at `uniforms` (T, k), fp64 on the CPU, and cut at
+    `limits` (k,) tokens."""
+    device = next(model.parameters()).device
+    uniforms, k = uniforms.to(device), uniforms.shape[1]
+    cache = DynamicCache(config=model.config)
+    ids = torch.tensor([prompt_ids], device=device)
+    output = model(input_ids=ids, past_key_values=cache, use_cache=True)
+    cache.batch_repeat_interleave(k)
+    logits = output.logits[:, -1].float().expand(k, -1)
+    last = torch.tensor(limits, device=device)  # (k,)
+    ended = torch.zeros(k, dtype=torch.bool, device=device)
+    tokens: list[Tensor] = []
+    logprobs: list[Tensor] = []
+    for step in range(max(limits)):
+        log_p = warp(logits, how).log_softmax(-1)  # (k, V)
+        token = draw(log_p, uniforms[step])  # (k,)
+        tokens.append(token)
+        logprobs.append(log_p.gather(-1, token[:, None]).squeeze(-1))
+        ended |= (token == codec.eos_id) | (step + 1 >= last)
+        on_token(tokens)
+        if step + 1 == max(limits) or bool(ended.all()):
+            break
+        output = model(input_ids=token[:, None], past_key_values=cache, use_cache=True)
+        logits = output.logits[:, -1].float()
+    rows = zip(torch.stack(tokens, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True)
+    return tuple(
+        _completion(codec, row[:limit], logp[:limit])
+        for (row, logp), limit in zip(rows, limits, strict=True)
+    )
+
+
+def limits_of(how: Sampling, group_size: int, chance: torch.Generator) -> list[int]:
+    """(k,) tokens at which each completion is cut."""
     if how.lengths is None:
         return [how.max_new_tokens] * group_size
     low, high = how.lengths
-    chance = generator(seed, "length", prompt.number, prompt.attempt)
     drawn: list[int] = torch.randint(low, high + 1, (group_size,), generator=chance).tolist()
     return drawn
 

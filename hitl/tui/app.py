@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.events import Key, Paste
 from textual.screen import Screen
 
-from hitl.config.session import SessionConfig
 from hitl.records import UpdateStats
-from hitl.tui.messages import DeskCame, Happened, SessionEnded
+from hitl.tui.messages import DeskCame, GoBack, Happened, SessionEnded
 from hitl.tui.operator import TuiOperator
-from hitl.tui.palette import commands_of
+from hitl.tui.palette import colours_of, commands_of
 from hitl.tui.remap import Keymap, keymap_path, load_keymap
 from hitl.tui.screens.entry import EntryScreen
 from hitl.tui.screens.frame import SessionInfo
@@ -31,9 +30,12 @@ from hitl.tui.screens.pair import PairScreen
 from hitl.tui.screens.rank import RankScreen
 from hitl.tui.screens.runs import Choice, Leave, NewRun, ResumeRun, RunsScreen, Summary
 from hitl.tui.screens.score import ScoreScreen
+from hitl.tui.screens.small import SmallScreen, too_small
 from hitl.tui.screens.visit import Visit
 from hitl.tui.terminal import abandon, drawing, lost
-from hitl.tui.theme import CALM
+from hitl.tui.theme import DARK, THEMES, ThemeName
+from hitl.tui.translated import TranslatedApp
+from hitl.wording import ENGLISH, Translator
 
 __all__ = [
     "Choice",
@@ -44,7 +46,6 @@ __all__ = [
     "SessionInfo",
     "SessionPlan",
     "pick_and_run",
-    "pick_run",
     "run_session",
 ]
 
@@ -61,7 +62,7 @@ class SessionPlan:
     start: Callable[[TuiOperator], None]
 
 
-class HitlApp(App[Choice]):
+class HitlApp(TranslatedApp[Choice]):
     """Opens at once; whatever is slow happens in the session's thread."""
 
     TITLE = "hitl"
@@ -91,10 +92,14 @@ class HitlApp(App[Choice]):
         updates: Callable[[str], Sequence[UpdateStats]] = lambda run: (),
         clock: Callable[[], float] = time.monotonic,
         keymap: Keymap | None = None,
+        tr: Translator = ENGLISH,
+        theme: ThemeName = "dark",
     ) -> None:
-        """Opens `plan`, or the picker; what is picked there is returned, or opened by `begin`.
-        `updates(run)` are those the picker offers to go back to."""
-        super().__init__()
+        """Opens `plan`, or the picker; what is picked there is returned, or opened by `begin`, as
+        is a run that the open one is left for. `updates(run)` are those the picker offers to go
+        back to."""
+        super().__init__(tr)
+        self._look = theme
         self._plan = plan
         self._runs = runs
         self._begin = begin
@@ -104,6 +109,7 @@ class HitlApp(App[Choice]):
         self._operator: TuiOperator | None = None
         self._thread: threading.Thread | None = None
         self._judging: JudgingScreen | None = None
+        self._next: ResumeRun | None = None
         self.error: BaseException | None = None
         """What the session's thread failed with."""
         self.signal: signal.Signals | None = None
@@ -115,13 +121,15 @@ class HitlApp(App[Choice]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         # Our own names, so that any other theme works too.
-        return {name: value for name, value in CALM.variables.items() if "cursor" not in name}
+        return {name: value for name, value in DARK.variables.items() if "cursor" not in name}
 
     def on_mount(self) -> None:
-        self.register_theme(CALM)
-        self.theme = CALM.name
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self.action_colours(self._look)
         self.set_keymap(self._keymap_file.bindings)
         self._listen_to_signals()
+        self.call_after_refresh(self._fit)
         if self._plan is not None:
             self._open(self._plan)
         else:
@@ -215,6 +223,20 @@ class HitlApp(App[Choice]):
         else:
             self.exit(Leave())
 
+    # -- a terminal that is too small ----------------------------------------------------------
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """Below the least size, a sentence lies over everything: what could not be seen should
+        not be judged."""
+        small, told = too_small(self.size), isinstance(self.screen, SmallScreen)
+        if small and not told:
+            self.push_screen(SmallScreen(self._fit))
+        elif told and not small:
+            self.pop_screen()
+
     # -- keys and pastes that nobody took -----------------------------------------------------
 
     # Only here they are in their order: a screen that a key opens is not there yet when the next
@@ -261,7 +283,20 @@ class HitlApp(App[Choice]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the keys of the screen do, for the command palette."""
-        return commands_of(screen)
+        yield from commands_of(screen, self.tr)
+        yield from colours_of(self, self.tr)
+
+    def action_command_palette(self) -> None:
+        """Textual's, asking in our words."""
+        from textual.command import CommandPalette
+
+        if not isinstance(self.screen, CommandPalette):
+            asks = self.tr("what to do …")
+            self.push_screen(CommandPalette(placeholder=asks, id="--command-palette"))
+
+    def action_colours(self, name: ThemeName) -> None:
+        """Of every screen, until the program ends."""
+        self.theme = THEMES[name].name
 
     # -- the session's messages ----------------------------------------------------------------
 
@@ -276,7 +311,27 @@ class HitlApp(App[Choice]):
             visit.happened(message.event)
 
     def on_session_ended(self, message: SessionEnded) -> None:
-        self.exit()
+        after, self._next = self._next, None
+        if after is None or message.error is not None or self.signal is not None:
+            self.exit()
+            return
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self._picked(after)
+
+    def on_go_back(self, message: GoBack) -> None:
+        """Leaves the open run, which saves it, for a run as it was after an update."""
+        if self._begin is not None:
+            self._next = ResumeRun(message.run, message.at)
+            self._leave()
+        elif (visit := self.visiting) is not None:
+            visit.refuse(
+                self.tr(
+                    "leave with q, then: hitl resume {run} --at {at}",
+                    run=message.run,
+                    at=message.at,
+                )
+            )
 
     async def action_quit(self) -> None:
         """Textual's own way out, which would forget to save."""
@@ -309,37 +364,29 @@ def _visit(name: str, judging: JudgingScreen) -> Visit:
 
 
 def run_session(
+    plan: SessionPlan,
+    begin: Callable[[ResumeRun | NewRun], SessionPlan] | None = None,
     *,
-    run: str,
-    config: SessionConfig,
-    policy_label: str,
-    version: int,
-    start: Callable[[TuiOperator], None],
+    tr: Translator = ENGLISH,
+    theme: ThemeName = "dark",
     log: Path | None = None,
-    updates: Sequence[UpdateStats] = (),
-    folder: Path | None = None,
-    checkpoint_age: float | None = None,
 ) -> int:
-    """Opens the session's screen at once and runs `start(operator)` in a thread until it returns.
+    """Opens the plan's screen at once, and runs its session in a thread until it returns.
 
-    What `start` raises is raised here, after the terminal is restored. Returns the exit code.
-    `log` takes what C libraries write to fd 2 meanwhile; `updates` are those of a resumed run, and
-    `folder` is the run's.
+    What the session raises is raised here, after the terminal is restored. Returns the exit code.
+    `begin` opens the run that this one is left for; `log` takes what C libraries write to fd 2
+    meanwhile.
     """
-    info = SessionInfo(run, config, policy_label, version, tuple(updates), folder, checkpoint_age)
-    plan = SessionPlan(info, start)
-    return _run(HitlApp(plan=plan, keymap=load_keymap(keymap_path())), log)
-
-
-def pick_run(runs: Sequence[Summary]) -> Choice:
-    """Asks which run to resume, or for a new one."""
-    with drawing(None):
-        return HitlApp(runs=runs, keymap=load_keymap(keymap_path())).run() or Leave()
+    keymap = load_keymap(keymap_path())
+    return _run(HitlApp(plan=plan, begin=begin, keymap=keymap, tr=tr, theme=theme), log)
 
 
 def pick_and_run(
     runs: Sequence[Summary],
     begin: Callable[[ResumeRun | NewRun], SessionPlan],
+    *,
+    tr: Translator = ENGLISH,
+    theme: ThemeName = "dark",
     log: Path | None = None,
     updates: Callable[[str], Sequence[UpdateStats]] = lambda run: (),
 ) -> int:
@@ -349,7 +396,8 @@ def pick_and_run(
     `updates(run)`: the updates a run can go back to.
     """
     keymap = load_keymap(keymap_path())
-    return _run(HitlApp(runs=runs, begin=begin, updates=updates, keymap=keymap), log)
+    app = HitlApp(runs=runs, begin=begin, updates=updates, keymap=keymap, tr=tr, theme=theme)
+    return _run(app, log)
 
 
 def _run(app: HitlApp, log: Path | None) -> int:

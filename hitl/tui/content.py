@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from hitl.text import safe
@@ -24,6 +25,16 @@ def own(*parts: str | Content | tuple[str, str]) -> Content:
     Words go through `safe` too: a figure or a key in them may stem from somewhere else.
     """
     return Content.assemble(*(_safe(part) for part in parts))
+
+
+def right(text: str, width: int) -> str:
+    """Blanks and the text, `width` cells in all: a Chinese character has two."""
+    return " " * (width - cell_len(text)) + text
+
+
+def left(text: str, width: int) -> str:
+    """The text and blanks, `width` cells in all."""
+    return text + " " * (width - cell_len(text))
 
 
 def _safe(part: str | Content | tuple[str, str]) -> str | Content | tuple[str, str]:

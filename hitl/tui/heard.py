@@ -21,9 +21,9 @@ from hitl.operator import (
     Updated,
     Waiting,
 )
-from hitl.records import UpdateStats
+from hitl.records import Judgement, UpdateStats
 from hitl.tui.widgets.status import Status
-from hitl.tui.words import describe
+from hitl.wording import Translator
 
 NOTICE_SECONDS = 20.0
 """A notice stays at least so long, and until another group is judged."""
@@ -64,7 +64,7 @@ class Heard:
         self.waiting: tuple[str, float] | None = ("load", clock())
         """Why there is no group, and since when."""
         self.updates: list[UpdateStats] = list(updates)
-        self.recent: list[str] = []
+        self.recent: list[Judgement] = []
         """The last judgements, oldest first."""
         self.notices: list[Told] = []
         self.contrasts: dict[int, Contrasted] = {}
@@ -96,7 +96,7 @@ class Heard:
                 self._status = replace(self._status, ready=groups)
             case Judged(judgement, _, batch_labels):
                 self._status = replace(self._status, batch_labels=batch_labels)
-                self.recent.append(describe(judgement.verdict, judgement.shown))
+                self.recent.append(judgement)
                 self._paced.append((judgement.seconds, judgement.labels))
                 self._drop_old_notices()
             case Undone(_, batch_labels):
@@ -149,16 +149,17 @@ class Heard:
             case _:
                 return sample
 
-    @property
-    def pace(self) -> str:
+    def pace(self, tr: Translator) -> str:
         """Labels a minute, and in all; "" before the first."""
         if not self._paced:
             return ""
         total = sum(labels for _, labels in self._paced)
         seconds = sum(seconds for seconds, _ in self._paced[-PACE_GROUPS:])
         labels = sum(labels for _, labels in self._paced[-PACE_GROUPS:])
-        a_minute = f"{60 * labels / seconds:.0f} labels/min · " if seconds > 0 else ""
-        return f"{a_minute}{total} labels"
+        if not seconds > 0:
+            return tr("{count} labels", count=total)
+        rate = 60 * labels / seconds
+        return tr("{rate:.0f} labels/min · {count} labels", rate=rate, count=total)
 
     @property
     def doing(self) -> str:

@@ -201,6 +201,8 @@ RUNS = (
     Key("runs.quit", "q,ｑ,ctrl+q,ctrl+c,escape", "q", "leave", "leave"),
 )
 
+SMALL = (Key("small.quit", "q,ｑ,ctrl+q,ctrl+c", "q", "app.quit", "save and leave"),)
+
 HELP = (Key("help.close", "escape,q,ｑ,question_mark,？,f1,enter", "Esc", "close", "back"),)
 
 EDITOR = (

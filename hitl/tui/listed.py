@@ -8,35 +8,59 @@ from typing import Literal, TypeVar
 
 from textual.content import Content
 
-from hitl.journal_listing import STATES, Filter, Listed, State
+from hitl.journal import STATES, Filter, Listed, State
 from hitl.records import Edit, JudgedGroup, Mode, Ranking, Rejected, Scores, Skip
 from hitl.tui.content import foreign, own
 from hitl.tui.hanging import hanging
 from hitl.tui.words import describe
+from hitl.wording import Sentence, Translator
 
-COLUMNS = (("group", 6), ("given", 16), ("prompt", 0), ("s", 5), ("by", 8), ("state", 10))
+COLUMNS = (
+    (Sentence("group"), 6),
+    (Sentence("given"), 16),
+    (Sentence("prompt"), 0),
+    (Sentence("s"), 5),
+    (Sentence("by"), 8),
+    (Sentence("state"), 10),
+)
 """(name, cells); the prompt has the room that is left."""
 
-WORDS: dict[State, str] = {
-    "waiting": "waiting",
-    "trained": "trained",
-    "aside": "set aside",
-    "left": "left",
+WORDS: dict[State, Sentence] = {
+    "waiting": Sentence("waiting"),
+    "trained": Sentence("trained"),
+    "aside": Sentence("set aside"),
+    "left": Sentence("left"),
 }
 
-MEANS: dict[State, str] = {
-    "waiting": "no update has learned from it yet: Enter judges it anew, x takes it back",
-    "trained": "already trained: it is in the weights and stays",
-    "aside": "set aside: the update it made was not a number, and none shall learn from it",
-    "left": "left behind when the run went back: no update will learn from it",
+MODES = {
+    "score": Sentence("scores"),
+    "rank": Sentence("rankings"),
+    "pair": Sentence("pairs"),
+}
+"""By the name of the mode."""
+
+MEANS: dict[State, Sentence] = {
+    "waiting": Sentence("no update has learned from it yet: Enter judges it anew, x takes it back"),
+    "trained": Sentence("already trained: it is in the weights and stays"),
+    "aside": Sentence(
+        "set aside: the update it made was not a number, and none shall learn from it"
+    ),
+    "left": Sentence("left behind when the run went back: no update will learn from it"),
 }
 
 
-def row_of(one: Listed) -> tuple[Content, ...]:
+def row_of(one: Listed, tr: Translator) -> tuple[Content, ...]:
     """The cells of COLUMNS."""
     marks = ("⚑" if one.flag else "") + ("✎" if one.note else "")
-    given = describe(one.verdict, one.shown) + (f" {marks}" if marks else "")
-    state = WORDS[one.state] + (f" {one.update}" if one.update is not None else "")
+    given = describe(one.verdict, one.shown, tr) + (f" {marks}" if marks else "")
+    # Never by colour alone: a trained one names its update.
+    state = (
+        tr(WORDS[one.state])
+        if one.update is None
+        else tr("update {number}", number=one.update)
+        if one.state == "trained"
+        else f"{tr(WORDS[one.state])} {one.update}"
+    )
     style = {"waiting": "$accent", "trained": "$frame-text"}.get(one.state, "$warning")
     return (
         own(f"{one.number:>6}"),
@@ -44,17 +68,19 @@ def row_of(one: Listed) -> tuple[Content, ...]:
         foreign(one.prompt).truncate(200, ellipsis=True),
         own((f"{min(one.seconds, 999):5.1f}", "$frame-text")),
         foreign(one.operator, "$frame-text").truncate(8, ellipsis=True),
-        # Never by colour alone: a trained one names its update.
-        own((state.replace("trained ", "update ")[:10], style)),
+        own((state, style)).truncate(10),
     )
 
 
-def preview(judged: JudgedGroup, state: State, width: int) -> list[Content]:
+def preview(judged: JudgedGroup, state: State, width: int, tr: Translator) -> list[Content]:
     """The group with what was given, in the order it was shown; the best is marked."""
     said, group = judged.judgement, judged.group
     marks = _marks(judged)
     lines = [
-        own((f"Prompt {group.prompt.number}  ", "$frame-text"), foreign(group.prompt.text, "bold"))
+        own(
+            (tr("Prompt {number}", number=group.prompt.number) + "  ", "$frame-text"),
+            foreign(group.prompt.text, "bold"),
+        )
     ]
     for place, index in enumerate(said.shown or range(len(group.completions)), 1):
         completion = group.completions[index]
@@ -62,12 +88,14 @@ def preview(judged: JudgedGroup, state: State, width: int) -> list[Content]:
         head = own((f"{place} ", "$frame-text"), (f"{marks[index]:>7} ", "bold $score"))
         lines += hanging(head, text, width)
     if isinstance(said.verdict, Edit):
-        lines += hanging(own(("  edited  ", "bold $score")), foreign(said.verdict.text), width)
+        lines += hanging(
+            own(("  " + tr("edited") + "  ", "bold $score")), foreign(said.verdict.text), width
+        )
     if isinstance(said.verdict, Skip | Rejected):
-        lines.append(own((describe(said.verdict, said.shown), "$frame-text")))
+        lines.append(own((describe(said.verdict, said.shown, tr), "$frame-text")))
     if said.note:
-        lines.append(own(("note: ", "$frame-text"), foreign(said.note)))
-    lines.append(own((MEANS[state], "$accent" if state == "waiting" else "$frame-text")))
+        lines.append(own(tr("note: {note}", note=said.note)))
+    lines.append(own((tr(MEANS[state]), "$accent" if state == "waiting" else "$frame-text")))
     return lines
 
 
@@ -108,19 +136,19 @@ def _next(choices: Sequence[T], now: T | None) -> T | None:
     return choices[place] if place < len(choices) else None
 
 
-def in_words(which: Filter) -> Content:
+def in_words(which: Filter, tr: Translator) -> str:
     """What the filter leaves, "all" for everything."""
-    parts: list[Content] = []
+    parts: list[str] = []
     if which.state is not None:
-        parts.append(own(WORDS[which.state]))
+        parts.append(tr(WORDS[which.state]))
     if which.mode is not None:
-        parts.append(own(f"{which.mode} mode"))
+        parts.append(tr(MODES[which.mode]))
     if which.operator is not None:
-        parts.append(own("by ", foreign(which.operator)))
+        parts.append(tr("by {operator}", operator=which.operator))
     if which.flagged:
-        parts.append(own("flagged"))
+        parts.append(tr("flagged"))
     if which.noted:
-        parts.append(own("with a note"))
+        parts.append(tr("with a note"))
     if which.text:
-        parts.append(own("with “", foreign(which.text), "”"))
-    return own(", ").join(parts) if parts else own("all")
+        parts.append(tr("with “{text}”", text=which.text))
+    return tr(", ").join(parts) if parts else tr("all")

@@ -1,4 +1,4 @@
-"""What the session's thread tells the app."""
+"""What the session's thread and the screens tell the app."""
 
 from __future__ import annotations
 
@@ -29,3 +29,12 @@ class SessionEnded(Message):
     def __init__(self, error: BaseException | None) -> None:
         super().__init__()
         self.error = error
+
+
+class GoBack(Message):
+    """The open run is to be left for another, or for itself, as that was after an update."""
+
+    def __init__(self, run: str, at: int) -> None:
+        super().__init__()
+        self.run = run
+        self.at = at

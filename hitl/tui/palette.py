@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
-from textual.app import SystemCommand
+from textual.app import App, SystemCommand
 from textual.screen import Screen
 
 from hitl.tui.keymap import Key
+from hitl.wording import Sentence, Translator
 
 
 @runtime_checkable
@@ -18,7 +19,7 @@ class HasKeys(Protocol):
     def help_keys(self) -> tuple[Key, ...]: ...
 
 
-def commands_of(screen: Screen[Any]) -> Iterator[SystemCommand]:
+def commands_of(screen: Screen[Any], tr: Translator) -> Iterator[SystemCommand]:
     """One entry a key, but for digits, which mean nothing by themselves."""
     if not isinstance(screen, HasKeys):
         return
@@ -27,11 +28,31 @@ def commands_of(screen: Screen[Any]) -> Iterator[SystemCommand]:
         entry = not key.id.startswith("type.") and key.id not in ("rank.1", "app.palette")
         if key.shown and entry and key.action not in seen:
             seen.add(key.action)
-            yield _command(screen, key)
+            yield _command(screen, key, tr)
 
 
-def _command(screen: Screen[Any], key: Key) -> SystemCommand:
+def _command(screen: Screen[Any], key: Key, tr: Translator) -> SystemCommand:
     async def call() -> None:
         await screen.app.run_action(key.action, screen)
 
-    return SystemCommand(key.tooltip, f"key: {key.shown}", call)
+    return SystemCommand(tr(key.tooltip), tr("key: {key}", key=key.shown), call)
+
+
+COLOURS = (
+    ("dark", Sentence("colours: light on dark")),
+    ("light", Sentence("colours: dark on light")),
+    ("ansi", Sentence("colours: those of the terminal")),
+)
+
+
+def colours_of(app: App[Any], tr: Translator) -> Iterator[SystemCommand]:
+    """One entry a theme."""
+
+    def call(name: str) -> Callable[[], Awaitable[None]]:
+        async def change() -> None:
+            await app.run_action(f"app.colours('{name}')")
+
+        return change
+
+    for name, title in COLOURS:
+        yield SystemCommand(tr(title), tr("option: {option}", option=f"--theme {name}"), call(name))

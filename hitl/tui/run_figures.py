@@ -12,8 +12,10 @@ from hitl.journal import Journal
 from hitl.records import UpdateStats
 from hitl.rundir import RunDir
 from hitl.runs import RunSummary
-from hitl.tui.content import foreign, own
+from hitl.tui.content import foreign, left, own, right
+from hitl.tui.listed import MODES
 from hitl.tui.widgets.status import age
+from hitl.wording import Sentence, Translator
 
 NONE = "–"
 
@@ -32,9 +34,10 @@ def figure(value: float | None) -> str:
     return NONE if value is None or value != value else f"{value:.2f}"
 
 
-def update_rows(updates: Sequence[UpdateStats]) -> list[Content]:
+def update_rows(updates: Sequence[UpdateStats], tr: Translator) -> list[Content]:
     """One line an update, the last first, with a head above (the first line)."""
-    head = f"{'update':>7}{'labels':>8}{'reward':>9}{'KL':>8}{'entropy':>9}{'clipped':>9}"
+    names = (tr("update"), tr("labels"), tr("reward"), "KL", tr("entropy"), tr("clipped"))
+    head = "".join(map(right, names, (7, 8, 9, 8, 9, 9)))
     rows = [own((head, "$frame-text"))]
     for stats in reversed(updates):
         rows.append(
@@ -47,15 +50,15 @@ def update_rows(updates: Sequence[UpdateStats]) -> list[Content]:
     return rows
 
 
-CAUTION = (
-    "reward is each operator's own measure: runs judged by other people or on another",
-    "scale do not compare by it; hitl compare RUN asks one scorer of each",
+CAUTION = Sentence(
+    "reward is each operator's own measure: runs judged by other people or on another "
+    "scale do not compare by it; hitl compare RUN asks one scorer of each"
 )
 
 Side = tuple[RunSummary, Sequence[UpdateStats]]
 
 
-def compared(one: Side, other: Side, width: int) -> list[Content]:
+def compared(one: Side, other: Side, width: int, tr: Translator) -> list[Content]:
     """Two runs side by side, one line a figure."""
     column = max((width - 16) // 2, 10)
 
@@ -66,7 +69,7 @@ def compared(one: Side, other: Side, width: int) -> list[Content]:
             )
             for value in values
         ]
-        return own((f"{name:16}", "$frame-text"), *cells)
+        return own((left(name, 16), "$frame-text"), *cells)
 
     sides = (one, other)
     last = [updates[-1] if updates else None for _, updates in sides]
@@ -76,22 +79,24 @@ def compared(one: Side, other: Side, width: int) -> list[Content]:
     runs = [run for run, _ in sides]
     return [
         line("", *(foreign(run.run, "bold $accent") for run in runs)),
-        line("policy", *(foreign(run.policy) for run in runs)),
-        line("judged by", *(foreign(run.mode) for run in runs)),
-        line("updates", *(str(run.updates) for run in runs)),
-        line("labels", *(str(run.labels) for run in runs)),
-        line("labels learned", *(str(labels) for labels in taught)),
-        line("reward, last", *(figure(None if u is None else u.reward) for u in last)),
-        line("reward, best", *(figure(value) for value in best)),
-        line("KL, last", *(figure(None if u is None else u.sequence_kl) for u in last)),
-        line("entropy, last", *(figure(None if u is None else u.entropy) for u in last)),
-        line("gold", NONE, NONE),
-        line("written", *(f"{age(run.age_s)} ago" for run in runs)),
-        line("state", *(_state(run) for run in runs)),
+        line(tr("policy"), *(foreign(run.policy) for run in runs)),
+        line(tr("judged by"), *(tr.said(MODES.get(run.mode, run.mode)) for run in runs)),
+        line(tr("updates"), *(str(run.updates) for run in runs)),
+        line(tr("labels"), *(str(run.labels) for run in runs)),
+        line(tr("labels learned"), *(str(labels) for labels in taught)),
+        line(tr("reward, last"), *(figure(None if u is None else u.reward) for u in last)),
+        line(tr("reward, best"), *(figure(value) for value in best)),
+        line(tr("KL, last"), *(figure(None if u is None else u.sequence_kl) for u in last)),
+        line(tr("entropy, last"), *(figure(None if u is None else u.entropy) for u in last)),
+        line(tr("gold"), NONE, NONE),
+        line(tr("written"), *(tr("{age} ago", age=age(run.age_s)) for run in runs)),
+        line(tr("state"), *(_state(run, tr) for run in runs)),
         own(""),
-        *(own((words, "$frame-text")) for words in CAUTION),
+        own((tr(CAUTION), "$frame-text")),
     ]  # fmt: skip
 
 
-def _state(run: RunSummary) -> Content:
-    return own(("intact", "$success")) if run.intact else own(("! damaged", "$warning"))
+def _state(run: RunSummary, tr: Translator) -> Content:
+    if run.intact:
+        return own((tr("intact"), "$success"))
+    return own(("! " + tr("damaged"), "$warning"))

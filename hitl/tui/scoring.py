@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from hitl.scale import Scale
+from hitl.wording import Sentence
 
 LONGEST = 8
 T = TypeVar("T")
@@ -42,7 +43,7 @@ class Sheet:
     """Places in the order they were scored, for Backspace."""
     fresh: bool = False
     """The last key was a digit that scored: a point continues that number."""
-    error: str = ""
+    error: Sentence | None = None
     send: bool = False
     """The group is complete and is to be sent."""
 
@@ -80,11 +81,11 @@ class Sheet:
     def go(self, place: int) -> Sheet:
         """Makes the card at `place` the current one."""
         sheet = self._settle()
-        return replace(sheet, current=place, fresh=False, error="", send=False)
+        return replace(sheet, current=place, fresh=False, error=None, send=False)
 
     def type(self, character: str) -> Sheet:
         """A digit, a sign or a point."""
-        sheet = replace(self, error="", send=False, fresh=False)
+        sheet = replace(self, error=None, send=False, fresh=False)
         if character.isdigit():
             return sheet._digit(character)
         if character == ".":
@@ -93,20 +94,19 @@ class Sheet:
 
     def enter(self) -> Sheet:
         """Ends the number on the current card; sends the group if it is complete."""
-        sheet = replace(self, error="", send=False, fresh=False)
+        sheet = replace(self, error=None, send=False, fresh=False)
         text = sheet.texts[sheet.current]
         if text and not sheet.scored[sheet.current]:
             return sheet._score(text)
         if sheet.complete:
             return replace(sheet, send=True)
         missing = sheet._next_open()
-        return replace(
-            sheet, current=missing, error=f"{missing + 1} has no score yet" if text else ""
-        )
+        said = Sentence("{place} has no score yet", place=missing + 1) if text else None
+        return replace(sheet, current=missing, error=said)
 
     def erase(self) -> Sheet:
         """Takes back the last entry. Not to be asked of an untouched sheet."""
-        sheet = replace(self, error="", send=False, fresh=False)
+        sheet = replace(self, error=None, send=False, fresh=False)
         text = sheet.texts[sheet.current]
         if text and not sheet.scored[sheet.current]:
             return sheet._put_whole(text[:-1])
@@ -156,11 +156,11 @@ class Sheet:
         text = self.texts[self.current]
         if _may_become(self.scale, text):
             return self
-        return replace(self, error=f"{text} is not on the scale {self.scale}")
+        return replace(self, error=_off_scale(text, self.scale))
 
     def _put_whole(self, text: str) -> Sheet:
         if len(text) > LONGEST:
-            return replace(self, error="that is as long as a number can be")
+            return replace(self, error=Sentence("that is as long as a number can be"))
         place = self.current
         return replace(
             self,
@@ -172,8 +172,9 @@ class Sheet:
     def _score(self, text: str, *, by_digit: bool = False) -> Sheet:
         value = _on_scale(self.scale, text)
         if value is None:
-            said = f"{text} is not on the scale {self.scale}"
-            return replace(self, error=said if _NUMBER.fullmatch(text) else f"{text} is no number")
+            no_number = Sentence("{text} is no number", text=text)
+            number = _NUMBER.fullmatch(text)
+            return replace(self, error=_off_scale(text, self.scale) if number else no_number)
         was_complete = self.complete
         sheet = self._put_whole(f"{value:g}")
         place = sheet.current
@@ -195,6 +196,10 @@ class Sheet:
     def _next_open(self) -> int:
         order = [*range(self.current, len(self.texts)), *range(self.current)]
         return next((p for p in order if not self.scored[p]), self.current)
+
+
+def _off_scale(text: str, scale: Scale) -> Sentence:
+    return Sentence("{text} is not on the scale {scale}", text=text, scale=scale)
 
 
 def _with(values: tuple[T, ...], place: int, value: T) -> tuple[T, ...]:

@@ -16,6 +16,17 @@ from textual_serve.server import Server
 
 COOKIE = "hitl-token"
 
+NOTHING_FOREIGN = (
+    "default-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:; img-src 'self' data:"
+)
+"""Content security policy. textual-serve's page asks fonts.googleapis.com for a font: where that
+host cannot be reached, the browser would wait for it before it draws anything."""
+
+FOCUS = """<script>
+addEventListener("load", () => document.querySelector(".xterm-helper-textarea")?.focus());
+</script>"""
+"""The page would not listen to keys before somebody clicks into it."""
+
 
 class TokenServer(Server):
     """Serves `command`, one process a browser tab, to those who know `token`."""
@@ -38,6 +49,13 @@ class TokenServer(Server):
         app.middlewares.append(guard(self.token))
         return app
 
+    async def handle_index(self, request: web.Request) -> web.StreamResponse:
+        """The page."""
+        page = await super().handle_index(request)
+        if isinstance(page, web.Response):
+            page.text = (page.text or "").replace("</body>", FOCUS + "</body>")
+        return page
+
     async def on_startup(self, app: web.Application) -> None:
         """Says where it is, and no more."""
         self.console.print(f"hitl is at {self.address}", soft_wrap=True, highlight=False)
@@ -58,8 +76,10 @@ def guard(token: str) -> Middleware:
                 text="open the address with the token that `hitl serve` printed"
             )
         response = await handler(request)
-        if knows(in_address) and not response.prepared:
-            response.set_cookie(COOKIE, token, httponly=True, samesite="Strict")
+        if not response.prepared:
+            response.headers["Content-Security-Policy"] = NOTHING_FOREIGN
+            if knows(in_address):
+                response.set_cookie(COOKIE, token, httponly=True, samesite="Strict")
         return response
 
     return check

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hitl.records import Edit, Ranking, Rejected, Scores, Skip, Verdict
+from hitl.wording import Translator
 
 
-def describe(verdict: Verdict, shown: Sequence[int]) -> str:
+def describe(verdict: Verdict, shown: Sequence[int], tr: Translator) -> str:
     """A judgement in a few characters, in the order of the screen."""
     match verdict:
         case Scores(values):
@@ -21,12 +22,13 @@ def describe(verdict: Verdict, shown: Sequence[int]) -> str:
                     places.setdefault(rank, []).append(str(place + 1))
             return " > ".join(" = ".join(places[rank]) for rank in sorted(places))
         case Edit(_, rest, of):
-            edited = "" if of is None else f" {(list(shown).index(of) if shown else of) + 1}"
-            return f"edited{edited}" + ("" if rest is None else f", {describe(rest, shown)}")
+            at = None if of is None else (list(shown).index(of) if shown else of) + 1
+            edited = tr("edited") if at is None else tr("edited {place}", place=at)
+            return edited if rest is None else f"{edited}, {describe(rest, shown, tr)}"
         case Rejected(count):
-            return "both bad" if count == 2 else "all bad"
+            return tr("both bad") if count == 2 else tr("all bad")
         case Skip():
-            return "skipped"
+            return tr("skipped")
 
 
 def is_han(text: str) -> bool:

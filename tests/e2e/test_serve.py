@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -15,37 +12,8 @@ import pytest
 
 from hitl.journal import Journal
 
-from .conftest import Hitl, environment
-
-TOKEN = "a-token-of-the-test"
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-@asynccontextmanager
-async def served(folder: Path) -> AsyncIterator[str]:
-    """`hitl serve` in `folder`; its address."""
-    port = free_port()
-    with (folder / "serve.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "hitl", "serve", "--port", str(port), "--token", TOKEN],
-            cwd=folder, env=environment() | {"LANG": "zh_CN.UTF-8"}, stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            await asyncio.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        await asyncio.to_thread(process.wait, 60)
-    assert TOKEN in (folder / "serve.log").read_text("utf-8")
+from .conftest import Hitl
+from .serving import TOKEN, served
 
 
 async def seen(socket: aiohttp.ClientWebSocketResponse, wanted: Callable[[str], bool]) -> str:
@@ -74,7 +42,7 @@ async def test_a_browser_judges_and_closes_its_tab(tmp_path: Path) -> None:
             await seen(tab, lambda drawn: "[ _ ]" in drawn)  # not while it is being written
             for key in "4215":
                 await tab.send_json(["stdin", key])
-            await seen(tab, lambda drawn: "last:" in drawn)
+            await seen(tab, lambda drawn: "上一组：" in drawn)  # in the language of the locale
         journal = tmp_path / "checkpoints" / "zh-01" / "journal.db"
         for _ in range(300):  # the app is on its way out
             with Journal.open(journal, readonly=True) as run:

@@ -71,14 +71,18 @@ class Terminal:
 
     def judge(self, *keys: str) -> None:
         """Scores the group on the screen and waits until the next one lies there."""
-        before = re.search(r"Prompt (\d+)", self.until("▶"))  # not while it is being written
+        before = re.search(
+            r"(?:Prompt|提示) (\d+)", self.until("▶")
+        )  # not while it is being written
         self.keys(*keys)
         number = int(before[1]) + 1 if before else 1
-        self.until(rf"Prompt {number}\b")
+        self.until(rf"(?:Prompt|提示) {number}\b")
 
     def judge_any(self, key: str) -> None:
         """The same, whatever the number of the next one is."""
-        before = re.search(r"Prompt (\d+)", self.until("▶"))  # not while it is being written
+        before = re.search(
+            r"(?:Prompt|提示) (\d+)", self.until("▶")
+        )  # not while it is being written
         assert before is not None
         self.keys(key)
         self.until(rf"Prompt (?!{before[1]}\b)\d")
@@ -101,26 +105,30 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_a_first_session(terminal: Terminal, lang: str) -> None:
     locale = {"zh": "zh_CN.UTF-8", "en": "C.UTF-8"}[lang]
+    prompt, policy, batch, saved, trained = {  # the screens speak the language of the locale
+        "zh": ("提示", "策略", "批次", r"\d+\w 前保存", "已经训练过"),
+        "en": ("Prompt", "policy", "batch", r"saved \d", "already trained"),
+    }[lang]
     terminal.start(lang=locale)
-    terminal.until(r"Prompt 1\b[\s\S]*▶")
+    terminal.until(rf"{prompt} 1\b[\s\S]*▶")
     screen = terminal.until(r"(?s)1 ─.*\b2 ─.*\b3 ─.*\b4 ─")  # four cards, whole
-    assert f"{lang}-01" in screen and "policy v0" in screen
+    assert f"{lang}-01" in screen and f"{policy} v0" in screen
     assert bool(re.search(r"[\u4e00-\u9fff]", screen)) == (lang == "zh")
 
     terminal.judge("4", "3", "5", "1")
-    terminal.until(r"batch 4/16")
+    terminal.until(rf"{batch} 4/16")
     terminal.keys("BSpace")
-    terminal.until(r"batch 0/16")
-    restored = terminal.until(r"Prompt 1\b[\s\S]*▶")
+    terminal.until(rf"{batch} 0/16")
+    restored = terminal.until(rf"{prompt} 1\b[\s\S]*▶")
     assert all(f"[ {score} ]" in restored for score in (4, 3, 5)), restored
     terminal.keys("Enter")
-    terminal.until(r"Prompt 2\b[\s\S]*▶")
+    terminal.until(rf"{prompt} 2\b[\s\S]*▶")
     for n in range(7):
         terminal.judge(*("4351" if n % 2 else "2244"))
-    terminal.until(r"policy v2\b")
-    terminal.until(r"saved \d")
+    terminal.until(rf"{policy} v2\b")
+    terminal.until(saved)
     terminal.keys("BSpace")
-    terminal.until(r"already trained")
+    terminal.until(trained)
     terminal.keys("9")
     terminal.until(r"1-5|1 to 5")
     terminal.keys("q")
@@ -131,8 +139,8 @@ def test_a_first_session(terminal: Terminal, lang: str) -> None:
     offered = terminal.until(rf"{lang}-01")
     assert re.search(r"\b32\b", offered)  # labels
     terminal.keys("Enter")
-    terminal.until(r"Prompt 9\b[\s\S]*▶")
-    assert "policy v2" in terminal.screen()
+    terminal.until(rf"{prompt} 9\b[\s\S]*▶")
+    assert f"{policy} v2" in terminal.screen()
     terminal.keys("q")
     terminal.until(r"exit code 0")
 

@@ -1,4 +1,5 @@
 """The fault suite for longer: python -m tests.faults [--runs 2000] [--minutes M] [--seed S]
+[--jobs J]
 
 Each run is killed at a named point or at random times, resumed until it has its labels, and must be
 the run that was never killed. Prints what was done, and whatever broke.
@@ -7,15 +8,19 @@ the run that was never killed. Prints what was done, and whatever broke.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import shutil
+import statistics
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from .driver import ENVIRONMENT, called, import_everything
 from .plans import at_point, at_random, named_points
@@ -31,43 +36,87 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after so many")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="at a time")
     asked = parser.parse_args()
     os.environ.update(ENVIRONMENT)  # before torch
     import_everything()
     memory = Path("/dev/shm")  # a kill needs no disk: what was written outlives the process
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        return attack(folder, asked.runs, asked.minutes * 60, asked.seed)
+        return attack(folder, asked)
 
 
-def attack(folder: str, runs: int, seconds: float, seed: int) -> int:
+def attack(folder: str, asked: argparse.Namespace) -> int:
     """Runs until one of the limits."""
     ask("furnish", folder=folder)
     wholes = {
         s: ask("killed", folder=folder, name=f"whole-{s}", kills=[], mood=s, seed=s)
         for s in range(SEEDS)
     }
-    stint_s = max(whole["seconds"] for whole in wholes.values())
     started, done, kills = time.monotonic(), 0, 0
     broken: list[str] = []
     hows: Counter[str] = Counter()
-    for number in range(runs):
-        if time.monotonic() - started > seconds:
-            break
-        chance = random.Random(f"{seed} {number}")
-        how, plan, options = draw(chance, stint_s)
-        run = ask("killed", folder=folder, name="run", kills=plan, mood=number, **options)
-        done, kills = done + 1, kills + run["kills"]
-        hows[how] += run["kills"] > 0
-        if problems := wrong(run, options, wholes):
-            broken.append(f"run {number} ({how}, {plan}, {options}): {'; '.join(problems)}")
-            print(broken[-1], file=sys.stderr, flush=True)
-        shutil.rmtree(Path(folder, "run"))
+    for how, killed, problem in worked(folder, asked, wholes):
+        done, kills = done + 1, kills + killed
+        hows[how] += killed > 0
+        if problem:
+            broken.append(problem)
+            print(problem, file=sys.stderr, flush=True)
         if done % 50 == 0:
-            print(f"{done} runs, {kills} kills, {len(broken)} broken", file=sys.stderr, flush=True)
+            passed = time.monotonic() - started
+            so_far = f"{done} runs, {kills} kills, {passed:.0f} s; {len(broken)} broken"
+            print(so_far, file=sys.stderr, flush=True)
     print(f"{done} runs, {kills} kills, {time.monotonic() - started:.0f} s; {len(broken)} broken")
     for how, count in sorted(hows.items()):
         print(f"  killed {how:28} {count}")
     return 1 if broken else 0
+
+
+def worked(
+    folder: str, asked: argparse.Namespace, wholes: dict[int, dict[str, Any]]
+) -> Iterator[tuple[str, int, str]]:
+    """How each run was killed, how often, and what broke, as they are done by `jobs` processes."""
+    reads, writes = os.pipe()
+    workers = []
+    for job in range(asked.jobs):
+        if (process := os.fork()) == 0:
+            os.close(reads)
+            work(folder, asked, wholes, job, writes)
+        workers.append(process)
+    os.close(writes)
+    with os.fdopen(reads) as lines:
+        for line in lines:
+            how, killed, problem = json.loads(line)
+            yield how, killed, problem
+    for process in workers:
+        if status := os.waitpid(process, 0)[1]:
+            raise ChildProcessError(f"a job ended with {status}: not all runs were made")
+
+
+def work(
+    folder: str, asked: argparse.Namespace, wholes: dict[int, dict[str, Any]], job: int, told: int
+) -> NoReturn:
+    """The share of one process; tells of each run in a line, short enough to be written whole."""
+    code = 1
+    try:
+        stint_s = statistics.median(whole["seconds"] for whole in wholes.values())
+        until = time.monotonic() + asked.minutes * 60
+        for number in range(job, asked.runs, asked.jobs):
+            if time.monotonic() > until:
+                break
+            chance = random.Random(f"{asked.seed} {number}")
+            how, plan, options = draw(chance, stint_s)
+            name = f"run-{number}"
+            run = ask("killed", folder=folder, name=name, kills=plan, mood=number, **options)
+            problem = "; ".join(wrong(run, options, wholes))
+            if problem:
+                problem = f"run {number} ({how}, {plan}, {options}): {problem[-500:]}"
+            os.write(told, (json.dumps([how, run["kills"], problem]) + "\n").encode())
+            shutil.rmtree(Path(folder, name))
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
 
 
 def draw(chance: random.Random, stint_s: float) -> tuple[str, list[str | float], dict[str, Any]]:

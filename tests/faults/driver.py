@@ -6,6 +6,7 @@ line, {"result": …} or {"error": traceback}.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -69,16 +70,20 @@ def driving() -> Iterator[Driver]:
 
 
 def import_everything() -> None:
-    """What a stint imports, so that its fork need not."""
+    """What a stint imports and transformers compiles, so that its fork need not."""
     import transformers.models.auto.modeling_auto
     import transformers.models.auto.tokenization_auto
     import transformers.models.gpt2.modeling_gpt2
     import transformers.models.gpt2.tokenization_gpt2  # noqa: F401
+    from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
     import hitl.learn.engine
     import hitl.learn.scorers
     import hitl.tui.app  # noqa: F401
     import tests.faults.killing  # noqa: F401
+
+    get_checkpoint_conversion_mapping("gpt2")  # 900 patterns, on the first load of a model
+    gc.freeze()  # or every fork looks through all that was imported, and copies it by doing so
 
 
 def called(function: str, arguments: dict[str, Any]) -> dict[str, Any]:

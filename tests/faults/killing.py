@@ -62,7 +62,7 @@ def broken_promises(case: Case) -> list[str]:
     acknowledged = case.minutes.acknowledged()
     if not (case.run / "journal.db").exists():
         return ["the journal is gone"] if acknowledged else []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=case.root) as folder:
         # A copy: to look at the original would tidy it up before the next stint has to.
         for path in case.run.glob("journal.db*"):
             shutil.copy(path, folder)

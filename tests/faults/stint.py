@@ -15,11 +15,12 @@ import signal
 import sys
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hitl.assemble import Opening, create_run, opened
 from hitl.commands.operate import operate
+from hitl.config.ppo import HUMAN
 from hitl.config.session import SessionConfig
 from hitl.faultpoints import VARIABLE
 from hitl.journal import Journal
@@ -58,6 +59,7 @@ class Case:
             seed=self.seed,
             operator_name="careful",
             ahead=self.ahead,
+            recorded=replace(HUMAN, ppo_epochs=2),
         )
 
     @property
@@ -147,27 +149,31 @@ def _accompany(
     """Types in line mode, kills when it is time, and waits for the end."""
     started = time.monotonic()
     person = _Person(case.minutes, says, mood, left)
-    code: int | None = None
     heard = b""
-    while True:
-        if select.select([hears], [], [], 0.002)[0]:
-            piece = os.read(hears, 65536)
-            if not piece and code is not None:
-                return code
-            *lines, heard = (heard + piece).split(b"\n")
-            for line in lines:
-                person.hear(line.decode())
-        elif code is not None:
-            return code
-        if code is None:
-            gone, status = os.waitpid(process, os.WNOHANG)
-            code = os.waitstatus_to_exitcode(status) if gone else None
-        passed = time.monotonic() - started
-        if code is None and ((delay is not None and passed > delay) or passed > PATIENCE_S):
-            os.kill(process, signal.SIGKILL)
-            delay = None
-            if passed > PATIENCE_S:
-                raise TimeoutError(f"a stint hung, see {case.log}")
+    end = os.pidfd_open(process)
+    open_ends = [hears, end]
+    try:
+        while open_ends:
+            until = started + (PATIENCE_S if delay is None else delay)
+            ready, _, _ = select.select(open_ends, [], [], max(until - time.monotonic(), 0.0))
+            if not ready:
+                os.kill(process, signal.SIGKILL)
+                if delay is None:
+                    raise TimeoutError(f"a stint hung, see {case.log}")
+                delay = None
+            if end in ready:
+                open_ends.remove(end)
+            if hears in ready:  # also what it said before its end
+                piece = os.read(hears, 65536)
+                if not piece:
+                    open_ends.remove(hears)
+                *lines, heard = (heard + piece).split(b"\n")
+                for line in lines:
+                    person.hear(line.decode())
+    finally:
+        os.close(end)
+        _, status = os.waitpid(process, 0)
+    return os.waitstatus_to_exitcode(status)
 
 
 class _Person:

@@ -24,6 +24,8 @@ import pyte
 
 from hitl.cli import main
 
+from .driver import ROOT
+
 PATIENCE_S = 100.0
 
 
@@ -31,7 +33,7 @@ def sit(folder: str, words: Sequence[str], slow: str, slow_s: float, plan: Seque
         ) -> dict[str, Any]:  # fmt: skip
     """`hitl WORDS` by a plan of steps: ("see", text), ("type", keys), ("met", stage) waits until
     the engine is at a stage, ("signal", name), ("wait", seconds), ("hang up", ""). `slow` is the
-    stage ("load", "update", "save") that takes `slow_s` seconds longer.
+    stage ("import", "load", "update", "save") that takes `slow_s` seconds longer.
 
     Returns the exit code, the screen, whether the terminal is as it was, and the stages met."""
     process, terminal = pty.fork()
@@ -138,6 +140,8 @@ def _program(folder: str, words: Sequence[str], slow: str, slow_s: float) -> Non
             stream = io.TextIOWrapper(buffered, "utf-8", line_buffering=mode == "w")
             setattr(sys, name, stream)
             setattr(sys, f"__{name}__", stream)
+        if slow == "import":
+            _begin_anew(Path(folder), words, slow_s)
         _slow_down(Path(folder, "stages"), slow, slow_s)
         code = main(words)
         sys.stdout.flush()
@@ -146,6 +150,22 @@ def _program(folder: str, words: Sequence[str], slow: str, slow_s: float) -> Non
         code = 71
     finally:
         os._exit(code)
+
+
+def _begin_anew(folder: Path, words: Sequence[str], slow_s: float) -> None:
+    """Becomes a process without torch, which `import torch` holds up."""
+    torch = folder / "slow" / "torch" / "__init__.py"
+    torch.parent.mkdir(parents=True)
+    torch.write_text(
+        "import time\n"
+        f"with open({str(folder / 'stages')!r}, 'a') as stream:\n"
+        "    stream.write('import\\n')\n"
+        f"time.sleep({slow_s})\n"
+        "raise ImportError('there is no torch here')\n"
+    )
+    path = f"{torch.parent.parent}:{ROOT}"
+    words = [sys.executable, "-m", "hitl", *words]
+    os.execve(sys.executable, words, os.environ | {"PYTHONPATH": path})
 
 
 def _slow_down(log: Path, slow: str, slow_s: float) -> None:

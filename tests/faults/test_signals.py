@@ -92,16 +92,28 @@ def test_the_terminal_goes_away(bench: Bench, mode: str) -> None:
     goes_on(bench, judged=10)
 
 
-LEAVE: dict[str, Plan] = {"plain": [("signal", "SIGINT")], "screen": [("type", "q")]}
-CODE = {"plain": 130, "screen": 0}
+CTRL_C: Plan = [("type", "\x03")]
+TERMINATED: Plan = [("signal", "SIGTERM")]
+LEAVE: dict[str, tuple[str, Plan, int]] = {
+    "plain Ctrl+C": ("plain", CTRL_C, 130),
+    "screen q": ("screen", [("type", "q")], 0),
+    "screen Ctrl+C": ("screen", CTRL_C, 0),
+    "plain SIGTERM": ("plain", TERMINATED, 143),
+    "screen SIGTERM": ("screen", TERMINATED, 143),
+}
+"""How, where, and the exit code."""
 
 
-@pytest.mark.parametrize("mode", ["plain", "screen"])
-def test_leaving_while_the_policy_is_loaded(bench: Bench, mode: str) -> None:
+@pytest.mark.parametrize(("way", "stage"), latin(list(LEAVE), ["import", "load"]))
+def test_leaving_before_the_policy_is_there_waits_for_nothing(
+    bench: Bench, way: str, stage: str
+) -> None:
     before = bench.content()
-    end = sit(bench, mode, "load", [("met", "load"), *LEAVE[mode]])
-    assert end["code"] == CODE[mode] and end["restored"], end["text"]
-    assert end["stages"] == ["load"], "the reference was not loaded any more"
+    mode, leave, code = LEAVE[way]
+    end = sit(bench, mode, stage, [("met", stage), *leave], slow_s=600.0)
+    assert end["code"] == code and end["restored"], end["text"]
+    assert end["stages"] == [stage], "it would have taken ten minutes more"
+    assert "run a is saved: hitl resume a" in end["text"]
     after = bench.content()
     assert {k: v for k, v in after.items() if k.startswith("steps")} == {
         k: v for k, v in before.items() if k.startswith("steps")
@@ -109,11 +121,12 @@ def test_leaving_while_the_policy_is_loaded(bench: Bench, mode: str) -> None:
     goes_on(bench, judged=8)
 
 
-@pytest.mark.parametrize("mode", ["plain", "screen"])
-def test_leaving_while_updates_are_made_again(bench: Bench, mode: str) -> None:
+@pytest.mark.parametrize("way", ["plain Ctrl+C", "screen q"])
+def test_leaving_while_updates_are_made_again(bench: Bench, way: str) -> None:
     shutil.rmtree(bench.steps)
-    end = sit(bench, mode, "update", [("met", "update"), ("wait", "0.2"), *LEAVE[mode]])
-    assert end["code"] == CODE[mode] and end["restored"], end["text"]
+    mode, leave, code = LEAVE[way]
+    end = sit(bench, mode, "update", [("met", "update"), ("wait", "0.2"), *leave])
+    assert end["code"] == code and end["restored"], end["text"]
     made = end["stages"].count("update")
     assert 1 <= made < 4, "not all of them"
     assert [p.name for p in bench.steps.iterdir()] == [f"{made:06d}"], "what was made is kept"

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from hitl.config.session import SessionConfig
 from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
 from hitl.tui.remap import Keymap
+from hitl.wording import ENGLISH, Translator
 
 from .scripted import ScriptedSession
 
@@ -68,6 +69,7 @@ async def driving(
     version: int = 12,
     keymap: Keymap | None = None,
     checkpoint_age: float | None = None,
+    tr: Translator = ENGLISH,
     **options: Any,
 ) -> AsyncIterator[Driver]:
     options = {"group_size": len(session.groups[0].completions), **options}
@@ -78,6 +80,7 @@ async def driving(
             session.start,
         ),
         keymap=keymap,
+        tr=tr,
     )
     async with app.run_test(size=size) as pilot:
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hitl.config.session import SessionConfig
 from hitl.operator import Operator
-from hitl.tui.app import run_session
+from hitl.tui.app import SessionInfo, SessionPlan, run_session
 from tests.tui.scripted import ScriptedSession, group
 
 
@@ -19,12 +19,6 @@ def before(operator: Operator) -> None:
 
 
 session = ScriptedSession([group(1, ["a fine day", "天气很好"])], before=before)
-code = run_session(
-    run="en-01",
-    config=SessionConfig(group_size=2, batch_size=8),
-    policy_label="tiny-en",
-    version=0,
-    start=session.start,
-    log=Path(sys.argv[1]),
-)
+info = SessionInfo("en-01", SessionConfig(group_size=2, batch_size=8), "tiny-en", 0)
+code = run_session(SessionPlan(info, session.start), log=Path(sys.argv[1]))
 print("code", code, [type(reply).__name__ for reply in session.replies])

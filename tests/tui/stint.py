@@ -17,7 +17,7 @@ from hitl.operator import Operator
 from hitl.records import Prompt
 from hitl.rundir import RunDir
 from hitl.session import Session
-from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
+from hitl.tui.app import HitlApp, NewRun, ResumeRun, SessionInfo, SessionPlan
 from tests.fakes import FakeEngine
 
 from .driving import Driver
@@ -92,11 +92,12 @@ async def stint(
     mode: str = "score",
     again: float = 0.0,
     clock: Callable[[], float] | None = None,
+    begin: Callable[[ResumeRun | NewRun], SessionPlan] | None = None,
 ) -> AsyncIterator[Sitter]:
     engine = FakeEngine()
     config = replace(CONFIG, mode=mode)
     given = {} if clock is None else {"clock": clock}
-    app = HitlApp(plan=plan(run, engine, config, again), **given)
+    app = HitlApp(plan=plan(run, engine, config, again), begin=begin, **given)
     async with app.run_test(size=size) as pilot:
         try:
             yield Sitter(pilot, run, engine)

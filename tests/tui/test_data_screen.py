@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hitl.journal import Journal
-from hitl.journal_listing import Filter
+from hitl.journal import Filter, Journal
 from hitl.records import Mode, Scores
 from hitl.rundir import RunDir
 from tests.journal_data import group, judgement
@@ -121,9 +120,9 @@ def _fields(one: object) -> dict[str, object]:
     [
         (["f"], 1, "flagged"),
         (["n"], 1, "with a note"),
-        (["m"], 6, "score mode"),
-        (["m", "m"], 3, "rank mode"),
-        (["m", "m", "m"], 0, "pair mode"),
+        (["m"], 6, "scores"),
+        (["m", "m"], 3, "rankings"),
+        (["m", "m", "m"], 0, "pairs"),
         (["m", "m", "m", "m"], 9, "Judgements: all"),
         (["o"], 5, "by li"),
         (["o", "o"], 4, "by 王[/x]"),
@@ -197,6 +196,28 @@ async def test_export_is_what_the_command_writes(
             assert json.loads(content.splitlines()[0])["prompt"] == "提示 1"
         await me.press("e", *["down"] * place, "enter", "enter")
         await me.sees("there already")
+
+
+async def test_what_is_filtered_out_is_not_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = filled(tmp_path, 9)
+    with Journal.open(run.journal_path, readonly=True) as journal:
+        flagged = {j.group.key[0] for j in journal.judged() if j.judgement.flag}
+        assert 0 < len(flagged) < 9
+    async with stint(run) as me:
+        await me.at_desk()
+        await me.press("f4")
+        await rows(me, 9)
+        await me.press("f")
+        await rows(me, len(flagged))
+        await me.press("e", "down", "down")
+        await me.sees("export the judgements listed (flagged) as")
+        await me.press("enter", "enter")
+        await me.sees(f"labels of {len(flagged)} judgements")
+        [file] = [p for p in tmp_path.iterdir() if p.is_file()]
+        assert {json.loads(line)["group"] for line in file.read_text().splitlines()} == flagged
 
 
 async def test_the_operators_own_figures(tmp_path: Path) -> None:

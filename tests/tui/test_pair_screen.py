@@ -104,3 +104,18 @@ async def test_page_keys_scroll_both() -> None:
         assert me.text.count("more ─╯") == 2
         await me.press("pagedown")
         assert me.text.count("↑") >= 2
+
+
+async def test_a_click_says_which_is_better() -> None:
+    async with driving(pairs(seed=3)) as me:
+        await me.at_desk()
+        for number, place in enumerate((1, 0), 1):
+            await me.pilot.click(me.app.screen.cards[place], offset=(5, 1))
+            await me.kept(number)
+            said = me.session.kept[-1]
+            assert isinstance(said.verdict, Ranking)
+            assert said.verdict.ranks[said.shown[place]] == 1
+            assert said.verdict.ranks[said.shown[1 - place]] == 2
+            assert said.keys == f"click{place + 1}"
+        await me.press("backspace")
+        await me.until(lambda: len(me.session.kept) == 1)

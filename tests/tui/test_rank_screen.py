@@ -42,8 +42,10 @@ async def test_backspace_and_undo() -> None:
         await me.press("backspace")
         await me.until(lambda: not me.session.kept)
         await me.at_desk()
-        assert "[ 1. ]" in me.text
-        await me.press("enter")
+        assert "[ 1. ]" in me.text and "⏎ keep" in me.text
+        await me.press("backspace")
+        assert "⏎ keep" not in me.text  # it is not complete any more
+        await me.press("4")
         await me.kept(1)
 
 

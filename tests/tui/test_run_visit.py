@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
+from hitl.assemble import go_back
+from hitl.checkpoints import Checkpoints
 from hitl.journal import Journal
 from hitl.records import Scores
 from hitl.rundir import RunDir
-from hitl.tui.app import HitlApp, ResumeRun
+from hitl.tui.app import HitlApp, NewRun, ResumeRun, SessionPlan
 from hitl.tui.run_figures import updates_of
+from tests.fakes import FakeEngine
 from tests.journal_data import group, judgement, stats
 
 from .driving import Driver
-from .stint import new_run, stint
+from .stint import new_run, plan, stint
 from .test_runs_screen import RUNS
 
 
@@ -84,6 +87,60 @@ async def test_figures_of_a_run_that_cannot_be_read(tmp_path: Path) -> None:
         ].index("broken")
         await me.press("u")
         await me.sees("no update yet")
+
+
+@pytest.mark.parametrize("name", ["en-01", "en-02"])
+async def test_the_open_run_is_left_for_one_as_it_was(tmp_path: Path, name: str) -> None:
+    run = taught(tmp_path, "en-01", 2)
+    taught(tmp_path, "en-02", 2)
+
+    def begin(choice: ResumeRun | NewRun) -> SessionPlan:
+        assert choice == ResumeRun(name, 1)
+        that = RunDir(tmp_path / name)
+        with Journal.open(that.journal_path) as journal:
+            go_back(journal, Checkpoints(that.steps), 1)
+        return plan(that, FakeEngine())
+
+    async with stint(run, begin=begin) as me:
+        await me.at_desk()
+        first = me.judging
+        await me.judge("4", "2")
+        await me.press("f5")
+        await me.sees("en-02")
+        listing = me.app.screen.query_one("OptionList")
+        listing.highlighted = [r.run for r in me.app.screen._runs].index(name)
+        await me.press("b")
+        await me.sees(f"go back: {name}")
+        assert "saved and closed first" in me.text and "learned no more" in me.text
+        await me.press("down", "enter")
+        await me.until(lambda: me.judging is not first)
+        await me.sees(name)
+        await me.until(lambda: me.judging.open)
+        assert len(me.app.screen_stack) == 2
+        with Journal.open(run.journal_path, readonly=True) as journal:
+            assert journal.totals().judgements == 3, "what was said in the run that was left"
+            assert journal.last_update() == (1 if name == "en-01" else 2)
+        await me.press("q")
+        await me.until(lambda: me.app._thread is None or not me.app._thread.is_alive())
+
+
+async def test_going_back_away_from_the_list_of_runs(tmp_path: Path) -> None:
+    run = taught(tmp_path, "en-01", 2)
+    new_run(tmp_path, "en-02")
+    async with stint(run) as me:
+        await me.at_desk()
+        await me.press("f5")
+        await me.sees("en-02")
+        listing = me.app.screen.query_one("OptionList")
+        names = [r.run for r in me.app.screen._runs]
+        listing.highlighted = names.index("en-02")
+        await me.press("b")
+        await me.sees("nothing to go back to")
+        listing.highlighted = names.index("en-01")
+        await me.press("b")
+        await me.sees("go back: en-01")
+        await me.press("escape", "b", "end", "enter")
+        await me.sees("hitl resume en-01 --at 0")  # who opened the session can open no other
 
 
 @pytest.mark.parametrize(

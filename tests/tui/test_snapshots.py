@@ -12,6 +12,8 @@ from textual.pilot import Pilot
 from hitl.config.session import SessionConfig
 from hitl.records import Mode
 from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
+from hitl.tui.theme import ThemeName
+from hitl.wording import Language, translator
 
 from .scripted import ScriptedSession, group
 from .test_runs_screen import RUNS
@@ -51,13 +53,20 @@ async def settled(pilot: Pilot[Any]) -> None:
             return
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+SIZES = pytest.mark.parametrize(
+    "size", [(80, 24), (120, 40), (200, 60)], ids=["80x24", "120x40", "200x60"]
+)
+
+
+@SIZES
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_scoring(snap_compare: Any, language: str, size: tuple[int, int]) -> None:
+def test_scoring(snap_compare: Any, language: Language, size: tuple[int, int]) -> None:
+    """Texts and screens in one language."""
     session = ScriptedSession([GROUPS[language]], batch_size=8)
     config = SessionConfig(batch_size=8)
     info = SessionInfo(f"{language}-01", config, f"tiny-{language}", 12)
-    app = HitlApp(plan=SessionPlan(info, session.start), clock=lambda: 0.0)
+    plan, tr = SessionPlan(info, session.start), translator(language)
+    app = HitlApp(plan=plan, clock=lambda: 0.0, tr=tr)
 
     async def play(pilot: Pilot[Any]) -> None:
         for kept in range(3):
@@ -82,14 +91,21 @@ KEYS: dict[str, tuple[Mode, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
-@pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("screen", list(KEYS))
+@pytest.mark.parametrize(
+    ("screen", "language", "size"),
+    [
+        pytest.param(screen, language, (width, height), id=f"{screen}-{language}-{width}x{height}")
+        for screen in KEYS
+        for language in ("en", "zh")
+        for width, height in ((80, 24), (120, 40), (200, 60))
+        if width < 200 or screen in ("rank", "pair")
+    ],
+)
 def test_other_screens(
     snap_compare: Any,
     monkeypatch: pytest.MonkeyPatch,
     screen: str,
-    language: str,
+    language: Language,
     size: tuple[int, int],
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", "/home/ann/.config")
@@ -99,7 +115,8 @@ def test_other_screens(
     session = ScriptedSession([shown], batch_size=8, mode=mode)
     config = SessionConfig(batch_size=8, mode=mode.value, group_size=len(shown.completions))
     info = SessionInfo(f"{language}-01", config, f"tiny-{language}", 12)
-    app = HitlApp(plan=SessionPlan(info, session.start), clock=lambda: 0.0)
+    plan, tr = SessionPlan(info, session.start), translator(language)
+    app = HitlApp(plan=plan, clock=lambda: 0.0, tr=tr)
 
     async def play(pilot: Pilot[Any]) -> None:
         while not (app._judging and app._judging.open):
@@ -116,5 +133,7 @@ def test_other_screens(
         app.finish()
 
 
-def test_picker(snap_compare: Any) -> None:
-    assert snap_compare(HitlApp(runs=RUNS), terminal_size=(80, 24))
+@pytest.mark.parametrize("theme", ["dark", "light", "ansi"])
+def test_picker(snap_compare: Any, theme: ThemeName) -> None:
+    app = HitlApp(runs=RUNS, theme=theme, tr=translator("en" if theme == "dark" else "zh"))
+    assert snap_compare(app, terminal_size=(80, 24))

@@ -18,6 +18,7 @@ from hitl.operator import Contrasted, Operator
 from hitl.records import Completion, Group, Judgement, Mode, Prompt, Scores, UpdateStats
 from hitl.rundir import RunDir
 from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
+from hitl.wording import Language, translator
 
 from .scripted import ScriptedSession, group
 
@@ -83,7 +84,7 @@ def test_screens(
     snap_compare: Any,
     runs: dict[str, RunDir],
     screen: str,
-    language: str,
+    language: Language,
     size: tuple[int, int],
 ) -> None:
     run = runs[language]
@@ -92,7 +93,8 @@ def test_screens(
         run.name, config, f"tiny-{language}", 12, [update(n) for n in range(1, 13)], run.path
     )
     session = ScriptedSession([group(1, ["one", "two"])], before=contrasts(language))
-    app = HitlApp(plan=SessionPlan(info, session.start), clock=lambda: 0.0)
+    plan, tr = SessionPlan(info, session.start), translator(language)
+    app = HitlApp(plan=plan, clock=lambda: 0.0, tr=tr)
     keys = {
         "train": ["f3"], "alarms": ["f3", "tab"], "texts": ["f3", "tab", "tab"], "data": ["f4"],
         "updates": ["f5"], "blind": ["f6"], "pair": ["f6"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hitl.feedback import FeedbackError, parse_edit
 from hitl.operator import Event, Inspected, OwnPrompt
 from hitl.records import Edit, Inspection, Ranking, Scores
-from hitl.tui.content import foreign, own, plain
+from hitl.tui.content import own, plain
 from hitl.tui.screens.entry import EditScreen, Entered, LineScreen
 from hitl.tui.screens.steering import Steering
 from hitl.tui.screens.tokens import TokensScreen
@@ -28,7 +28,9 @@ class Asides(Steering):
         place = self.current_card().place
         text = self.desk.group.completions[self.desk.shown[place]].text
         screen = EditScreen(
-            f"{place + 1}: as it should be", self.remarks.edit or text, self.current_card().region
+            self.tr("{place}: as it should be", place=place + 1),
+            self.remarks.edit or text,
+            self.current_card().region,
         )
         self.app.push_screen(screen, lambda entered: self._edited(place, text, entered))
 
@@ -39,7 +41,7 @@ class Asides(Steering):
         self.remark(edit=entered.text if changed else "")
         if not entered.kept:
             if changed:
-                self.say(own("not kept: e goes on with the text"))
+                self.say(own(self.tr("not kept: e goes on with the text")))
             return
         if not changed:
             self.refuse("the text is as it was: change it, or give the card the best mark")
@@ -49,7 +51,7 @@ class Asides(Steering):
         try:
             edit = parse_edit(entered.text)
         except FeedbackError as error:
-            self.refuse(str(error))
+            self.refuse_error(error)
             return
         self.note_key("e⏎")
         self._edit = Edit(edit.text, self.given(), self.desk.shown[place])
@@ -65,7 +67,7 @@ class Asides(Steering):
 
     def action_prompt(self) -> None:
         if self.may_enter():
-            self.app.push_screen(LineScreen("your prompt", self._prompt), self._prompted)
+            self.app.push_screen(LineScreen(self.tr("your prompt"), self._prompt), self._prompted)
 
     def _prompted(self, entered: Entered | None) -> None:
         if entered is None:
@@ -76,7 +78,7 @@ class Asides(Steering):
         if not self.asked:
             self.refuse("saving: press p again in a moment")
             return
-        self.say(own("your prompt comes next …"))
+        self.say(own(self.tr("your prompt comes next …")))
         self.command(OwnPrompt(self._prompt))
         self._prompt = ""
 
@@ -84,20 +86,22 @@ class Asides(Steering):
 
     def action_note(self) -> None:
         if self.may_enter():
-            self.app.push_screen(LineScreen("note", self.remarks.note), self._noted)
+            self.app.push_screen(LineScreen(self.tr("note"), self.remarks.note), self._noted)
 
     def _noted(self, entered: Entered | None) -> None:
         if entered is None or not entered.kept or not self.may_enter():
             return
         self.note_key("n⏎")
         self.remark(note=entered.text.strip())
-        self.say(own("note: ", foreign(self.remarks.note)) if self.remarks.note else own("no note"))
+        note = self.remarks.note
+        self.say(own(self.tr("note: {note}", note=note) if note else self.tr("no note")))
 
     def action_flag(self) -> None:
         if self.may_enter():
             self.note_key("f")
             self.remark(flag=not self.remarks.flag)
-            self.say(own("flagged" if self.remarks.flag else "the flag is off"))
+            flag = self.remarks.flag
+            self.say(own(self.tr("flagged") if flag else self.tr("the flag is off")))
 
     # -- tokens -----------------------------------------------------------------------------
 

@@ -21,7 +21,6 @@ from hitl.blind import (
     outcome,
     win_rate,
 )
-from hitl.errors import HitlError
 from hitl.journal import Journal
 from hitl.operator import Contrasted, Event
 from hitl.rundir import RunDir
@@ -31,6 +30,7 @@ from hitl.tui.keymap_visits import BLIND
 from hitl.tui.screens.visit import Visit
 from hitl.tui.widgets.line import Line
 from hitl.tui.widgets.prompt import PromptLine
+from hitl.wording import Sentence
 
 
 class BlindScreen(Visit):
@@ -70,9 +70,7 @@ class BlindScreen(Visit):
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         event.stop()
         if event.state is WorkerState.ERROR:
-            if not isinstance(event.worker.error, HitlError):
-                raise event.worker.error or RuntimeError("a thread failed")
-            self.say(foreign(str(event.worker.error), "$error"))
+            self.fail(event.worker.error)
         elif event.state is WorkerState.SUCCESS and event.worker.result is not None:
             self._past = event.worker.result
             if self.judging.heard.blind is not None:
@@ -154,7 +152,7 @@ class BlindScreen(Visit):
             return
         self._past = (*(self._past or ()), data)
         self.judging.heard.blind = None
-        self._result = own(meaning(win_rate(outcomes)))
+        self._result = own(self.tr(meaning(win_rate(outcomes))))
 
     def action_scroll_card(self, way: int) -> None:
         for side in self.query(".side"):
@@ -178,45 +176,64 @@ class BlindScreen(Visit):
             for number, (side, text) in enumerate(zip(self.query(".side"), order, strict=True), 1):
                 side.border_title = own(f"{number}")
                 side.scroll_home(animate=False)
-                shown = foreign(text.strip(), newlines=True) if text.strip() else own("(nothing)")
+                shown = (
+                    foreign(text.strip(), newlines=True)
+                    if text.strip()
+                    else own(self.tr("(nothing)"))
+                )
                 side.query_one(Line).show(shown)
-            asked = f"pair {place + 1} of {PAIRS}: which is the better text?"
+            asked = self.tr(
+                "pair {place} of {pairs}: which is the better text?", place=place + 1, pairs=PAIRS
+            )
             self.say(own((asked, "$frame-text")))
         self.show_hints()
 
     def _about(self) -> Content:
         if self.judging.heard.blind is not None:
-            return own("both policies are writing; this waits for the engine to be idle …")
+            return own(self.tr("both policies are writing; this waits for the engine to be idle …"))
         lines = [self._result, own("")] if self._result else []
         lines += [
             own(
-                "Is it really better? You see two texts for one prompt, one of the base policy and "
-                "one of the policy as it is now, and not which is which. Where both wrote the "
-                "same, that is a tie without a question. The answers are kept in the journal, and "
-                "nothing is learned from them."
+                self.tr(
+                    "Is it really better? You see two texts for one prompt, one of the base policy "
+                    "and one of the policy as it is now, and not which is which. Where both wrote "
+                    "the same, that is a tie without a question. The answers are kept in the "
+                    "journal, and nothing is learned from them."
+                )
             ),
             own(""),
-            own((f"Enter begins a test of {PAIRS} pairs.", "bold $accent")),
+            own((self.tr("Enter begins a test of {pairs} pairs.", pairs=PAIRS), "bold $accent")),
         ]
         if self._past:
-            lines += [own(""), own(("tests so far", "$frame-text"))]
+            lines += [own(""), own((self.tr("tests so far"), "$frame-text"))]
             for data in self._past:
                 low, high = data["interval"]
                 lines.append(
                     own(
-                        f"v{data['version']}: {data['rate']:.0%} ({low:.0%} to {high:.0%}), "
-                        f"{data['wins']} won, {data['losses']} lost, {data['ties']} ties"
+                        self.tr(
+                            "v{version}: {rate:.0%} ({low:.0%} to {high:.0%}), {wins} won, "
+                            "{losses} lost, {ties} ties",
+                            version=data["version"],
+                            rate=data["rate"],
+                            low=low,
+                            high=high,
+                            wins=data["wins"],
+                            losses=data["losses"],
+                            ties=data["ties"],
+                        )
                     )
                 )
         return Content("\n").join(lines)
 
     def hints(self) -> str:
         if self._pair is None:
-            return "⏎ begin  Esc back to the group  ? help"
-        return "← first  → second  ↓ equal  ⌫ take back  PgDn more  Esc to the group  ? help"
+            return self.tr("⏎ begin  Esc back to the group  ? help")
+        return self.tr(
+            "← first  → second  ↓ equal  ⌫ take back  PgDn more  Esc to the group  ? help"
+        )
 
-    def help_title(self) -> str:
-        return "Blind test"
+    def help_title(self) -> Sentence:
+        return Sentence("Blind test")
 
     def help_keys(self) -> tuple[Key, ...]:
         return BLIND

@@ -14,10 +14,8 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.worker import Worker, WorkerState
 
-from hitl.errors import HitlError
 from hitl.export_files import SUFFIXES, Format, write_export
-from hitl.journal import Journal
-from hitl.journal_listing import ALL, Filter, Listed
+from hitl.journal import ALL, Filter, Journal, Listed
 from hitl.operator import Event, Judged, Notice, TakeBack, Undone, Updated
 from hitl.quality import Quality, sentences
 from hitl.records import JudgedGroup
@@ -32,6 +30,7 @@ from hitl.tui.screens.page import ChooseScreen, PageScreen
 from hitl.tui.screens.visit import Visit
 from hitl.tui.widgets.line import Line
 from hitl.tui.widgets.table import Table
+from hitl.wording import Sentence
 
 PAGE = 100
 """Rows the table has at a time."""
@@ -61,7 +60,7 @@ class DataScreen(Visit):
 
     def body(self) -> ComposeResult:
         yield Line(id="filter")
-        yield Table(COLUMNS)
+        yield Table([(self.tr(name), cells) for name, cells in COLUMNS])
         with VerticalScroll(id="preview", can_focus=False):
             yield Line(id="group")
 
@@ -98,9 +97,7 @@ class DataScreen(Visit):
         event.stop()
         worker = event.worker
         if event.state is WorkerState.ERROR:
-            if not isinstance(worker.error, HitlError):
-                raise worker.error or RuntimeError("a thread failed")
-            self.say(foreign(str(worker.error), "$error"))
+            self.fail(worker.error)
         elif event.state is WorkerState.SUCCESS:
             if isinstance(worker.result, Page):
                 self._show(worker.result)
@@ -109,23 +106,31 @@ class DataScreen(Visit):
             elif isinstance(worker.result, Quality):
                 self._show_quality(worker.result)
             elif isinstance(worker.result, str):
-                self.say(foreign(worker.result))
+                self.say(foreign(self.tr.said(worker.result)))
 
     def _show(self, page: Page) -> None:
         self._page = page
-        self.query_one(Table).fill([row_of(one) for one in page.rows], page.cursor)
+        self.query_one(Table).fill([row_of(one, self.tr) for one in page.rows], page.cursor)
         if not page.rows:
             self._looked_at = None
-            said = "nothing was judged yet" if self._filter == ALL else "none: c shows all again"
+            nothing = self._filter == ALL
+            said = (
+                self.tr("nothing was judged yet") if nothing else self.tr("none: c shows all again")
+            )
             self.query_one("#group", Line).show(own((said, "$frame-text")))
         self._show_filter()
 
     def _show_filter(self) -> None:
         page = self._page
         last = page.offset + len(page.rows)
-        shown = f"{page.offset + 1}–{last} of {page.total}" if page.rows else "0"
+        shown = (
+            self.tr("{first}–{last} of {total}", first=page.offset + 1, last=last, total=page.total)
+            if page.rows
+            else "0"
+        )
+        which = in_words(self._filter, self.tr)
         self.query_one("#filter", Line).show(
-            own(("Judgements: ", "bold"), in_words(self._filter), (f"   {shown}", "$frame-text"))
+            own((self.tr("Judgements: "), "bold"), which, (f"   {shown}", "$frame-text"))
         )
 
     def on_data_table_row_highlighted(self, event: Table.RowHighlighted) -> None:
@@ -140,7 +145,7 @@ class DataScreen(Visit):
         if listed is None or listed.id != judged.id:
             return
         self._looked_at = judged
-        lines = preview(judged, listed.state, self.app.size.width - 4)
+        lines = preview(judged, listed.state, self.app.size.width - 4, self.tr)
         self.query_one("#group", Line).show(Content("\n").join(lines))
         self.query_one("#preview").scroll_home(animate=False)
 
@@ -161,10 +166,10 @@ class DataScreen(Visit):
     def happened(self, event: Event) -> None:
         match event:
             case Undone():
-                self.say(own("taken back: its group comes again with what you gave"))
+                self.say(own(self.tr("taken back: its group comes again with what you gave")))
                 self._again()
             case Notice(text, level):
-                self.say(foreign(text, "$warning" if level != "info" else ""))
+                self.say(foreign(self.tr.said(text), "$warning" if level != "info" else ""))
             case Judged() | Updated():
                 self._again()
 
@@ -179,7 +184,7 @@ class DataScreen(Visit):
             if entered is not None and entered.kept:
                 self._become(dataclasses.replace(self._filter, text=entered.text.strip()))
 
-        self.app.push_screen(LineScreen("words to look for", self._filter.text), found)
+        self.app.push_screen(LineScreen(self.tr("words to look for"), self._filter.text), found)
 
     def action_cycle(self, part: Part) -> None:
         self._become(cycled(self._filter, part, self._page.operators))
@@ -212,7 +217,10 @@ class DataScreen(Visit):
         if listed is None:
             return False
         if listed.state == "trained":
-            self.refuse(f"already trained: update {listed.update} has learned from it, it stays")
+            self.refuse(
+                "already trained: update {number} has learned from it, it stays",
+                number=listed.update,
+            )
         elif listed.state == "left":
             self.refuse("left behind when the run went back: nothing will learn from it")
         elif listed.state == "aside":
@@ -234,19 +242,25 @@ class DataScreen(Visit):
             if place is not None:
                 form, suffix = SUFFIXES[place]
                 name = f"{self.judging.info.run}-{form}{suffix}"
-                asked = LineScreen("file to write (a folder for the policy)", name)
+                asked = LineScreen(self.tr("file to write (a folder for the policy)"), name)
                 self.app.push_screen(asked, partial(self._write, form))
 
-        rows = [own(f"{form:12}", (ABOUT[form], "$frame-text")) for form, _ in SUFFIXES]
-        self.app.push_screen(ChooseScreen(own("export all judgements as"), own(""), rows), chosen)
+        which = in_words(self._filter, self.tr)
+        rows = [own(f"{form:12}", (self.tr(ABOUT[form]), "$frame-text")) for form, _ in SUFFIXES]
+        title = (
+            self.tr("export all judgements as")
+            if self._filter == ALL
+            else self.tr("export the judgements listed ({filter}) as", filter=which)
+        )
+        self.app.push_screen(ChooseScreen(own(title), own(""), rows), chosen)
 
     def _write(self, form: Format, entered: Entered | None) -> None:
         folder = self.judging.info.folder
         if entered is None or not entered.kept or not entered.text.strip() or folder is None:
             return
         out = Path(entered.text.strip()).expanduser()
-        self.say(own(("writing …", "$frame-text")))
-        write = partial(_export, RunDir(folder), form, out)
+        self.say(own((self.tr("writing …"), "$frame-text")))
+        write = partial(_export, RunDir(folder), form, out, self._filter)
         self.run_worker(write, thread=True, group="export", exit_on_error=False)
 
     # -- the operator -----------------------------------------------------------------------
@@ -257,26 +271,28 @@ class DataScreen(Visit):
             self.run_worker(read, thread=True, exclusive=True, group="you", exit_on_error=False)
 
     def _show_quality(self, found: Quality) -> None:
-        title = own("all judgements of this run")
-        lines = [own(line) for line in sentences(found)]
+        title = own(self.tr("all judgements of this run"))
+        lines = [own(self.tr(line)) for line in sentences(found)]
         self.app.push_screen(PageScreen(title, lines))
 
     def hints(self) -> str:
-        return "⏎ anew  x take back  / find  smofn filter  c all  e export  i you  Esc  ? help"
+        return self.tr(
+            "⏎ anew  x take back  / find  smofn filter  c all  e export  i you  Esc  ? help"
+        )
 
-    def help_title(self) -> str:
-        return "Data"
+    def help_title(self) -> Sentence:
+        return Sentence("Data")
 
     def help_keys(self) -> tuple[Key, ...]:
         return DATA
 
 
-ABOUT: dict[Format, str] = {
-    "ranklist": "TSV, a group a line, best to worst",
-    "preferences": "JSONL of prompt, chosen, rejected",
-    "scores": "JSONL, a label a row",
-    "parquet": "a label a row, for data tools",
-    "policy": "the policy as a folder that transformers loads",
+ABOUT: dict[Format, Sentence] = {
+    "ranklist": Sentence("TSV, a group a line, best to worst"),
+    "preferences": Sentence("JSONL of prompt, chosen, rejected"),
+    "scores": Sentence("JSONL, a label a row"),
+    "parquet": Sentence("a label a row, for data tools"),
+    "policy": Sentence("the policy as a folder that transformers loads"),
 }
 
 
@@ -294,5 +310,5 @@ def _find(path: Path, identity: int) -> JudgedGroup | None:
         return journal.find(identity)
 
 
-def _export(run_dir: RunDir, form: Format, out: Path) -> str:
-    return f"{out}: {write_export(run_dir, form, out)}"
+def _export(run_dir: RunDir, form: Format, out: Path, which: Filter) -> Sentence:
+    return Sentence("{path}: {what}", path=out, what=write_export(run_dir, form, out, which=which))

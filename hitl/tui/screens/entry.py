@@ -13,7 +13,9 @@ from textual.screen import ModalScreen
 
 from hitl.tui.content import own
 from hitl.tui.keymap import EDITOR, bindings
+from hitl.tui.translated import Translated
 from hitl.tui.widgets.entry import Editor, OneLine
+from hitl.wording import Sentence
 
 LEAST_ROWS = 6
 
@@ -27,7 +29,7 @@ class Entered:
     """Whether it is meant; otherwise the operator went back."""
 
 
-class EntryScreen(ModalScreen[Entered]):
+class EntryScreen(Translated, ModalScreen[Entered]):
     """A frame with a field; Enter keeps, Esc goes back. Subclasses make the field.
 
     Keys that come before the field is there (a fast hand, an input method that sends a whole
@@ -35,7 +37,7 @@ class EntryScreen(ModalScreen[Entered]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(EDITOR)]
-    CLOSING = "Enter keeps it · Esc goes back"
+    CLOSING = Sentence("Enter keeps it · Esc goes back")
 
     def __init__(self, title: str, field: Editor | OneLine) -> None:
         super().__init__()
@@ -45,7 +47,7 @@ class EntryScreen(ModalScreen[Entered]):
     def compose(self) -> ComposeResult:
         with Vertical(id="entry") as box:
             box.border_title = own(self._title)
-            box.border_subtitle = own(self.CLOSING)
+            box.border_subtitle = own(self.tr(self.CLOSING))
             yield self.field
 
     def on_mount(self) -> None:
@@ -68,7 +70,7 @@ class EntryScreen(ModalScreen[Entered]):
 class EditScreen(EntryScreen):
     """Several lines, where the card is that is rewritten."""
 
-    CLOSING = "Enter keeps it, the best of its group · Ctrl+J new line · Esc goes back"
+    CLOSING = Sentence("Enter keeps it, the best of its group · Ctrl+J new line · Esc goes back")
 
     def __init__(self, title: str, text: str, over: Region) -> None:
         super().__init__(title, Editor(text))

@@ -18,11 +18,14 @@ from textual.events import Resize
 from textual.screen import Screen
 
 from hitl.config.session import SessionConfig
+from hitl.errors import HitlError
 from hitl.operator import Event, Judged, Partial, Progress, Rejudged, Undone, Updated, Waiting
 from hitl.records import Scores, Skip, UpdateStats
 from hitl.tui.content import foreign, own
 from hitl.tui.heard import Heard
+from hitl.tui.hints import fitting
 from hitl.tui.remap import Keymap
+from hitl.tui.translated import Translated
 from hitl.tui.widgets.card import Card
 from hitl.tui.widgets.line import Line
 from hitl.tui.widgets.prompt import PromptLine, WaitingPanel
@@ -34,6 +37,13 @@ PATIENCE = 0.15
 
 ROWS_LEAST, ROWS_MOST = 4, 8
 """Rows of a card with its frame."""
+
+WIDE = 100
+"""Columns from which the rail is shown."""
+
+HUGE = 150, 40
+"""Columns and rows from which cards stand side by side: a line of 170 characters is hard to
+read, and a card of two lines a waste of the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ class SessionInfo:
     """Seconds since the newest checkpoint was written; None without one."""
 
 
-class Frame(Screen[None]):
+class Frame(Translated, Screen[None]):
     """What every judging screen has around its group."""
 
     AUTO_FOCUS = ""
@@ -96,11 +106,12 @@ class Frame(Screen[None]):
         self.show_hints()
         self._show_figures()
         self._show_rail()
-        every = f"{self.key('app.help', '?')} shows every key"
+        every = self.tr("{key} shows every key", key=self.key("app.help", "?"))
         self.say(own((every if self.info.version else self.first_keys(), "$frame-text")))
 
     def on_resize(self, event: Resize) -> None:
-        self.set_class(event.size.width >= 100, "-wide")
+        self.set_class(event.size.width >= WIDE, "-wide")
+        self.set_class(event.size.width >= HUGE[0] and event.size.height >= HUGE[1], "-huge")
         self.show_hints()
         self.call_after_refresh(self.size_cards)
 
@@ -131,9 +142,11 @@ class Frame(Screen[None]):
             case Judged():
                 self._say_kept(event)
             case Rejudged():
-                self.say(own("seen before: kept to tell how steady you are, not learned from"))
+                self.say(
+                    own(self.tr("seen before: kept to tell how steady you are, not learned from"))
+                )
             case Undone():
-                self.say(own("undone: the group is back"))
+                self.say(own(self.tr("undone: the group is back")))
             case Updated(stats):
                 self._say_updated(stats)
                 self._show_figures()
@@ -149,18 +162,22 @@ class Frame(Screen[None]):
         self._show_status()
 
     def size_cards(self) -> None:
-        """Cards of one height: uneven ones would be restless. What is left over stays blank."""
+        """Cards of one height: uneven ones would be restless. In one column, what is left over
+        stays blank."""
         shown = [card for card in self.cards if card.display]
-        room = self.query_one("#cards").size.height
+        box = self.query_one("#cards")
+        room = box.size.height
         if shown and room:
+            huge = self.has_class("-huge")
+            box.styles.grid_size_columns = columns(len(shown))
             height = max(ROWS_LEAST, min(ROWS_MOST, room // len(shown)))
             for card in shown:
-                card.styles.height = height
+                card.styles.height = "1fr" if huge else height
 
     def show_hints(self) -> None:
-        self.query_one("#hints", Line).show(
-            own((self.hints(), "$frame-text")).truncate(max(self.size.width - 2, 1))
-        )
+        width = max(self.size.width - 2, 1)
+        told = fitting(self.hints(), width)
+        self.query_one("#hints", Line).show(own((told, "$frame-text")).truncate(width))
 
     def hints(self) -> str:
         """The line of keys at the bottom."""
@@ -178,9 +195,13 @@ class Frame(Screen[None]):
         """On the last-action line."""
         self.query_one(LastLine).show(content)
 
-    def refuse(self, why: str) -> None:
-        """Why a key did nothing, in our own words."""
-        self.say(own((why, "$warning")))
+    def refuse(self, why: str, /, **values: object) -> None:
+        """Why a key did nothing: a message of the catalogue."""
+        self.say(own((self.tr(why, **values), "$warning")))
+
+    def refuse_error(self, error: HitlError) -> None:
+        """The same of what a check said."""
+        self.say(own((self.tr.error(error), "$warning")))
 
     def _tick(self) -> None:
         self._show_waiting()
@@ -235,8 +256,8 @@ class Frame(Screen[None]):
         self.query_one(Rail).show(
             [u.reward for u in heard.updates],
             [u.sequence_kl for u in heard.updates],
-            heard.recent,
-            heard.pace,
+            [describe(j.verdict, j.shown, self.tr) for j in heard.recent],
+            heard.pace(self.tr),
         )
 
     def _show_figures(self) -> None:
@@ -244,7 +265,7 @@ class Frame(Screen[None]):
             stats = self.heard.updates[-1]
             self.query_one(LastLine).figures(
                 own(
-                    ("reward ", "$frame-text"),
+                    (self.tr("reward") + " ", "$frame-text"),
                     (f"{stats.reward:.2f}", "$success"),
                     ("  KL ", "$frame-text"),
                     (f"{stats.sequence_kl:.2f}", "$accent"),
@@ -266,29 +287,37 @@ class Frame(Screen[None]):
         line.show(
             own(
                 (mark, style),
-                foreign(last.text, style),
+                foreign(self.tr.said(last.text), style),
                 (f"  (+{more})" if more else "", "$frame-text"),
             )
         )
 
     def _say_kept(self, event: Judged) -> None:
         judgement = event.judgement
-        words = describe(judgement.verdict, judgement.shown)
+        words = describe(judgement.verdict, judgement.shown, self.tr)
         reward = ""
         if not isinstance(judgement.verdict, Scores | Skip):
             order = judgement.shown or range(len(event.rewards))
             rewards = [event.rewards[i] for i in order]
             if not all(map(math.isnan, rewards)):
                 reward = " → " + " ".join("·" if math.isnan(r) else f"{r:+.2g}" for r in rewards)
-        undo = f"   {self.key('group.undo', '⌫')} to undo"
-        self.say(own("last: ", (words + reward, "bold"), (undo, "$frame-text")))
+        undo = "   " + self.tr("{key} to undo", key=self.key("group.undo", "⌫"))
+        self.say(own(self.tr("last: "), (words + reward, "bold"), (undo, "$frame-text")))
 
     def _say_updated(self, stats: UpdateStats) -> None:
         self.say(
             own(
-                ("update ", ""),
-                (f"{stats.number}", "bold"),
-                f": mean reward {stats.reward:.2f}, KL {stats.sequence_kl:.2f}, "
-                f"{age(stats.seconds)}",
+                self.tr(
+                    "update {number}: mean reward {reward:.2f}, KL {kl:.2f}, {time}",
+                    number=stats.number,
+                    reward=stats.reward,
+                    kl=stats.sequence_kl,
+                    time=age(stats.seconds),
+                )
             )
         )
+
+
+def columns(cards: int) -> int:
+    """Side by side in a huge terminal: as few holes as can be, and none of less than 50 cells."""
+    return cards if cards <= 3 else 2 if cards == 4 else 3

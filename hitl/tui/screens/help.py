@@ -15,13 +15,14 @@ from textual.screen import ModalScreen
 from hitl.tui.content import foreign, own
 from hitl.tui.keymap import HELP, Key, bindings
 from hitl.tui.remap import Keymap, keymap_path
+from hitl.tui.translated import Translated
 from hitl.tui.widgets.line import Line
 
 WIDTH = 63
 """Cells for key and sentence in the box, which is as wide as the narrowest terminal we take."""
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Translated, ModalScreen[None]):
     """Every key of the screen below it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(HELP)]
@@ -37,16 +38,18 @@ class HelpScreen(ModalScreen[None]):
         width = max(map(cell_len, listed))
         lines = []
         for shown, key in zip(listed, self._keys, strict=True):
-            told = own(f"{_sentence(key.tooltip)}  ", (key.id, "$frame-text")).wrap(WIDTH - width)
+            does = _sentence(self.tr(key.tooltip))
+            told = own(f"{does}  ", (key.id, "$frame-text")).wrap(WIDTH - width)
             blank = " " * (width - cell_len(shown))
             lines.append(own(blank, (shown, "bold $accent"), "   ", told[0]))
             lines += [own(" " * (width + 3), more) for more in told[1:]]
-        lines += [own(""), own("The names in grey are for a file of your own keys,")]
-        lines += [own('with lines such as  group.skip = "s":'), own(foreign(str(keymap_path())))]
+        lines += [own(""), own(self.tr("The names in grey are for a file of your own keys,"))]
+        example = self.tr("with lines such as  {line}:", line='group.skip = "s"')
+        lines += [own(example), own(foreign(str(keymap_path())))]
         with VerticalScroll(id="help") as box:
-            box.border_title = own(f"{self._title}: keys")
+            box.border_title = own(self.tr("{screen}: keys", screen=self._title))
             yield Line(Content("\n").join(lines), id="help-keys")
-            box.border_subtitle = own("Esc goes back")
+            box.border_subtitle = own(self.tr("Esc goes back"))
 
     def action_close(self) -> None:
         self.dismiss()

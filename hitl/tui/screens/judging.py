@@ -1,7 +1,7 @@
 """What scoring, ranking and comparing share: the group on the cards, and the commands.
 
-A label counts as kept only when the session says so (`Judged`); until then the cards are dimmed
-and the last line says "keeping". Keys in between:
+A label counts as kept only when the session says so (`Judged`); until then the last line says
+"keeping", and if it takes longer than a blink, the cards are dimmed. Keys in between:
 
 - commands (undo, skip of nothing, save, quit) are queued and taken by the next `judge`;
 - entries are never carried over to a group that was not on the screen when the key was pressed:
@@ -13,9 +13,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual.binding import BindingType
+from textual.timer import Timer
 
 from hitl.operator import (
     Desk,
@@ -37,6 +39,10 @@ from hitl.tui.screens.help import HelpScreen
 from hitl.tui.widgets.card import Card
 from hitl.tui.widgets.prompt import PromptLine
 from hitl.tui.words import is_han
+from hitl.wording import Sentence
+
+BLINK = 0.1
+"""Seconds; to dim the cards for less would flicker, and cost the next group its paint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ class JudgingScreen(Frame):
         """Times the session asked. Each takes one reply off the queue, in order, so"""
         self._replies = 0
         """it waits for one exactly when there were fewer replies than desks."""
+        self._dimming: Timer | None = None
         self._judged: Judgement | None = None
         """Sent, and not yet known to be kept."""
         self._came = 0.0
@@ -90,7 +97,9 @@ class JudgingScreen(Frame):
         self.desk = desk
         self._desks += 1
         self._judged = None
-        self.set_class(False, "-kept")
+        if self._dimming is not None:
+            self._dimming.stop()
+        self._dim(False)
         self.heard.asked(desk)
         self.show_group()
         if keep_entries:
@@ -117,7 +126,7 @@ class JudgingScreen(Frame):
         super().happened(event)
         if isinstance(event, Saved):
             if self._save_asked and not self._quitting:
-                self.say(own("saved"))
+                self.say(own(self.tr("saved")))
             self._save_asked = False
 
     # -- the operator's side ----------------------------------------------------------------
@@ -187,10 +196,15 @@ class JudgingScreen(Frame):
             note=self.remarks.note,
             flag=self.remarks.flag,
         )
-        self.set_class(True, "-kept")
-        self.say(own(("keeping …", "$frame-text")))
+        self._dimming = self.set_timer(BLINK, partial(self._dim, True))
+        self.say(own((self.tr("keeping …"), "$frame-text")))
         self._reply(self._judged)
         return True
+
+    def _dim(self, kept: bool) -> None:
+        """Whether the cards wait to be kept. A class of the screen would have Textual match the
+        styles of everything on it anew, twice a group."""
+        self.query_one("#cards").set_class(kept, "-kept")
 
     def command(self, reply: Reply) -> None:
         """A reply that is no judgement: taken at once, or by the next `judge`. One at a time can
@@ -221,7 +235,7 @@ class JudgingScreen(Frame):
         if self.open and not self.untouched():
             self.erase()
             return
-        self.say(own(("taking the last judgement back …", "$frame-text")))
+        self.say(own((self.tr("taking the last judgement back …"), "$frame-text")))
         self.command(Undo())
 
     def action_resample(self) -> None:
@@ -229,26 +243,27 @@ class JudgingScreen(Frame):
             if not self.asked:
                 self.refuse("saving: press r again in a moment")
                 return
-            self.say(own(("other completions of the same prompt …", "$frame-text")))
+            self.say(own((self.tr("other completions of the same prompt …"), "$frame-text")))
             self.command(Resample())
 
     def action_save(self) -> None:
         if not self._quitting:
             self._save_asked = True
-            self.say(own(("saving …", "$frame-text")))
+            self.say(own((self.tr("saving …"), "$frame-text")))
             self.command(Save())
 
     def action_quit(self) -> None:
         """Once: a second q changes nothing, the session is on its way out."""
         if self._quitting:
-            self.say(own("saving … (this ends by itself)"))
+            self.say(own(self.tr("saving … (this ends by itself)")))
             return
         self._quitting = True
-        self.say(own(("saving …", "bold"), ("  every label is kept", "$frame-text")))
+        kept = "  " + self.tr("every label is kept")
+        self.say(own((self.tr("saving …"), "bold"), (kept, "$frame-text")))
         self.command(Quit())
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen(self.help_title(), self.help_keys(), self.keymap))
+        self.app.push_screen(HelpScreen(self.tr(self.help_title()), self.help_keys(), self.keymap))
 
     def action_scroll_card(self, pages: int) -> None:
         if self.open:
@@ -268,31 +283,47 @@ class JudgingScreen(Frame):
 
     # -- hooks ------------------------------------------------------------------------------
 
-    def common_hints(self, between: str = "", more: str = "PgDn more  ") -> str:
+    def common_hints(self, between: str = "", more: str = "") -> str:
         """The keys every screen has, as far as there is room: `more` in a narrow terminal, in a
         wide one those beside judging. `between` stands after undo."""
         key = self.key
         if self.has_class("-wide"):
-            more = (
-                f"{key('group.edit', 'e')} edit  {key('group.note', 'n')} note  "
-                f"{key('group.flag', 'f')} flag  {key('group.prompt', 'p')} prompt  "
-                f"{key('group.tokens', 'i')} tokens  "
+            more = self.tr(
+                "{edit} edit  {note} note  {flag} flag  {prompt} prompt  {tokens} tokens",
+                edit=key("group.edit", "e"),
+                note=key("group.note", "n"),
+                flag=key("group.flag", "f"),
+                prompt=key("group.prompt", "p"),
+                tokens=key("group.tokens", "i"),
             )
-        return (
-            f"{key('group.skip', '␣')} skip  {key('group.undo', '⌫')} undo  {between}"
-            f"{key('group.resample', 'r')} resample  {more}"
-            f"{key('app.quit', 'q')} quit  {key('app.help', '?')} help"
+        parts = (
+            self.tr(
+                "{skip} skip  {undo} undo",
+                skip=key("group.skip", "␣"),
+                undo=key("group.undo", "⌫"),
+            ),
+            between,
+            self.tr("{key} resample", key=key("group.resample", "r")),
+            more,
+            self.tr(
+                "{quit} quit  {help} help", quit=key("app.quit", "q"), help=key("app.help", "?")
+            ),
         )
+        return "  ".join(part for part in parts if part)
 
     def common_first_keys(self) -> str:
         """The end of `first_keys`."""
         key = self.key
-        return (
-            f"{key('group.skip', 'Space')} skips, {key('group.undo', 'Backspace')} takes back, "
-            f"{key('app.quit', 'q')} saves and leaves, {key('app.help', '?')} more"
+        return self.tr(
+            "{skip} skips, {undo} takes back, {quit} saves and leaves, {help} more",
+            skip=key("group.skip", self.tr("Space")),
+            undo=key("group.undo", "Backspace"),
+            quit=key("app.quit", "q"),
+            help=key("app.help", "?"),
         )
 
-    def help_title(self) -> str:
+    def help_title(self) -> Sentence:
+        """Over the help."""
         raise NotImplementedError
 
     def help_keys(self) -> tuple[Key, ...]:

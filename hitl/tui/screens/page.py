@@ -16,10 +16,11 @@ from textual.widgets.option_list import Option
 from hitl.tui.content import own
 from hitl.tui.keymap import bindings
 from hitl.tui.keymap_visits import CHOOSE, PAGE
+from hitl.tui.translated import Translated
 from hitl.tui.widgets.line import Line
 
 
-class PageScreen(ModalScreen[None]):
+class PageScreen(Translated, ModalScreen[None]):
     """Lines to read."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(PAGE)]
@@ -32,14 +33,14 @@ class PageScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="page") as box:
             box.border_title = self._title
-            box.border_subtitle = own("Esc goes back")
+            box.border_subtitle = own(self.tr("Esc goes back"))
             yield Line(Content("\n").join(self._lines))
 
     def action_close(self) -> None:
         self.dismiss()
 
 
-class ChooseScreen(ModalScreen[int | None]):
+class ChooseScreen(Translated, ModalScreen[int | None]):
     """One line of several: dismissed with its place, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CHOOSE)]
@@ -53,7 +54,7 @@ class ChooseScreen(ModalScreen[int | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="page") as box:
             box.border_title = self._title
-            box.border_subtitle = own("Enter takes it · Esc goes back")
+            box.border_subtitle = own(self.tr("Enter takes it · Esc goes back"))
             if self._head:
                 yield Line(self._head)
             yield OptionList(*(Option(option) for option in self._options), markup=False)

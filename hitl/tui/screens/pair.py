@@ -12,6 +12,7 @@ from hitl.tui.content import own
 from hitl.tui.keymap import PAIR, Key, bindings
 from hitl.tui.screens.asides import Asides
 from hitl.tui.widgets.card import Card
+from hitl.wording import Sentence
 
 
 class PairScreen(Asides):
@@ -58,10 +59,13 @@ class PairScreen(Asides):
             card.styles.height = room if self.has_class("-wide") else max(room // 2, 4)
 
     def action_win(self, place: int) -> None:
+        self._win(place, "←→"[place])
+
+    def _win(self, place: int, key: str) -> None:
         if self.desk is not None and self.may_enter():
             ranks = [2, 2]
             ranks[self.desk.shown[place]] = 1
-            self._say("←→"[place], Ranking(tuple(ranks)))
+            self._say(key, Ranking(tuple(ranks)))
 
     def action_tie(self) -> None:
         if self.may_enter():
@@ -81,20 +85,32 @@ class PairScreen(Asides):
                 card.turn(pages)
 
     def on_card_chosen(self, message: Card.Chosen) -> None:
-        if self.open:
-            self._choose(message.place)
+        """A click says what an arrow says."""
+        self._win(message.place, f"click{message.place + 1}")
 
     def hints(self) -> str:
         first, second = self.key("pair.first", "←"), self.key("pair.second", "→")
         tie, bad = self.key("pair.tie", "↓"), self.key("pair.bad", "↑")
-        return f"{first} {second} better  {tie} tie  {bad} both bad  {self.common_hints(more='')}"
+        choices = self.tr(
+            "{first} {second} better  {tie} tie  {bad} both bad",
+            first=first,
+            second=second,
+            tie=tie,
+            bad=bad,
+        )
+        return f"{choices}  {self.common_hints()}"
 
     def first_keys(self) -> str:
         first, second = self.key("pair.first", "←"), self.key("pair.second", "→")
-        return f"{first} {second} better, {self.common_first_keys()}"
+        return self.tr(
+            "{first} {second} better, {keys}",
+            first=first,
+            second=second,
+            keys=self.common_first_keys(),
+        )
 
-    def help_title(self) -> str:
-        return "Comparing"
+    def help_title(self) -> Sentence:
+        return Sentence("Comparing")
 
     def help_keys(self) -> tuple[Key, ...]:
         return PAIR

@@ -14,6 +14,7 @@ from hitl.tui.keymap import RANK, Key, bindings
 from hitl.tui.ordering import Order
 from hitl.tui.screens.asides import Asides
 from hitl.tui.widgets.card import Card
+from hitl.wording import Sentence
 
 
 class RankScreen(Asides):
@@ -60,9 +61,9 @@ class RankScreen(Asides):
             return
         place = int(digit) - 1
         if place >= len(self.order.ranks):
-            self.refuse(f"there are {len(self.order.ranks)} completions")
+            self.refuse("there are {count} completions", count=len(self.order.ranks))
         elif self.order.ranks[place]:
-            self.refuse(f"{digit} has its place: ⌫ takes the last one back")
+            self.refuse("{place} has its place: ⌫ takes the last one back", place=digit)
         else:
             self.note_key(digit)
             self.current = place
@@ -75,8 +76,12 @@ class RankScreen(Asides):
                 self._become(self.order.level())
                 return
             self._become(replace(self.order, tie=True))
-            one = "the next digit ties with the one before, " if self.order.history else ""
-            self.say(own(f"{one}= again ties all the rest"))
+            said = (
+                self.tr("the next digit ties with the one before, = again ties all the rest")
+                if self.order.history
+                else self.tr("= again ties all the rest")
+            )
+            self.say(own(said))
 
     def action_enter(self) -> None:
         if self.open and self.may_enter():
@@ -93,7 +98,7 @@ class RankScreen(Asides):
         if not self.may_enter():
             return
         if not self.order.ranks[self.current]:
-            self.refuse(f"{self.current + 1} has no place yet: its digit gives it one")
+            self.refuse("{place} has no place yet: its digit gives it one", place=self.current + 1)
             return
         self.note_key("[" if by < 0 else "]")
         self._become(self.order.shift(self.current, by))
@@ -109,16 +114,21 @@ class RankScreen(Asides):
             self._mark()
 
     def hints(self) -> str:
-        keep = "⏎ keep  " if self.order.ranks and self.order.complete and self.open else ""
+        whole = self.order.ranks and self.order.complete and self.open
         size = len(self.order.ranks) or self.info.config.group_size
         tie = self.key("rank.tie", "=")
-        return f"{keep}1-{size} best → worst  {tie} tie  {self.common_hints()}"
+        parts = (
+            self.tr("⏎ keep") if whole else "",
+            self.tr("1-{size} best → worst  {tie} tie", size=size, tie=tie),
+            self.common_hints(more=self.tr("PgDn more")),
+        )
+        return "  ".join(part for part in parts if part)
 
     def first_keys(self) -> str:
-        return f"best to worst, {self.common_first_keys()}"
+        return self.tr("best to worst, {keys}", keys=self.common_first_keys())
 
-    def help_title(self) -> str:
-        return "Ranking"
+    def help_title(self) -> Sentence:
+        return Sentence("Ranking")
 
     def help_keys(self) -> tuple[Key, ...]:
         return RANK
@@ -130,6 +140,8 @@ class RankScreen(Asides):
         self._mark()
         if order.complete and not before.complete:
             self._commit()
+        elif order.complete != before.complete:
+            self.show_hints()
 
     def _commit(self) -> None:
         self.judge(Ranking(self._by_completion()))

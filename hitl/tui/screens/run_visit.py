@@ -1,4 +1,4 @@
-"""The runs beside the one that is open: figures, updates, and two of them compared."""
+"""The runs beside the one that is open: figures, updates, two compared, and going back in one."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from hitl.runs import RunSummary, list_runs
 from hitl.tui.content import foreign, own
 from hitl.tui.keymap import Key, bindings
 from hitl.tui.keymap_visits import VISIT_RUNS
+from hitl.tui.messages import GoBack
 from hitl.tui.run_figures import compared, update_rows, updates_of
+from hitl.tui.screens.going_back import ask_update
 from hitl.tui.screens.page import PageScreen
-from hitl.tui.screens.runs import COLUMNS, summary_line
+from hitl.tui.screens.runs import columns, summary_line
 from hitl.tui.screens.visit import Visit
 from hitl.tui.widgets.line import Line
+from hitl.wording import Sentence
 
 
 class RunVisit(Visit):
-    """Newest first. Another run is opened from the start, not from here."""
+    """Newest first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(VISIT_RUNS)]
     WHERE = "runs"
@@ -32,7 +35,7 @@ class RunVisit(Visit):
     _marked: int | None = None
 
     def body(self) -> ComposeResult:
-        yield Line(COLUMNS, id="columns")
+        yield Line(columns(self.tr), id="columns")
         yield OptionList(markup=False)
         yield Line(id="problem")
 
@@ -51,12 +54,16 @@ class RunVisit(Visit):
             self._runs = event.worker.result
             self._show()
             if not self._runs:
-                self.say(own(("there are no runs to be seen here", "$frame-text")))
+                self.say(own((self.tr("there are no runs to be seen here"), "$frame-text")))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
         run = self._runs[event.option_index]
-        about = foreign(run.problem, "$warning") if run.problem else own(("intact", "$success"))
+        about = (
+            foreign(self.tr.said(run.problem), "$warning")
+            if run.problem
+            else own((self.tr("intact"), "$success"))
+        )
         self.query_one("#problem", Line).show(own(foreign(run.run), ": ", about))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -67,36 +74,65 @@ class RunVisit(Visit):
         if (place := self._here()) is None:
             return
         run = self._runs[place]
-        rows = update_rows(self._updates(run))
+        rows = update_rows(self._updates(run), self.tr)
         if len(rows) == 1:
-            rows = [own("no update yet")]
+            rows = [own(self.tr("no update yet"))]
         else:
-            last = "to go back to one: leave with q, then b in the list that hitl opens with"
-            rows = [own((last, "$frame-text")), own(""), *rows]
-        self.app.push_screen(PageScreen(own(foreign(run.run), ": updates"), rows))
+            rows = [
+                own((self.tr("b in the list of runs goes back to one"), "$frame-text")),
+                own(""),
+                *rows,
+            ]
+        self.app.push_screen(PageScreen(own(self.tr("{run}: updates", run=run.run)), rows))
+
+    def action_go_back(self) -> None:
+        """Offers the updates of the run on the line: the open run is saved and left for it."""
+        if (place := self._here()) is None:
+            return
+        run = self._runs[place].run
+        updates = self._updates(self._runs[place])
+        if not updates:
+            self.refuse(self.tr("no update yet: there is nothing to go back to"))
+        else:
+            here = self.judging.info.run
+            says = (
+                Sentence("it is saved and closed first; then it opens as it was after an update")
+                if run == here
+                else Sentence(
+                    "run {here} is saved and closed first; then {run} opens as it was after an "
+                    "update",
+                    here=here,
+                    run=run,
+                )
+            )
+            ask_update(self.app, self.tr, run, updates, lambda at: self._go_back(run, at), says)
+
+    def _go_back(self, run: str, at: int) -> None:
+        self.post_message(GoBack(run, at))
 
     def action_compare(self) -> None:
         if (place := self._here()) is None:
             return
         if self._marked is None or self._marked == place:
             self._marked = place if self._marked is None else None
-            said = "marked: c on another run compares the two" if self._marked is not None else ""
-            self.say(own(said))
+            marked = self._marked is not None
+            self.say(own(self.tr("marked: c on another run compares the two") if marked else ""))
             self._show()
             return
         one, other = self._runs[self._marked], self._runs[place]
         width = min(self.size.width, 110) - 4
-        lines = compared((one, self._updates(one)), (other, self._updates(other)), width)
+        sides = (one, self._updates(one)), (other, self._updates(other))
+        lines = compared(*sides, width, self.tr)
         self._marked = None
         self.say(own(""))
         self._show()
-        self.app.push_screen(PageScreen(own("two runs"), lines))
+        self.app.push_screen(PageScreen(own(self.tr("two runs")), lines))
 
     def hints(self) -> str:
-        return "↑↓ choose  u its updates  c compare two  Esc back to the group  ? help"
+        return self.tr("↑↓ choose  u updates  b go back in it  c compare two  Esc back  ? help")
 
-    def help_title(self) -> str:
-        return "Runs"
+    def help_title(self) -> Sentence:
+        return Sentence("Runs")
 
     def help_keys(self) -> tuple[Key, ...]:
         return VISIT_RUNS
@@ -117,6 +153,6 @@ class RunVisit(Visit):
         listing.clear_options()
         for place, run in enumerate(self._runs):
             mark = "*" if place == self._marked else "▶" if run.run == open_run else " "
-            listing.add_option(Option(summary_line(run, mark)))
+            listing.add_option(Option(summary_line(run, self.tr, mark)))
         if self._runs:
             listing.highlighted = min(here, len(self._runs) - 1)

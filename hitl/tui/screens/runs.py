@@ -14,14 +14,15 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from hitl.records import UpdateStats
-from hitl.tui.content import foreign, own
+from hitl.tui.content import foreign, own, right
 from hitl.tui.keymap import RUNS, Key, bindings
 from hitl.tui.remap import Keymap
-from hitl.tui.run_figures import update_rows
+from hitl.tui.screens.going_back import ask_update
 from hitl.tui.screens.help import HelpScreen
-from hitl.tui.screens.page import ChooseScreen
+from hitl.tui.translated import Translated
 from hitl.tui.widgets.line import Line
 from hitl.tui.widgets.status import age
+from hitl.wording import Sentence, Translator
 
 
 class Summary(Protocol):
@@ -64,12 +65,18 @@ class Leave:
     """Nothing."""
 
 
+WIDTHS = (8, 8, 8, 6)
+"""Cells of the figures of a run."""
+
 Choice = ResumeRun | NewRun | Leave
 
-NEW = (("zh", "new run in Chinese", "z"), ("en", "new run in English", "e"))
+NEW = (
+    ("zh", Sentence("new run in Chinese"), "z"),
+    ("en", Sentence("new run in English"), "e"),
+)
 
 
-class RunsScreen(Screen[Choice]):
+class RunsScreen(Translated, Screen[Choice]):
     """Newest first; Enter on the first line resumes the newest run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(RUNS)]
@@ -87,14 +94,18 @@ class RunsScreen(Screen[Choice]):
         self._keymap = keymap or Keymap()
 
     def compose(self) -> ComposeResult:
-        yield Line(own(("hitl", "bold $accent"), "  resume a run, or begin one"), id="title")
-        yield Line(COLUMNS, id="columns")
+        yield Line(
+            own(("hitl", "bold $accent"), "  " + self.tr("resume a run, or begin one")), id="title"
+        )
+        yield Line(columns(self.tr), id="columns")
         yield OptionList(*self._options(), markup=False)
         yield Line(
             own(
                 (
-                    "↑↓ choose  ⏎ open  b go back in it  z new in Chinese  e new in English  "
-                    "q leave",
+                    self.tr(
+                        "↑↓ choose  ⏎ open  b go back in it  z new in Chinese  "
+                        "e new in English  q leave"
+                    ),
                     "$frame-text",
                 )
             ),
@@ -107,9 +118,11 @@ class RunsScreen(Screen[Choice]):
         listing.focus()
 
     def _options(self) -> list[Option]:
-        runs = [Option(summary_line(run), id=f"run-{n}") for n, run in enumerate(self._runs)]
+        runs = [
+            Option(summary_line(run, self.tr), id=f"run-{n}") for n, run in enumerate(self._runs)
+        ]
         new = [
-            Option(own((f" + {words}", "$accent"), (f"   {key}", "$frame-text")), id=lang)
+            Option(own((" + " + self.tr(words), "$accent"), (f"   {key}", "$frame-text")), id=lang)
             for lang, words, key in NEW
         ]
         return [*runs, *new]
@@ -134,22 +147,13 @@ class RunsScreen(Screen[Choice]):
         updates = self._updates(run)
         if not updates:
             return
-        head, *rows = update_rows(updates)
-        warning = "what was judged after it stays in the journal, and is learned no more"
-        says = Content("\n").join([own((warning, "$warning")), own(""), head])
-        rows.append(own(f"{0:>7}", ("   the base policy", "$frame-text")))
-
-        def chosen(place: int | None) -> None:
-            if place is not None:
-                self.dismiss(ResumeRun(run, updates[-1].number - place))
-
-        self.app.push_screen(ChooseScreen(own("go back: ", foreign(run)), says, rows), chosen)
+        ask_update(self.app, self.tr, run, updates, lambda at: self.dismiss(ResumeRun(run, at)))
 
     def help_keys(self) -> tuple[Key, ...]:
         return RUNS
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen("Runs", RUNS, self._keymap))
+        self.app.push_screen(HelpScreen(self.tr("Runs"), RUNS, self._keymap))
 
     def action_new(self, lang: str) -> None:
         self.dismiss(NewRun("zh" if lang == "zh" else "en"))
@@ -160,13 +164,13 @@ class RunsScreen(Screen[Choice]):
     action_quit = action_leave
 
 
-def summary_line(run: Summary, mark: str = " ") -> Content:
+def summary_line(run: Summary, tr: Translator, mark: str = " ") -> Content:
     """A run in one line, `mark` before it."""
     reward = "–" if run.reward is None or run.reward != run.reward else f"{run.reward:.2f}"
     row = _row(run.run, run.policy, str(run.updates), str(run.labels), reward, age(run.age_s), mark)
     if run.intact:
         return row
-    return own(row, ("  ! damaged", "$warning"))
+    return own(row, ("  ! " + tr("damaged"), "$warning"))
 
 
 def _row(
@@ -177,9 +181,10 @@ def _row(
         foreign(run).truncate(20, ellipsis=True, pad=True),
         " ",
         foreign(policy).truncate(12, ellipsis=True, pad=True),
-        f"{updates:>8}{labels:>8}{reward:>8}{ago:>6}",
+        *map(right, (updates, labels, reward, ago), WIDTHS),
     )
 
 
-COLUMNS = _row("run", "policy", "updates", "labels", "reward", "age")
-"""The head of the list."""
+def columns(tr: Translator) -> Content:
+    """The head of the list."""
+    return _row(tr("run"), tr("policy"), tr("updates"), tr("labels"), tr("reward"), tr("age"))

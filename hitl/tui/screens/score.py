@@ -15,6 +15,7 @@ from hitl.tui.keymap import SCORE, Key, bindings
 from hitl.tui.scoring import Sheet
 from hitl.tui.screens.asides import Asides
 from hitl.tui.widgets.card import Card
+from hitl.wording import Sentence
 
 
 class ScoreScreen(Asides):
@@ -78,17 +79,22 @@ class ScoreScreen(Asides):
             self._become(self.sheet.go(message.place))
 
     def hints(self) -> str:
-        keep = "⏎ keep  " if self.sheet.texts and self.sheet.complete and self.open else ""
         low, high = self.scale.low, self.scale.high
         one_key = low >= 0 and high <= 9
-        typed = "" if one_key else "⏎ ends a number  "
-        return f"{keep}{self.scale} score  {typed}{self.common_hints('↑↓ card  ')}"
+        whole = self.sheet.texts and self.sheet.complete and self.open
+        parts = (
+            self.tr("⏎ keep") if whole else "",
+            self.tr("{scale} score", scale=self.scale),
+            "" if one_key else self.tr("⏎ ends a number"),
+            self.common_hints(self.tr("↑↓ card"), self.tr("PgDn more")),
+        )
+        return "  ".join(part for part in parts if part)
 
     def first_keys(self) -> str:
-        return f"{self.scale} scores, {self.common_first_keys()}"
+        return self.tr("{scale} scores, {keys}", scale=self.scale, keys=self.common_first_keys())
 
-    def help_title(self) -> str:
-        return "Scoring"
+    def help_title(self) -> Sentence:
+        return Sentence("Scoring")
 
     def help_keys(self) -> tuple[Key, ...]:
         return SCORE

@@ -9,6 +9,7 @@ from hitl.tui.content import own
 from hitl.tui.screens.entry import Entered, LineScreen
 from hitl.tui.screens.judging import JudgingScreen
 from hitl.tuning import Tune, Tuning
+from hitl.wording import Sentence
 
 
 class Steering(JudgingScreen):
@@ -26,19 +27,21 @@ class Steering(JudgingScreen):
     def action_pause(self) -> None:
         if self._may_tune():
             paused = not self.tuning.paused
-            self.say(own(("pausing …" if paused else "going on …", "$frame-text")))
+            self.say(
+                own((self.tr("pausing …") if paused else self.tr("going on …"), "$frame-text"))
+            )
             self.command(Tune(paused=paused))
 
     def action_options(self) -> None:
         if self._may_tune():
-            title = "learning rate, and KL budget in nats"
+            title = self.tr("learning rate, and KL budget in nats")
             self.app.push_screen(LineScreen(title, self._typed or self._as_typed), self._entered)
 
     def happened(self, event: Event) -> None:
         super().happened(event)
         if isinstance(event, Tuned):
             was, self._tuned = self.tuning, event.tuning
-            self.say(own(self._told(was.paused)))
+            self.say(own(self.tr(self._told(was.paused))))
 
     def _entered(self, entered: Entered | None) -> None:
         if entered is None:
@@ -49,13 +52,13 @@ class Steering(JudgingScreen):
         try:
             change = parse_options(entered.text)
         except UsageError as error:
-            self.refuse(str(error))
+            self.refuse_error(error)
             return
         self._typed = ""
         holds = self.tuning.options
         change = Tune(_changed(change.lr, holds.lr), _changed(change.target_kl, holds.target_kl))
         if change == Tune():
-            self.say(own(f"as it was: {self.tuning}"))
+            self.say(own(self.tr("as it was: {tuning}", tuning=self.tuning.sentence)))
             return
         self.command(change)
 
@@ -69,13 +72,13 @@ class Steering(JudgingScreen):
             self.refuse("nothing is trained in this run")
         return not self.info.config.label_only and not self._quitting
 
-    def _told(self, was_paused: bool) -> str:
+    def _told(self, was_paused: bool) -> Sentence:
         key = self.key("train.pause", "t")
         if self.tuning.paused:
-            return f"training is paused: judge on, {key} goes on with it"
+            return Sentence("training is paused: judge on, {key} goes on with it", key=key)
         if was_paused:
-            return f"training goes on: {self.tuning}"
-        return f"from the next update on: {self.tuning}"
+            return Sentence("training goes on: {tuning}", tuning=self.tuning.sentence)
+        return Sentence("from the next update on: {tuning}", tuning=self.tuning.sentence)
 
 
 def _changed(typed: float | None, holds: float) -> float | None:

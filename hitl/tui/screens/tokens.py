@@ -14,7 +14,10 @@ from hitl.operator import Desk
 from hitl.records import Completion, Inspection, TokenView
 from hitl.tui.content import foreign, own
 from hitl.tui.keymap import TOKENS, bindings
+from hitl.tui.translated import Translated
 from hitl.tui.widgets.line import Line
+from hitl.tui.widgets.status import DOING
+from hitl.wording import Translator
 
 PIECE = 10
 """Cells a token's text has at most."""
@@ -26,7 +29,7 @@ FAR = 0.5
 """log p - log p_ref, nats, from which a token is drawn as one the training moved."""
 
 
-class TokensScreen(ModalScreen[None]):
+class TokensScreen(Translated, ModalScreen[None]):
     """A cell a token: its text, log p, and log p - log p_ref once the engine has it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(TOKENS)]
@@ -71,27 +74,35 @@ class TokensScreen(ModalScreen[None]):
         completion = self._desk.group.completions[index]
         views = None if self._tokens is None else self._tokens[index]
         box = self.query_one("#tokens")
-        box.border_title = own(f"{self._place + 1}: tokens")
-        box.border_subtitle = own("← → other cards · Esc goes back")
-        self.query_one("#tokens-about", Line).show(_about(completion, views, self._busy))
+        box.border_title = own(self.tr("{place}: tokens", place=self._place + 1))
+        box.border_subtitle = own(self.tr("← → other cards · Esc goes back"))
+        self.query_one("#tokens-about", Line).show(_about(completion, views, self._busy, self.tr))
         width = max(box.size.width - 4, 20)
-        self.query_one("#tokens-cells", Line).show(_cells(completion, views, width))
+        self.query_one("#tokens-cells", Line).show(_cells(completion, views, width, self.tr))
 
 
-def _about(completion: Completion, views: tuple[TokenView, ...] | None, busy: str) -> Content:
+def _about(
+    completion: Completion, views: tuple[TokenView, ...] | None, busy: str, tr: Translator
+) -> Content:
     total = sum(completion.logprobs)
-    said = f"{len(completion.token_ids)} tokens, log p {total:.1f}"
+    said = tr("{count} tokens, log p {total:.1f}", count=len(completion.token_ids), total=total)
     if views is None:
-        doing = f"the engine is busy ({busy})" if busy else "asking the engine"
-        return own(said, (f" · log p_ref comes: {doing} …", "$warning"))
+        doing = (
+            tr("the engine is busy ({stage})", stage=tr.said(DOING.get(busy, busy)))
+            if busy
+            else tr("asking the engine")
+        )
+        return own(said, (" · " + tr("log p_ref comes: {doing} …", doing=doing), "$warning"))
     kl = sum(p - v.ref_logp for p, v in zip(completion.logprobs, views, strict=True))
-    means = "token, log p, log p - log p_ref (+ likelier than in the reference)"
+    means = tr("token, log p, log p - log p_ref (+ likelier than in the reference)")
     return Content("\n").join(
         [own(said, f", log p - log p_ref {kl:+.1f}"), own((means, "$frame-text"))]
     )
 
 
-def _cells(completion: Completion, views: tuple[TokenView, ...] | None, width: int) -> Content:
+def _cells(
+    completion: Completion, views: tuple[TokenView, ...] | None, width: int, tr: Translator
+) -> Content:
     """As many cells in a row as fit, with a blank between."""
     names = [
         f"#{token}" if views is None else _visible(views[place].text)
@@ -105,7 +116,7 @@ def _cells(completion: Completion, views: tuple[TokenView, ...] | None, width: i
         ratio = None if views is None else _ratio(logp - views[place].ref_logp)
         cells.append(cell if ratio is None else own(cell, ratio))
     if not cells:
-        return own(("(nothing: it ended at once)", "$frame-text italic"))
+        return own((tr("(nothing: it ended at once)"), "$frame-text italic"))
     across = max((width + 3) // (cells[0].cell_length + 3), 1)
     rows = [cells[start : start + across] for start in range(0, len(cells), across)]
     return Content("\n").join([own((" │ ", "$frame")).join(row) for row in rows])

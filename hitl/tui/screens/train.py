@@ -14,12 +14,11 @@ from textual.content import Content
 from textual.worker import Worker, WorkerState
 
 from hitl.alarms import Alarm, Written, alarms, written
-from hitl.errors import HitlError
 from hitl.journal import Journal
 from hitl.operator import Contrasted, Event, Updated
 from hitl.records import UpdateStats
 from hitl.rundir import RunDir
-from hitl.tui.content import foreign, own
+from hitl.tui.content import foreign, left, own
 from hitl.tui.curves import figure
 from hitl.tui.hanging import hanging
 from hitl.tui.keymap import Key, bindings
@@ -27,6 +26,7 @@ from hitl.tui.keymap_visits import TRAIN
 from hitl.tui.screens.visit import Visit
 from hitl.tui.widgets.curve import Curve
 from hitl.tui.widgets.line import Line
+from hitl.wording import Sentence, Translator
 
 TEXTS = range(1, 7)
 """The fixed prompts."""
@@ -34,7 +34,12 @@ TEXTS = range(1, 7)
 SAMPLE = 64
 """Completions that length and diversity are told from."""
 
-PAGES = ("curves", "alarms", "texts")
+PAGES = {
+    "curves": Sentence("curves"),
+    "alarms": Sentence("alarms"),
+    "texts": Sentence("texts"),
+}
+"""Title by id."""
 
 
 class TrainScreen(Visit):
@@ -48,11 +53,12 @@ class TrainScreen(Visit):
 
     def body(self) -> ComposeResult:
         with Grid(id="curves", classes="train-page"):
-            yield Curve("reward", "mean", "$success", id="reward")
-            yield Curve("KL", "nats a completion", "$accent", id="kl")
-            yield Curve("entropy", "nats a token", "$primary", id="entropy")
-            yield Curve("value loss", "", "$primary", id="value")
-            yield Curve("clipped", "% of ratios", "$primary", id="clipped")
+            tr = self.tr
+            yield Curve(tr("reward"), tr("mean"), "$success", id="reward")
+            yield Curve("KL", tr("nats a completion"), "$accent", id="kl")
+            yield Curve(tr("entropy"), tr("nats a token"), "$primary", id="entropy")
+            yield Curve(tr("value loss"), "", "$primary", id="value")
+            yield Curve(tr("clipped"), tr("% of ratios"), "$primary", id="clipped")
             yield Line(id="last")
         with VerticalScroll(id="alarms", classes="train-page", can_focus=False):
             yield Line(id="warned")
@@ -89,15 +95,16 @@ class TrainScreen(Visit):
         self._turned()
 
     def action_scroll_text(self, way: int) -> None:
-        page = self.query_one(f"#{PAGES[self._page]}")
+        page = self.query_one(f"#{tuple(PAGES)[self._page]}")
         page.scroll_relative(y=way * max(page.size.height - 2, 1), animate=False)
 
     def hints(self) -> str:
-        names = " · ".join(f"[{p}]" if n == self._page else p for n, p in enumerate(PAGES))
-        return f"Tab {names}  ↓ more  b blind test  Esc to the group  ? help"
+        titles = [self.tr(title) for title in PAGES.values()]
+        names = " · ".join(f"[{t}]" if n == self._page else t for n, t in enumerate(titles))
+        return self.tr("Tab {pages}  ↓ more  b blind test  Esc to the group  ? help", pages=names)
 
-    def help_title(self) -> str:
-        return "Training"
+    def help_title(self) -> Sentence:
+        return Sentence("Training")
 
     def help_keys(self) -> tuple[Key, ...]:
         return TRAIN
@@ -121,15 +128,15 @@ class TrainScreen(Visit):
             ("clipped", [100 * u.clip_fraction for u in updates]),
         ):
             self.query_one(f"#{name}", Curve).show(values, first)
-        self.query_one("#last", Line).show(_last(updates))
+        self.query_one("#last", Line).show(_last(updates, self.tr))
         self._show_alarms()
         self._show_texts()
 
     def _show_alarms(self) -> None:
         ppo = self.judging.info.config.ppo
         found = alarms(self.updates, ppo.target_kl, ppo.lr, *self._written)
-        self.query_one("#gravest", Line).show(_gravest(found, bool(self.updates)))
-        self.query_one("#warned", Line).show(_all(found, self.updates, self._written))
+        self.query_one("#gravest", Line).show(_gravest(found, bool(self.updates), self.tr))
+        self.query_one("#warned", Line).show(_all(found, self.updates, self._written, self.tr))
 
     def _show_texts(self) -> None:
         known = self.judging.heard.contrasts
@@ -138,6 +145,7 @@ class TrainScreen(Visit):
                 [known.get(n) for n in TEXTS],
                 self.judging.heard.status.version,
                 self.app.size.width - 4,
+                self.tr,
             )
         )
 
@@ -158,9 +166,7 @@ class TrainScreen(Visit):
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         event.stop()
         if event.state is WorkerState.ERROR:
-            if not isinstance(event.worker.error, HitlError):
-                raise event.worker.error or RuntimeError("a thread failed")
-            self.say(foreign(str(event.worker.error), "$error"))
+            self.fail(event.worker.error)
         elif event.state is WorkerState.SUCCESS and event.worker.result is not None:
             self._written = event.worker.result
             self._show_alarms()
@@ -173,79 +179,101 @@ def _written(path: Path) -> tuple[Written | None, Written | None]:
     return written(first, len(last)), written(last, len(first))
 
 
-def _last(updates: Sequence[UpdateStats]) -> Content:
+def _last(updates: Sequence[UpdateStats], tr: Translator) -> Content:
     if not updates:
-        return own(("no update yet: the curves begin with the first full batch", "$frame-text"))
+        none = tr("no update yet: the curves begin with the first full batch")
+        return own((none, "$frame-text"))
     u = updates[-1]
     pairs = (
-        ("labels", f"{u.labels}"),
-        ("reward", f"{figure(u.reward)} ± {figure(u.reward_std)}"),
-        ("KL weight", figure(u.kl_coef)),
-        ("step KL", f"{figure(u.step_kl)} nats/token"),
-        ("passes, time", f"{u.epochs}, {u.seconds:.1f} s"),
+        (tr("labels"), f"{u.labels}"),
+        (tr("reward"), f"{figure(u.reward)} ± {figure(u.reward_std)}"),
+        (tr("KL weight"), figure(u.kl_coef)),
+        (tr("step KL"), tr("{kl} nats/token", kl=figure(u.step_kl))),
+        (tr("passes, time"), f"{u.epochs}, {u.seconds:.1f} s"),
     )
-    head = own((f"update {u.number}", "bold"))
+    head = own((tr("update {number}", number=u.number), "bold"))
     return Content("\n").join(
-        [head, *(own((f"{name:13}", "$frame-text"), value) for name, value in pairs)]
+        [head, *(own((left(name, 13), "$frame-text"), value) for name, value in pairs)]
     )
 
 
-def _gravest(found: Sequence[Alarm], any_update: bool) -> Content:
+def _gravest(found: Sequence[Alarm], any_update: bool, tr: Translator) -> Content:
     if not found:
-        return own(("✓ no alarm" if any_update else "", "$success"))
+        return own(("✓ " + tr("no alarm"), "$success")) if any_update else own("")
     more = f"  (+{len(found) - 1}: Tab)" if len(found) > 1 else ""
     alarm = found[0]
-    return own(("! " + alarm.name, "bold $warning"), f": {alarm.do}", (more, "$frame-text"))
+    return own(
+        ("! " + tr(alarm.name), "bold $warning"), tr(": "), tr(alarm.do), (more, "$frame-text")
+    )
 
 
 def _all(
     found: Sequence[Alarm],
     updates: Sequence[UpdateStats],
     both: tuple[Written | None, Written | None],
+    tr: Translator,
 ) -> Content:
     lines: list[Content] = []
     for alarm in found:
         lines += [
-            own(("! " + alarm.name, "bold $warning")),
-            own("  " + alarm.what),
-            own(("  → ", "$accent"), alarm.do),
+            own(("! " + tr(alarm.name), "bold $warning")),
+            own("  " + tr(alarm.what)),
+            own(("  → ", "$accent"), tr(alarm.do)),
             own(""),
         ]
     if not found:
-        lines += [own(("✓ no alarm", "$success") if updates else "no update yet"), own("")]
+        lines += [
+            _gravest(found, True, tr) if updates else own(tr("no update yet")),
+            own(""),
+        ]
     first, last = both
     if first is not None and last is not None:
         lines.append(
             own(
-                (f"newest {last.completions} completions: ", "$frame-text"),
-                f"{last.length:.1f} tokens (base {first.length:.1f}), "
-                f"{last.distinct2:.0%} of the word pairs different (base {first.distinct2:.0%})",
+                (tr("newest {count} completions: ", count=last.completions), "$frame-text"),
+                tr(
+                    "{length:.1f} tokens (base {length_before:.1f}), {distinct:.0%} of the word "
+                    "pairs different (base {distinct_before:.0%})",
+                    length=last.length,
+                    length_before=first.length,
+                    distinct=last.distinct2,
+                    distinct_before=first.distinct2,
+                ),
             )
         )
+    if updates and (more := updates[-1].own_words):
+        yours = tr("{count} labels of yours, {more}", count=updates[-1].labels, more=more)
+        lines.append(own((tr("learned from: "), "$frame-text"), yours))
     if updates:
-        lines += [own(("said of the last update: ", "$frame-text"), foreign(text))
-                  for text in updates[-1].notices]  # fmt: skip
+        head = tr("said of the last update: ")
+        lines += [
+            own((head, "$frame-text"), foreign(tr.said(text))) for text in updates[-1].notices
+        ]
     return Content("\n").join(lines)
 
 
-def _texts(known: Sequence[Contrasted | None], version: int, width: int) -> Content:
+def _texts(known: Sequence[Contrasted | None], version: int, width: int, tr: Translator) -> Content:
     lines: list[Content] = []
+    base = left("  " + tr("base"), 8)
     for one in known:
         if one is None:
             continue
-        old = "" if one.version == version else f"  (of v{one.version}, the new one comes)"
+        old = tr("(of v{version}, the new one comes)", version=one.version)
+        old = "" if one.version == version else "  " + old
         lines += [
             own(foreign(one.prompt, "bold"), (old, "$frame-text")),
-            *hanging(own(("  base  ", "$frame-text")), _text(one.before), width),
-            *hanging(own((f"  v{one.version:<5}", "$success")), _text(one.after), width),
+            *hanging(own((base, "$frame-text")), _text(one.before, tr), width),
+            *hanging(own((f"  v{one.version:<5}", "$success")), _text(one.after, tr), width),
             own(""),
         ]
     if len([one for one in known if one is not None]) < len(known):
-        rest = "the rest comes when the engine has nothing else to do …"
+        rest = tr("the rest comes when the engine has nothing else to do …")
         lines.append(own((rest, "$frame-text")))
-    head = own(("the same prompts and the same random numbers, before and now", "$frame-text"))
+    about = tr("the same prompts and the same random numbers, before and now")
+    head = own((about, "$frame-text"))
     return Content("\n").join([head, own(""), *lines])
 
 
-def _text(text: str) -> Content:
-    return foreign(text.strip()) if text.strip() else own(("(nothing)", "$frame-text italic"))
+def _text(text: str, tr: Translator) -> Content:
+    text = text.strip()
+    return foreign(text) if text else own((tr("(nothing)"), "$frame-text italic"))

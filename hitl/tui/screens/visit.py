@@ -10,16 +10,19 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import Screen
 
+from hitl.errors import HitlError
 from hitl.operator import Event
-from hitl.tui.content import own
+from hitl.tui.content import foreign, own
 from hitl.tui.keymap import Key
 from hitl.tui.screens.help import HelpScreen
 from hitl.tui.screens.judging import JudgingScreen
+from hitl.tui.translated import Translated
 from hitl.tui.widgets.line import Line
 from hitl.tui.widgets.status import StatusLine
+from hitl.wording import Sentence
 
 
-class Visit(Screen[None]):
+class Visit(Translated, Screen[None]):
     """The status line above, the body, a line that answers and the keys below."""
 
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -51,16 +54,24 @@ class Visit(Screen[None]):
         """On the line above the keys."""
         self.query_one("#said", Line).show(content)
 
-    def refuse(self, why: str) -> None:
-        """Why a key did nothing, in our own words."""
-        self.say(own((why, "$warning")))
+    def refuse(self, why: str, /, **values: object) -> None:
+        """Why a key did nothing: a message of the catalogue."""
+        self.say(own((self.tr(why, **values), "$warning")))
+
+    def fail(self, error: BaseException | None) -> None:
+        """A thread ended with `error`: it is said if the operator can act on it, else raised."""
+        if not isinstance(error, HitlError):
+            raise error or RuntimeError("a thread failed")
+        self.say(foreign(self.tr.error(error), "$error"))
 
     def show_hints(self) -> None:
         text = own((self.hints(), "$frame-text"))
         self.query_one("#hints", Line).show(text.truncate(max(self.size.width - 2, 1)))
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen(self.help_title(), self.help_keys(), self.judging.keymap))
+        self.app.push_screen(
+            HelpScreen(self.tr(self.help_title()), self.help_keys(), self.judging.keymap)
+        )
 
     def _tick(self) -> None:
         self.query_one(StatusLine).show(self.judging.heard.status)
@@ -76,7 +87,7 @@ class Visit(Screen[None]):
     def hints(self) -> str:
         raise NotImplementedError
 
-    def help_title(self) -> str:
+    def help_title(self) -> Sentence:
         raise NotImplementedError
 
     def help_keys(self) -> tuple[Key, ...]:

@@ -9,9 +9,10 @@ from textual.message import Message
 from textual.widget import Widget
 
 from hitl.tui.content import foreign, own
+from hitl.tui.translated import Translated
 
 
-class Card(Widget):
+class Card(Translated, Widget):
     """Long text is wrapped and scrolled inside the card, so that cards never move."""
 
     class Chosen(Message):
@@ -30,32 +31,38 @@ class Card(Widget):
         self._box = Content("")
         self._top = 0
         self._writing = False
+        self._wrapped: tuple[Content, int, list[Content]] | None = None
+        """The text, the width and the lines that they make."""
 
     def blank(self) -> None:
         """Nothing is on it yet: it is being written."""
         self._text, self._top, self._writing = Content(""), 0, True
         self.mark(own("[ … ]"), current=False, scored=False, wrong=False)
+        self.refresh_frame()
 
     def grow(self, text: str) -> None:
         """What is written so far."""
-        grown = foreign(text, newlines=True).rstrip()
+        grown = _laid(text)
         if grown != self._text:
             self._text = grown
             self.refresh_frame()
 
     def show(self, text: str, tokens: int, finished: bool) -> None:
         """Another completion."""
-        self._text = foreign(text, newlines=True).rstrip() if text.strip() else Content("")
+        self._text = _laid(text) if text.strip() else Content("")
         self._tokens, self._finished, self._top = tokens, finished, 0
         self._writing = False
         self.refresh_frame()
 
     def mark(self, box: Content, *, current: bool, scored: bool, wrong: bool) -> None:
-        """What stands in the score box, and how the card looks."""
+        """What stands in the score box, and how the card looks. A key changes one card or two; to
+        draw the others again would double what it costs."""
+        looks = {"-current": current, "-scored": scored, "-wrong": wrong}
+        if self._box.is_same(box) and all(self.has_class(c) == on for c, on in looks.items()):
+            return
         self._box = box
-        self.set_class(current, "-current")
-        self.set_class(scored, "-scored")
-        self.set_class(wrong, "-wrong")
+        for name, on in looks.items():
+            self.set_class(on, name)
         self.refresh_frame()
 
     def turn(self, pages: int) -> None:
@@ -78,12 +85,12 @@ class Card(Widget):
         self._top = min(max(self._top, 0), max(len(lines) - room, 0))
         below = len(lines) - room - self._top
         hints = [f"↑ {self._top}"] if self._top else []
-        hints += [f"↓ {below} more"] if below > 0 else []
+        hints += [self.tr("↓ {lines} more", lines=below)] if below > 0 else []
         self.border_subtitle = own(("  ".join(hints), "$frame-text")) if hints else None
 
         pointer = "▶" if self.has_class("-current") else " "
         number = own((f"{pointer}{self.place + 1}", "bold" if self.has_class("-current") else ""))
-        tokens = f"{self._tokens} tok{'' if self._finished else ' …'}"
+        tokens = self.tr("{count} tok", count=self._tokens) + ("" if self._finished else " …")
         length = own(("…" if self._writing else tokens, "$frame-text"))
         # Outer width less corners and the blanks Textual puts around a title.
         fill = width + 2 - 4 - 2
@@ -112,5 +119,13 @@ class Card(Widget):
 
     def _lines(self) -> list[Content]:
         if not self._text and not self._writing:
-            return [own(("(nothing: it ended at once)", "$frame-text italic"))]
-        return self._text.wrap(max(self.size.width, 2))
+            return [own((self.tr("(nothing: it ended at once)"), "$frame-text italic"))]
+        width = max(self.size.width, 2)
+        if self._wrapped is None or self._wrapped[0] is not self._text or self._wrapped[1] != width:
+            self._wrapped = self._text, width, self._text.wrap(width)
+        return self._wrapped[2]
+
+
+def _laid(text: str) -> Content:
+    """Without the blank between the prompt and an English completion, which would indent it."""
+    return foreign(text.lstrip(" "), newlines=True).rstrip()

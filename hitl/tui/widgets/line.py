@@ -17,8 +17,9 @@ class Line(Widget):
         self._content = content or Content("")
 
     def show(self, content: Content) -> None:
-        self._content = content
-        self.refresh(layout=True)
+        if not content.is_same(self._content):  # else nothing moves, and nothing is drawn
+            self._content = content
+            self.refresh(layout=True)
 
     def render(self) -> RenderResult:
         return self._content

@@ -10,11 +10,13 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from hitl.tui.content import foreign, own
+from hitl.tui.translated import Translated
+from hitl.wording import Sentence
 
 ROWS = 2
 
 
-class PromptLine(Widget):
+class PromptLine(Translated, Widget):
     """The prompt on at most two rows; of a longer one the end, where the completions go on."""
 
     def __init__(self) -> None:
@@ -26,21 +28,29 @@ class PromptLine(Widget):
     def mark(self, note: str, flag: bool) -> None:
         """That the group has a flag, and the beginning of its note."""
         short = foreign(note).truncate(16, ellipsis=True)
-        marks = own(("[flag] ", "bold $warning")) if flag else Content("")
+        marks = own(("[" + self.tr("flag") + "] ", "bold $warning")) if flag else Content("")
         self._marks = own(marks, ("[", "$accent"), short, ("] ", "$accent")) if note else marks
-        self.refresh(layout=True)
+        self._changed()
 
     def show(self, number: int, text: str) -> None:
-        self._number = own((f"Prompt {number}  ", "$frame-text"))
+        self._number = own((self.tr("Prompt {number}", number=number) + "  ", "$frame-text"))
         self._text = foreign(text, "bold")
-        self.refresh(layout=True)
+        self._changed()
 
     def clear(self) -> None:
         self._number = self._text = self._marks = Content("")
-        self.refresh(layout=True)
+        self._changed()
+
+    def _changed(self) -> None:
+        """Draws it anew, and lays out the screen only if it needs another height."""
+        width = self.size.width
+        self.refresh(layout=self._height(width) != self.size.height)
+
+    def _height(self, width: int) -> int:
+        return min(max(len(self._lines(width)), 1), ROWS)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return min(max(len(self._lines(width)), 1), ROWS)
+        return self._height(width)
 
     def render(self) -> RenderResult:
         lines = self._lines(self.size.width)
@@ -61,14 +71,14 @@ class PromptLine(Widget):
 
 
 WAITING = {
-    "load": "Loading the policy",
-    "sample": "Writing completions",
-    "update": "Learning from the batch",
-    "save": "Saving",
+    "load": Sentence("Loading the policy"),
+    "sample": Sentence("Writing completions"),
+    "update": Sentence("Learning from the batch"),
+    "save": Sentence("Saving"),
 }
 
 
-class WaitingPanel(Widget):
+class WaitingPanel(Translated, Widget):
     """What the engine does, and since when."""
 
     def __init__(self) -> None:
@@ -87,9 +97,17 @@ class WaitingPanel(Widget):
 
     def render(self) -> RenderResult:
         known = WAITING.get(self._reason)
-        what = own((known, "bold")) if known else foreign(self._reason, "bold")
-        left = "" if self._left is None else f", about {math.ceil(self._left)} s to go"
-        lines = [own(what, (f" …  {self._seconds:.0f} s{left}", "$frame-text"))]
+        what = own((self.tr(known), "bold")) if known else foreign(self._reason, "bold")
+        time = (
+            f"{self._seconds:.0f} s"
+            if self._left is None
+            else self.tr(
+                "{seconds:.0f} s, about {left} s to go",
+                seconds=self._seconds,
+                left=math.ceil(self._left),
+            )
+        )
+        lines = [own(what, (f" …  {time}", "$frame-text"))]
         if self._total > 0:
             filled = min(24 * self._done // self._total, 24)
             bar = own(("━" * filled, "$accent"), ("━" * (24 - filled), "$frame"))

@@ -10,9 +10,23 @@ from textual.content import Content
 from textual.widget import Widget
 
 from hitl.tui.content import foreign, own
+from hitl.tui.curves import chart
+from hitl.tui.translated import Translated
+from hitl.wording import Sentence, Translator
 
 BARS = "▁▂▃▄▅▆▇█"
-DOING = {"load": "loading", "sample": "sampling", "update": "PPO", "save": "saving"}
+
+TALL = 40
+"""Rows of a rail from which it has room for curves with axes."""
+
+CHART_ROWS = 8
+DOING = {
+    "load": Sentence("loading"),
+    "sample": Sentence("sampling"),
+    "update": Sentence("PPO"),
+    "save": Sentence("saving"),
+}
+"""By the engine's stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +51,13 @@ class Status:
     """No update is made until the operator goes on with training."""
 
 
-def _batch(s: Status) -> str:
+def _batch(s: Status, tr: Translator) -> str:
     if s.batch_size is None:
-        return f"{s.batch_labels} labels"
-    return f"batch {s.batch_labels}/{s.batch_size}"
+        return tr("{count} labels", count=s.batch_labels)
+    return tr("batch {labels}/{size}", labels=s.batch_labels, size=s.batch_size)
 
 
-class StatusLine(Widget):
+class StatusLine(Translated, Widget):
     """run │ policy │ engine │ ready │ batch │ saved."""
 
     def __init__(self, status: Status) -> None:
@@ -59,28 +73,30 @@ class StatusLine(Widget):
         s = self._status
         wide = self.size.width >= 100
         run = foreign(s.run).truncate(28 if wide else 14, ellipsis=True).stylize("bold")
-        policy = own("policy ", foreign(s.policy + " ") if wide else "", f"v{s.version}")
+        policy = own(
+            self.tr("policy"), " ", foreign(s.policy + " ") if wide else "", f"v{s.version}"
+        )
         parts = [
             run,
             policy,
-            _activity(s),
-            own(f"{s.ready} ready"),
-            own(_batch(s)),
+            _activity(s, self.tr),
+            own(self.tr("{count} ready", count=s.ready)),
+            own(_batch(s, self.tr)),
         ]
         if s.saved_age is not None:
-            parts.append(own(f"saved {age(s.saved_age)}"))
+            parts.append(own(self.tr("saved {age}", age=age(s.saved_age))))
         line = own((" │ ", "$frame")).join(parts)
         return own(" ", line).truncate(self.size.width, ellipsis=True)
 
 
-def _activity(status: Status) -> Content:
+def _activity(status: Status, tr: Translator) -> Content:
     # Sampling ahead goes on behind a pause; what the operator must not forget is the pause.
     if status.paused and status.stage in ("", "sample"):
-        return own(("paused", "bold $warning"))
+        return own((tr("paused"), "bold $warning"))
     if not status.stage:
-        return own(("idle", "$frame-text"))
+        return own((tr("idle"), "$frame-text"))
     name = DOING.get(status.stage)
-    doing = own((name, "$accent")) if name else foreign(status.stage, "$accent")
+    doing = own((tr(name), "$accent")) if name else foreign(status.stage, "$accent")
     if status.total <= 0:
         return doing
     filled = min(4 * status.done // status.total, 4)
@@ -115,7 +131,7 @@ class LastLine(Widget):
         return own(left, self._figures, " ")
 
 
-class Rail(Widget):
+class Rail(Translated, Widget):
     """Sparklines of mean reward and KL per update, the last judgements, the pace."""
 
     def __init__(self) -> None:
@@ -138,24 +154,28 @@ class Rail(Widget):
 
     def render(self) -> RenderResult:
         width = max(self.size.width - 1, 4)
+        tall = self.size.height >= TALL
         lines = [
-            *_chart("mean reward", self._rewards, width, "$success"),
-            *_chart("KL to the reference", self._kls, width, "$accent"),
-            own(("last judgements", "$frame-text")),
+            *_chart(self.tr("mean reward"), self._rewards, width, "$success", tall),
+            *_chart(self.tr("KL to the reference"), self._kls, width, "$accent", tall),
+            own((self.tr("last judgements"), "$frame-text")),
         ]
-        recent = list(self._judgements)[-8:][::-1]
+        recent = list(self._judgements)[-(20 if tall else 8) :][::-1]
         lines += [own(text).truncate(width, ellipsis=True) for text in recent] or [own("–")]
-        lines += [own(""), own(("pace", "$frame-text")), own(self._pace or "–")]
+        lines += [own(""), own((self.tr("pace"), "$frame-text")), own(self._pace or "–")]
         return Content("\n").join(lines)
 
 
-def _chart(title: str, values: Sequence[float], width: int, style: str) -> list[Content]:
+def _chart(
+    title: str, values: Sequence[float], width: int, style: str, tall: bool
+) -> list[Content]:
     now = f"{values[-1]:.2f}" if values else "–"
-    return [
-        own((title, "$frame-text"), " ", (now, "bold")),
-        own((sparkline(values, width) or "–", style)),
-        own(""),
-    ]
+    head = own((title, "$frame-text"), " ", (now, "bold"))
+    if not (tall and values):
+        return [head, own((sparkline(values, width) or "–", style)), own("")]
+    rows = chart(values, 1, width, CHART_ROWS)
+    drawn = [own((row.axis, "$frame-text"), (row.curve, style)) for row in rows]
+    return [head, *drawn, own("")]
 
 
 def sparkline(values: Sequence[float], width: int) -> str:

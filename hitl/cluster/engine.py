@@ -1,0 +1,252 @@
+"""The engine whose policy lives on a Ray cluster.
+
+It forwards to a worker there. When the worker, its node or the way to it is lost, it starts
+another, makes that into what the lost one was, from the newest checkpoint and the journal, and
+asks again. That is safe with everything an engine does: sampling is keyed, an update is asked for
+by its number, and a save begins anew.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version as version_here
+from pathlib import Path
+from typing import Any, TypeVar
+
+import hitl
+from hitl.atomic import remove_contents
+from hitl.cluster.connection import Connection, connect
+from hitl.cluster.past import Past
+from hitl.cluster.remote import LostError, Remote
+from hitl.cluster.worker import About, Told
+from hitl.config.session import SessionConfig
+from hitl.engine import BrokenOffError
+from hitl.errors import HitlError, UsageError
+from hitl.manifest import Manifest
+from hitl.records import Group, Inspection, LabelledGroup, Prompt, StepOptions, UpdateStats
+
+T = TypeVar("T")
+
+MOST_LOSSES = 3
+"""Workers that one call may lose: what kills each of them is likely to be the call itself."""
+ROOM_S = 0.25
+"""Seconds between two looks at whether the operator still waits for a node."""
+PATIENCE_S = 10.0
+"""Seconds of waiting for a node before that is said."""
+SAME = ("torch", "transformers", "tokenizers", "safetensors")
+"""Packages that the last digits depend on."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Ears:
+    """Who hears of the engine's work; all are called from the thread that asked."""
+
+    progress: Callable[[str, int, int], None]
+    notice: Callable[[str], None]
+    partial: Callable[[Prompt, tuple[str, ...]], None]
+    leaving: Callable[[], bool]
+    """Whether nobody waits any more. A policy that is being made again is given up then."""
+
+
+class RayEngine:
+    """Implements hitl.engine.Engine. Its results are LocalEngine's."""
+
+    def __init__(
+        self,
+        source: Path | str,
+        config: SessionConfig,
+        address: str | None,
+        past: Past,
+        ears: Ears,
+    ) -> None:
+        """`source` is the base policy, a folder here or an id of the hub. Raises HitlError when
+        there is no cluster, no node for what the config asks, or no such policy."""
+        self._source, self._past, self._ears = source, past, ears
+        self._version = 0
+        ears.progress("load", 0, 0)
+        self._connection: Connection = connect(address)
+        self._worker: Remote | None = None
+        self._versions_told = False
+        try:
+            self._gpus, self._config = _card(config, self._connection)
+            self._ask(lambda worker: None)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def version(self) -> int:
+        """Updates the policy has had."""
+        return self._version
+
+    def sample(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
+        """See Engine."""
+        groups: list[Group] = self._call("sample", prompts, group_size, seed)
+        return groups
+
+    def sample_base(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
+        """See Engine."""
+        groups: list[Group] = self._call("sample_base", prompts, group_size, seed)
+        return groups
+
+    def update(
+        self, number: int, batch: Sequence[LabelledGroup], options: StepOptions | None = None
+    ) -> UpdateStats:
+        """See Engine."""
+        stats: UpdateStats = self._call("update", number, batch, options)
+        self._version = number
+        return stats
+
+    def sequence_kl(self, groups: Sequence[Group]) -> float:
+        """See Engine."""
+        kl: float = self._call("sequence_kl", groups)
+        return kl
+
+    def inspect(self, group: Group) -> Inspection:
+        """See Engine."""
+        tokens: Inspection = self._call("inspect", group)
+        return tokens
+
+    def save(self, directory: Path) -> Manifest:
+        """See Engine."""
+
+        def save(worker: Remote) -> Manifest:
+            remove_contents(directory)  # of a worker that was lost on the way
+            return worker.save(directory, self._hear)
+
+        return self._ask(save)
+
+    def load(self, directory: Path) -> int:
+        """See Engine."""
+        self._version = self._ask(lambda worker: worker.load(directory, self._hear))
+        return self._version
+
+    def close(self) -> None:
+        """Ends the worker, and the cluster if it is one of our own."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+        self._connection.close()
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        return self._ask(lambda worker: worker.call(method, *arguments, hear=self._hear))
+
+    def _ask(self, ask: Callable[[Remote], T]) -> T:
+        """Of the worker, or of another one when it is lost on the way."""
+        losses = 0
+        while True:
+            try:
+                if self._worker is None:
+                    self._worker = self._another(first=losses == 0 and self._version == 0)
+                return ask(self._worker)
+            except LostError as error:
+                losses += 1
+                self._drop()
+                if losses == MOST_LOSSES:
+                    raise HitlError(
+                        f"the policy's process on {self._connection.where} was lost {losses} times "
+                        f"in a row ({error}): no judgement is lost; look at the cluster, then "
+                        "`hitl resume`"
+                    ) from error
+                self._ears.notice(
+                    f"the policy's process on {self._connection.where} is gone ({error}): "
+                    "another is started; go on judging, nothing is lost"
+                )
+            except BrokenOffError:
+                self._drop()
+                raise
+
+    def _drop(self) -> None:
+        if self._worker is not None:
+            self._worker.discard()
+            self._worker = None
+
+    def _another(self, *, first: bool) -> Remote:
+        """A worker whose policy is at our version."""
+        worker = Remote(self._connection.start(self._gpus))
+        try:
+            about = self._placed(worker)
+            self._compare(about)
+            worker.build(self._source, self._config, self._hear)
+            if not first:
+                self._make_again(worker, about)
+        except BaseException:
+            worker.discard()
+            raise
+        return worker
+
+    def _placed(self, worker: Remote) -> About:
+        """When a node has room for it, which may be never."""
+        began, told = time.monotonic(), False
+        while True:
+            about = worker.about(SAME, ROOM_S)
+            if about is not None:
+                return about
+            if self._ears.leaving():
+                raise BrokenOffError("left while the cluster had no room for the policy")
+            if not told and time.monotonic() - began > PATIENCE_S:
+                told = True
+                card = " and a GPU" if self._gpus else ""
+                self._ears.notice(
+                    f"waiting for a node of {self._connection.where} with a free processor{card}"
+                )
+
+    def _compare(self, about: About) -> None:
+        if about.hitl != hitl.__version__:
+            raise HitlError(
+                f"hitl is {about.hitl} on {about.node} and {hitl.__version__} here: install the "
+                "same version on both"
+            )
+        others = [
+            f"{package} is {there} on {about.node} and {here} here"
+            for package, there in about.versions.items()
+            if there != (here := version_here(package))
+        ]
+        if others and not self._versions_told:
+            self._versions_told = True
+            self._ears.notice(f"{'; '.join(others)}: the last digits may differ")
+
+    def _make_again(self, worker: Remote, about: About) -> None:
+        """What the lost worker was: the checkpoint, and the updates after it from the journal."""
+        found, at = self._past.checkpoint(self._version), 0
+        if found is not None:
+            at = worker.load(found[1], self._hear)
+        for number in range(at + 1, self._version + 1):
+            if self._ears.leaving():
+                raise BrokenOffError("left while the policy was being made again")
+            self._ears.notice(f"making update {number} again from the journal")
+            batch, recorded = self._past.update(number)
+            stats: UpdateStats = worker.call(
+                "update", number, batch, recorded.options, hear=self._hear
+            )
+            if stats.digest != recorded.digest:
+                self._ears.notice(
+                    f"update {number} came out different in the last digits from when it was first "
+                    f"made: {about.node} is another machine or has another library version"
+                )
+        self._ears.notice(f"the policy is back, on {about.node}, as it was after {self._version}")
+
+    def _hear(self, told: Told) -> None:
+        match told:
+            case "progress", (stage, done, total):
+                self._ears.progress(stage, done, total)
+            case "notice", (text,):
+                self._ears.notice(text)
+            case "partial", (prompt, texts):
+                self._ears.partial(prompt, texts)
+
+
+def _card(config: SessionConfig, connection: Connection) -> tuple[int, SessionConfig]:
+    """GPUs to ask the cluster for, and the config with the device as the worker will see it: Ray
+    shows it the card that it was given and no other. `auto` is decided once, so that a policy does
+    not come back on another kind of device."""
+    device = config.device
+    if device.startswith("cuda:"):
+        raise UsageError(f"--device {device}: the cluster picks the card, use --device cuda")
+    if device == "cuda" and not connection.gpus:
+        raise HitlError(f"--device cuda: {connection.where} has no GPU; use --device cpu")
+    if device == "auto":
+        device = "cuda" if connection.gpus else "cpu"
+    return int(device == "cuda"), dataclasses.replace(config, device=device)

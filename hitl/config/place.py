@@ -1,0 +1,32 @@
+"""Where the policy lives while a run is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hitl.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """No option of a run: one that was begun here may go on elsewhere."""
+
+    engine: Literal["local", "ray"] = "local"
+    """Who samples and learns: local is this process, ray an actor on a Ray cluster (needs
+    hitl[ray]). Run folder and journal stay here."""
+    ray_address: str | None = None
+    """The Ray cluster: HOST:PORT of its head, ray://HOST:PORT from a machine outside of it, or auto
+    for the one this machine is part of. Default: one of our own, reached from this machine only."""
+
+    def __post_init__(self) -> None:
+        if self.ray_address is None:
+            return
+        if self.engine != "ray":
+            raise UsageError(f"--ray-address {self.ray_address} needs --engine ray")
+        if not self.ray_address.strip():
+            raise UsageError("--ray-address is empty: give HOST:PORT, ray://HOST:PORT or auto")
+
+
+HERE = Place()
+"""In this process."""

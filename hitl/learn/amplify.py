@@ -1,0 +1,156 @@
+"""More steps from the same labels: the policy writes, a reward model of the labels judges.
+
+Part of a numbered update, after the step on the operator's own labels, and a function of those
+consumed so far, the number and the run's seed; so a run with it resumes and replays like any other.
+The operator's labels are learned from as they are: the model judges only texts nobody has read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hitl.config.ppo import PPOConfig
+from hitl.learn.expected import Expected
+from hitl.learn.features import DEPTHS, features
+from hitl.learn.guards import Usual, penalties
+from hitl.learn.judge import Judge, Scale, accuracy, fit
+from hitl.learn.keyed import generator
+from hitl.learn.labels import Labels
+from hitl.learn.policy import LanguageModel, Policy
+from hitl.learn.rollout import Rollout, rollout_of
+from hitl.learn.sampling import Sampling, complete, limits_of
+from hitl.learn.step import ppo_step
+from hitl.learn.tokens import Codec
+from hitl.records import Group, LabelledGroup, Mode, Prompt
+
+BASE_BATCHES = 2
+"""Batches of the base policy's completions that rewards and guards are measured against."""
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What a step needs besides a batch, and how it is made."""
+
+    policy: Policy
+    reference: LanguageModel
+    optimizer: torch.optim.Optimizer
+    codec: Codec
+    how: Sampling
+    config: PPOConfig
+
+
+@dataclass(frozen=True)
+class Amplified:
+    """What came of it."""
+
+    accuracy: float | None
+    """Of the reward model on pairs it was not fitted to; None where that cannot be told yet."""
+    texts: int
+    """Completions it judged and the policy learned from; 0 where it was not good enough."""
+    kl_coef: float
+    kl_estimate: float | None
+
+
+def amplify(
+    learner: Learner,
+    labels: Labels,
+    seed: int,
+    number: int,
+    kl_coef: float,
+    kl_estimate: float | None,
+    on_step: Callable[[int, int], None],
+) -> Amplified:
+    """The further steps of update `number` on what `labels` say; `kl_coef` and `kl_estimate` are
+    what the step before left. `on_step` is told the steps done, of how many.
+
+    Raises NonFiniteUpdateError; the weights may then have moved, and are the caller's to restore.
+    """
+    config, micro = learner.config, learner.config.micro_batch_size
+    key = (seed, "amplify", number)
+    none = Amplified(None, 0, kl_coef, kl_estimate)
+    if not len(labels):
+        return none
+    base = [
+        _written(learner, learner.reference, labels, (*key, "base", place))
+        for place in range(BASE_BATCHES)
+    ]
+    base_features = torch.cat([features(learner.reference, batch, micro) for batch in base])
+    scale = Scale.of(base_features, len(DEPTHS))
+    right = accuracy(labels, scale)
+    if right is None or right < config.amplify_gate:
+        return dataclasses.replace(none, accuracy=right)
+    judge = fit(labels, base_features, scale, generator(*key, "heads"))
+    usual = Usual.of([_ids(batch) for batch in base])
+    texts, epochs = 0, dataclasses.replace(config, ppo_epochs=config.amplify_epochs)
+    for place in range(config.amplify_updates):
+        written = _written(learner, learner.policy, labels, (*key, place))
+        rollout = dataclasses.replace(
+            written, score=_rewards(learner, judge, usual, written).to(written.score)
+        )
+        result = ppo_step(
+            learner.policy,
+            learner.reference,
+            learner.optimizer,
+            rollout,
+            learner.how,
+            epochs,
+            kl_coef,
+            kl_estimate,
+            Expected(rollout.score.mean().expand_as(rollout.score), torch.ones_like(rollout.score)),
+            functools.partial(_order, len(rollout.ids), (*key, place, "order")),
+            lambda done, total: None,
+        )
+        kl_coef, kl_estimate = result.kl_coef, result.kl_estimate
+        texts += len(rollout.ids)
+        on_step(place + 1, config.amplify_updates)
+    return Amplified(right, texts, kl_coef, kl_estimate)
+
+
+def _order(rows: int, key: Sequence[int | str], epoch: int) -> Tensor:
+    return torch.randperm(rows, generator=generator(*key, epoch))
+
+
+def _rewards(learner: Learner, judge: Judge, usual: Usual, written: Rollout) -> Tensor:
+    """(B,) fp64"""
+    config = learner.config
+    seen = features(learner.reference, written, config.micro_batch_size)
+    return judge(seen, config.amplify_pessimism) - penalties(_ids(written), usual)
+
+
+def _written(
+    learner: Learner, model: LanguageModel, labels: Labels, key: Sequence[int | str]
+) -> Rollout:
+    """A batch of completions by `model` of prompts that were judged, with no reward yet. They are
+    keyed, and drawn apart from those the operator sees."""
+    config, how = learner.config, learner.how
+    groups = labels.groups
+    drawn = torch.randperm(len(groups), generator=generator(*key, "prompts"))
+    judged = []
+    with model.writing() as writer:
+        for place, index in enumerate(drawn[: config.amplify_prompts].tolist()):
+            prompt_ids = labels.prompt_of(int(groups[index]))
+            uniforms = torch.rand(
+                how.max_new_tokens,
+                config.amplify_group,
+                generator=generator(*key, "sample", place),
+                dtype=torch.float64,
+            )
+            limits = limits_of(how, config.amplify_group, generator(*key, "length", place))
+            completions = complete(
+                writer, learner.codec, prompt_ids, uniforms, limits, how, lambda tokens: None
+            )
+            group = Group(Prompt(""), prompt_ids, completions, 0)
+            judged.append(LabelledGroup(group, (0.0,) * len(completions), "", Mode.SCORE))
+    return rollout_of(judged, learner.codec.pad_id, learner.policy.device)
+
+
+def _ids(rollout: Rollout) -> list[tuple[int, ...]]:
+    """Tokens of each completion."""
+    lengths = rollout.mask.sum(1).tolist()
+    return [tuple(row[:n]) for row, n in zip(rollout.tokens.tolist(), lengths, strict=True)]

@@ -1,0 +1,45 @@
+"""What a frozen language model makes of a completion: the reward model's input.
+
+The features are those of the reference, so they stay what they are while the policy learns, and
+what the reward model learned of an old completion holds for a new one.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from hitl.learn.evaluate import split
+from hitl.learn.policy import LanguageModel
+from hitl.learn.rollout import Rollout
+
+DEPTHS = (1 / 3, 2 / 3, 1.0)
+"""Shares of the layers after which hidden states are read. How a text feels is told by the lower
+third of the shipped policies best, but that is not known of another one's."""
+
+
+@torch.no_grad()
+def features(reference: LanguageModel, rollout: Rollout, micro: int) -> Tensor:
+    """(B, D) fp32 on the CPU: hidden states at each depth, averaged over the completion's tokens,
+    `micro` rows at a time."""
+    with reference.writing() as model:
+        pieces = [
+            _pooled(model, rollout.rows(index))
+            for index in split(torch.arange(len(rollout.ids), device=rollout.ids.device), micro)
+        ]
+    return torch.cat(pieces)
+
+
+def _pooled(model: PreTrainedModel, rows: Rollout) -> Tensor:
+    columns = torch.arange(rows.ids.shape[1], device=rows.ids.device)
+    states = model(
+        input_ids=rows.ids,
+        attention_mask=(columns < rows.lengths[:, None]).long(),
+        output_hidden_states=True,
+        use_cache=False,
+    ).hidden_states
+    judged = (columns >= rows.prompt_lengths[:, None]) & (columns < rows.lengths[:, None])
+    weight = (judged / judged.sum(1, keepdim=True))[..., None]  # (B, L, 1)
+    layers = [round(depth * (len(states) - 1)) for depth in DEPTHS]
+    return torch.cat([(states[layer].float() * weight).sum(1) for layer in layers], 1).cpu()

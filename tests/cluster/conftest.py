@@ -1,0 +1,103 @@
+"""A cluster on this machine: a head that runs nothing, and a node for the policy."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from hitl.config.session import SessionConfig
+from tests.faults.policy import write_policy, write_prompts
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_raylet_start_wait_time_s", "240")  # where other jobs have the machine
+
+
+class Nodes:
+    """The node that has the policy, and what can befall it."""
+
+    def __init__(self, cluster: Any) -> None:
+        self._cluster = cluster
+        self._node = self._add()
+        self._spare: Any = None
+
+    @property
+    def address(self) -> str:
+        return str(self._cluster.address)
+
+    def add_spare(self) -> None:
+        """One more node joins; the policy stays where it is."""
+        self._spare = self._add()
+
+    def lose(self) -> None:
+        """The policy's node is gone at once, as if its plug were pulled."""
+        lost, self._node = self._node, self._spare
+        self._cluster.remove_node(lost, allow_graceful=False)
+
+    def _add(self) -> Any:
+        return self._cluster.add_node(num_cpus=1, num_gpus=0, object_store_memory=80_000_000)
+
+
+def kill_worker() -> None:
+    """The policy's process, among those that this one has started."""
+    [worker] = [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if process.name().startswith("ray::Worker") or "ray::Worker" in " ".join(process.cmdline())
+    ]
+    os.kill(worker.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="package")
+def nodes() -> Iterator[Nodes]:
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 0, "object_store_memory": 80_000_000, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.CRITICAL)
+    yield Nodes(cluster)
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture(scope="package")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_policy(tmp_path_factory.mktemp("policy"))
+
+
+@pytest.fixture(scope="package")
+def config(policy: Path, tmp_path_factory: pytest.TempPathFactory) -> SessionConfig:
+    return SessionConfig(
+        policy=str(policy),
+        prompts=str(write_prompts(tmp_path_factory.mktemp("prompts"))),
+        lang="en",
+        group_size=2,
+        batch_size=4,
+        max_new_tokens=4,
+        threads=1,
+        device="cpu",
+        seed=1,
+    )
+
+
+class Once:
+    """Lets something happen at the first step of one stage, once it is armed."""
+
+    def __init__(self) -> None:
+        self._stage: str | None = None
+        self._happen: Callable[[], None] = lambda: None
+
+    def arm(self, stage: str, happen: Callable[[], None]) -> None:
+        self._stage, self._happen = stage, happen
+
+    def heard(self, stage: str) -> None:
+        if stage == self._stage:
+            self._stage = None
+            self._happen()

@@ -1,0 +1,47 @@
+"""A terminal with less than 80×24 cells."""
+
+from __future__ import annotations
+
+import pytest
+
+from hitl.wording import Translator, translator
+
+from .driving import driving
+from .scripted import ScriptedSession, group
+
+SAID = {"en": "hitl needs 80×24", "zh": "hitl 需要至少 80×24"}
+
+
+def session() -> ScriptedSession:
+    return ScriptedSession([group(1, ["a fine day", "天气很好"])])
+
+
+@pytest.mark.parametrize("size", [(79, 24), (80, 23), (20, 5)])
+@pytest.mark.parametrize("tr", [translator("en"), translator("zh")], ids=["en", "zh"])
+async def test_says_so_in_one_sentence(tr: Translator, size: tuple[int, int]) -> None:
+    async with driving(session(), size, tr=tr) as me:
+        squeezed = SAID[tr.language].replace(" ", "")
+        await me.until(lambda: squeezed in "".join(me.text.split()))
+        assert "[ _ ]" not in me.text
+
+
+async def test_nothing_is_judged_that_cannot_be_seen() -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        await me.press("4")
+        await me.pilot.resize_terminal(60, 20)
+        await me.sees("hitl needs")
+        await me.press("5", "space", "f3")
+        assert not me.session.kept
+        await me.pilot.resize_terminal(80, 24)
+        await me.until(lambda: me.app.screen is me.app._judging)
+        assert "[ 4 ]" in me.text
+        await me.press("5")
+        await me.kept(1)
+
+
+async def test_q_saves_and_leaves() -> None:
+    async with driving(session(), (60, 20)) as me:
+        await me.sees("hitl needs")
+        await me.press("q")
+        await me.until(me.session.ended.is_set)
