@@ -94,8 +94,9 @@ class Policy(nn.Module):
     def checkpoint_gradients(self) -> None:
         """From now on the way back computes again what lies between the layers, in place of
         keeping it. Raises ValueError for a model that cannot."""
-        model: Any = self.model  # transformers leaves the method without types
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model: Any = self.model  # transformers leaves its methods without types
+        new = getattr(model, "activation_checkpointing_enable", None)  # its name from 5.2x on
+        (new or model.gradient_checkpointing_enable)({"use_reentrant": False})
         self.checkpointed = tuple(
             layer for layer in self.model.modules() if isinstance(layer, GradientCheckpointingLayer)
         )

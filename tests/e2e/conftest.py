@@ -30,8 +30,8 @@ def hitl(tmp_path: Path) -> Hitl:
     return runner(tmp_path)
 
 
-def runner(folder: Path) -> Hitl:
-    """The same in any folder."""
+def runner(folder: Path, timeout: float = 240) -> Hitl:
+    """The same in any folder, for at most so many seconds."""
 
     def run(
         *arguments: str, typed: str | bytes = "", **variables: str
@@ -43,7 +43,7 @@ def runner(folder: Path) -> Hitl:
             capture_output=True,
             cwd=folder,
             env=environment() | variables,
-            timeout=240,
+            timeout=timeout,
         )
         return subprocess.CompletedProcess(
             done.args, done.returncode, done.stdout.decode(), done.stderr.decode()

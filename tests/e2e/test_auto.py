@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from hitl.journal import Journal
+
 from .conftest import Hitl
 
 SMALL = ("--lang", "zh", "--group-size", "4", "--batch-size", "8", "--max-new-tokens", "8",
@@ -62,3 +64,61 @@ def test_raw_logits_with_a_baseline_and_samples_on_the_screen(hitl: Hitl) -> Non
     listed = json.loads(hitl("runs", "--json").stdout)
     told = float(lines[place].split("mean reward ")[1].split(",")[0])
     assert listed[0]["reward"] == pytest.approx(told - 1, abs=1e-3)
+
+
+RECIPE = ("--lora", "--lora-rank", "4", "--gradient-checkpointing", "--early-stopping", "--warmup",
+          "2", "--save-steps", "2", "--reward-baseline", "0.5", "--query-tokens", "2-4",
+          "--answer-tokens", "3-8", "--prompts", "reviews.jsonl")  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_run_with_the_options_of_the_recipes_goes_on_bit_for_bit(
+    hitl: Hitl, tmp_path: Path
+) -> None:
+    reviews = ["房间很干净，早餐也不错", "送货很快，屏幕很好看", "太差了，再也不来这家酒店"]
+    lines = [json.dumps({"text": text}, ensure_ascii=False) for text in reviews]
+    (tmp_path / "reviews.jsonl").write_text("\n".join(lines), "utf-8")
+    whole = auto(hitl, *SMALL, *RECIPE, "--updates", "3", "--run", "whole")
+    auto(hitl, *SMALL, *RECIPE, "--updates", "1", "--run", "parts")
+    parts = auto(hitl, *SMALL, *RECIPE, "--max-steps", "3", "--run", "parts")
+    assert parts["rewards"] == whole["rewards"] and len(whole["rewards"]) == 3
+    found = []
+    for name in ("whole", "parts"):
+        run = tmp_path / "checkpoints" / name
+        with Journal.open(run / "journal.db", readonly=True) as journal:
+            updates = journal.updates()
+            groups = [judged.group for judged in journal.judged()]
+        assert [u.lr for u in updates] == pytest.approx([5e-4, 1e-3, 1e-3])
+        assert all(0 <= u.reward + 0.5 <= 1 for u in updates)
+        assert {len(g.prompt.text) for g in groups} <= {2, 3, 4}
+        assert {len(c.token_ids) for g in groups for c in g.completions} <= set(range(1, 9))
+        assert all(any(text.startswith(g.prompt.text) for text in reviews) for g in groups)
+        found.append(([u.digest for u in updates], sorted(p.name for p in run.glob("steps/*"))))
+    assert found[0][0] == found[1][0]
+    assert found[0][1] == ["000002", "000003"]  # the third on leaving
+
+    other = hitl("auto", *SMALL, *RECIPE, "--reward-baseline", "0", "--run", "parts")
+    assert other.returncode == 2 and "take another --run" in other.stderr
+
+
+def test_what_an_option_needs_is_told_before_a_run_is_made(hitl: Hitl, tmp_path: Path) -> None:
+    (tmp_path / "wandb.py").write_text("raise SystemExit('imported')")
+    queries = hitl("auto", "--recipe", "imdb", "--policy", "tiny-en", "--reward", "sentiment-en")
+    assert queries.returncode == 2 and "add --prompts FILE" in queries.stderr
+    other = hitl("auto", "--lang", "zh", "--report-to", "nothing")
+    assert other.returncode == 2 and "wandb" in other.stderr
+    assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.slow
+def test_the_imdb_recipe_on_the_shipped_models(hitl: Hitl, tmp_path: Path) -> None:
+    (tmp_path / "films.txt").write_text("the film was a long one, and so on\nit is what it is\n")
+    found = auto(hitl, "--recipe", "imdb", "--policy", "tiny-en", "--reward", "sentiment-en",
+                 "--prompts", "films.txt", "--batch-size", "16", "--updates", "1", "--run", "a",
+                 "--threads", "1", "--json")  # fmt: skip
+    run = tmp_path / "checkpoints" / "a"
+    with Journal.open(run / "journal.db", readonly=True) as journal:
+        groups = [judged.group for judged in journal.judged()]
+    assert len(groups) == 4 and len({g.prompt.text for g in groups}) > 1
+    assert len({len(c.token_ids) for g in groups for c in g.completions}) > 3
+    assert len(found["rewards"]) == 1 and abs(found["rewards"][0]) < 10

@@ -34,7 +34,7 @@ def test_sft_learns_a_style_and_a_session_goes_on_from_it(hitl: Hitl, tmp_path: 
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     (tmp_path / "texts.jsonl").write_text("\n".join(lines), "utf-8")
     found = figures(hitl, "sft", "texts.jsonl", "--out", "styled", *QUICK)
-    assert found["texts"] == 58 and found["loss_after"] < 0.6 * found["loss_before"]
+    assert found["texts"] == 56 and found["loss_after"] < 0.6 * found["loss_before"]
     assert (tmp_path / "styled" / "curve.png").is_file()
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "styled").num_parameters() > 5e6
 
