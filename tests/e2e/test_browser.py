@@ -93,9 +93,9 @@ class Tab:
 
     async def judge(self, *keys: str) -> None:
         """Judges the group on the screen, and waits for another one."""
-        before = await self.until(rf"Prompt (\d+)\b{FRESH}")
+        before = await self.until(rf"提示 (\d+)\b{FRESH}")
         await self.press(*keys)
-        await self.until(rf"Prompt (?!{before[1]}\b)\d+\b{FRESH}")
+        await self.until(rf"提示 (?!{before[1]}\b)\d+\b{FRESH}")
 
     async def end(self) -> None:
         """q, and the page's word that the session is over."""
@@ -119,19 +119,19 @@ async def test_a_first_session_in_a_browser(tab: Tab, tmp_path: Path) -> None:
     async with served(tmp_path) as address:
         await tab.stay_here(address)
         await tab.page.goto(f"{address}/?token={TOKEN}")
-        await tab.until(rf"Prompt 1\b{FRESH}")
+        await tab.until(rf"提示 1\b{FRESH}")
         assert "zh-01" in tab.text and re.search("[\u4e00-\u9fff]", tab.text)
         await tab.judge("4", "3", "5", "1")
-        await tab.until(r"batch 4/16")
+        await tab.until(r"批次 4/16")
         for n in range(3):
             await tab.judge(*("4351" if n % 2 else "2244"))
         await tab.until(r"v1 │")  # 16 labels: an update
         await tab.press("Backspace")
-        await tab.until("already trained")
+        await tab.until("已经训练过了")
         await tab.judge("5", "1", "1", "5")
-        await tab.until(r"batch 4/16")
+        await tab.until(r"批次 4/16")
         await tab.press("Backspace")
-        await tab.until(r"batch 0/16")
+        await tab.until(r"批次 0/16")
         await tab.until(r"\[ 5 \][\s\S]*\[ 1 \][\s\S]*\[ 1 \]")
         await tab.end()
 
@@ -157,4 +157,4 @@ async def test_the_page_is_for_those_who_know_the_token(tab: Tab, tmp_path: Path
         assert not (tmp_path / "checkpoints").exists()
         answer = await tab.page.goto(f"{address}/?token={TOKEN}")
         assert answer is not None and answer.status == 200
-        await tab.until(r"policy tiny-zh v0")
+        await tab.until(r"策略 tiny-zh v0")
