@@ -75,12 +75,48 @@ class Tuning:
         return str(self.sentence)
 
 
-def tuning_of(options: StepOptions, changes: Iterable[dict[str, Any]]) -> Tuning:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change as the journal has it."""
+
+    tune: Tune
+    judged: int
+    """Number of the newest judgement when it was made; 0 before the first."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Data of the journal's event."""
+        return {**self.tune.to_json(), "judged": self.judged}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> Change:
+        """Of `to_json`; an older journal does not say what was judged by then."""
+        rest = dict(data)
+        judged = rest.pop("judged", 0)
+        return Change(Tune(**rest), judged)
+
+
+def tuning_of(options: StepOptions, changes: Iterable[Change]) -> Tuning:
     """What holds after a run's changes, in order; `options` are those of its config."""
     tuning = Tuning(options)
-    for data in changes:
-        tuning = tuning.after(Tune(**data))
+    for change in changes:
+        tuning = tuning.after(change.tune)
     return tuning
+
+
+def options_when_full(
+    options: StepOptions, changes: Iterable[Change], judged: int
+) -> StepOptions | None:
+    """What is learned with from the batch that judgement `judged` made full; None while it waits.
+
+    What held at that moment, or, when training was paused then, when it went on. However late the
+    update begins, and in whatever process: a function of the journal.
+    """
+    tuning = Tuning(options)
+    for change in changes:
+        if change.judged >= judged and not tuning.paused:
+            break
+        tuning = tuning.after(change.tune)
+    return None if tuning.paused else tuning.options
 
 
 def warmed_up(options: StepOptions, number: int, warmup: int) -> StepOptions:

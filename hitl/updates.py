@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 
+from hitl import tuning
 from hitl.checkpoints import CheckpointError, Checkpoints
 from hitl.config.session import SessionConfig
 from hitl.engine import Engine, EngineThread, UpdateRefusedError
@@ -22,7 +23,6 @@ from hitl.operator import Notice, Operator, Saved, Tuned, Updated, Waiting
 from hitl.records import JudgedGroup, StepOptions, UpdateStats
 from hitl.rewards import labelled
 from hitl.supply import Supply
-from hitl.tuning import KIND, Tune, Tuning, tuning_of, warmed_up
 from hitl.wording import Sentence
 
 
@@ -51,7 +51,7 @@ class Updates:
         self._running: Future[None] | None = None
         self._learned: tuple[JudgedGroup, ...] = ()
         self._given: deque[tuple[list[JudgedGroup], StepOptions]] = deque()
-        self._tuning = Tuning(config.step_options)
+        self._changes: list[tuning.Change] = []
 
     @property
     def at_work(self) -> bool:
@@ -60,11 +60,15 @@ class Updates:
 
     def take_up(self) -> None:
         """The options as they were changed before, and the update that was not begun."""
-        changes = [e.data for e in self._journal.events() if e.kind == KIND]
-        self._tuning = tuning_of(self._config.step_options, changes)
-        if changes:
+        events = [event for event in self._journal.events() if event.kind == tuning.KIND]
+        self._changes = [tuning.Change.from_json(event.data) for event in events]
+        if self._changes:
             self._operator.notify(Tuned(self._tuning))
         self.begin_if_full()
+
+    @property
+    def _tuning(self) -> tuning.Tuning:
+        return tuning.tuning_of(self._config.step_options, self._changes)
 
     def waiting(self) -> list[JudgedGroup]:
         """Judgements for the updates after the one that runs, oldest first."""
@@ -81,25 +85,32 @@ class Updates:
         """In what waits for the updates after the one that runs."""
         return self._journal.pending_labels([judged.id for judged in self._learned])
 
-    def tune(self, change: Tune) -> None:
+    def tune(self, change: tuning.Tune) -> None:
         """Journal first, as with a judgement."""
         try:
-            self._journal.event(KIND, change.to_json())
+            last = self._journal.last_judged()
+            made = tuning.Change(change, 0 if last is None else last.id)
+            self._journal.event(tuning.KIND, made.to_json())
         except JournalError as error:
             self._operator.notify(Notice(error.said, "error"))
             return
-        self._tuning = self._tuning.after(change)
+        self._changes.append(made)
         self._operator.notify(Tuned(self._tuning))
         self.begin_if_full()
 
     def begin_if_full(self) -> None:
-        """Gives each full batch away, with the options of now, and begins what can be begun."""
-        if self._config.label_only or self._tuning.paused:
+        """Gives each full batch away, unless training is paused, and begins what can be begun."""
+        if self._config.label_only:
             return
         given = self.given_away()
         waiting = [judged for judged in self.waiting() if judged.id not in given]
         for batch in full_batches(waiting, self._config.batch_size):
-            self._given.append((batch, self._tuning.options))
+            options = tuning.options_when_full(
+                self._config.step_options, self._changes, batch[-1].id
+            )
+            if options is None:
+                break
+            self._given.append((batch, options))
         self._begin()
 
     def _begin(self) -> None:
@@ -119,7 +130,7 @@ class Updates:
         """Update, journal, checkpoint, in this order (engine's thread)."""
         number = self._journal.last_update() + 1
         ids = [judged.id for judged in batch]
-        options = warmed_up(options, number, self._config.warmup)
+        options = tuning.warmed_up(options, number, self._config.warmup)
         reach("update:begin")
         try:
             stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch], options)

@@ -412,6 +412,19 @@ def test_options_are_those_of_the_moment_when_the_batch_was_full(stint: Stint) -
     assert options == [CONFIG.step_options] * 2, "neither the change nor the pause came before"
 
 
+def test_leaving_before_an_update_began_does_not_change_its_options(stint: Stint) -> None:
+    engine = Slowly()
+
+    def leave(desk: Desk) -> Quit:
+        engine.go.release(9)
+        return Quit()
+
+    stint(GOOD, BAD, GOOD, BAD, Tune(lr=1e-4), leave, ahead=4, engine=engine)
+    stint(GOOD, BAD)
+    options = [stats.options for stats in stint.journal.updates()]
+    assert options == [*[CONFIG.step_options] * 2, StepOptions(1e-4, CONFIG.step_options.target_kl)]
+
+
 def test_while_training_is_paused_everything_that_waits_can_be_undone(stint: Stint) -> None:
     operator, _ = stint(Tune(paused=True), GOOD, BAD, Undo(), Undo(), GOOD)
     assert [event.judgement.group[0] for event in operator.heard(Undone)] == [2, 1]

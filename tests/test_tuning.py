@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hitl.errors import UsageError
 from hitl.records import StepOptions
-from hitl.tuning import Tune, Tuning, tuning_of, warmed_up
+from hitl.tuning import Change, Tune, Tuning, options_when_full, tuning_of, warmed_up
 
 BASE = StepOptions(3e-4, 6.0)
 changes = st.builds(
@@ -24,12 +24,38 @@ changes = st.builds(
 
 @given(st.lists(changes))
 def test_the_last_word_on_each_holds_and_survives_the_journal(made: list[Tune]) -> None:
-    kept = [json.loads(json.dumps(change.to_json())) for change in made]
+    said = [Change(change, number) for number, change in enumerate(made)]
+    kept = [Change.from_json(json.loads(json.dumps(change.to_json()))) for change in said]
+    assert kept == said
     found = tuning_of(BASE, kept)
     held = {"lr": found.options.lr, "target_kl": found.options.target_kl, "paused": found.paused}
     for name, first in (("lr", 3e-4), ("target_kl", 6.0), ("paused", False)):
-        said = [getattr(c, name) for c in made if getattr(c, name) is not None]
-        assert held[name] == [first, *said][-1]
+        given = [getattr(c, name) for c in made if getattr(c, name) is not None]
+        assert held[name] == [first, *given][-1]
+
+
+def test_a_batch_is_learned_from_with_what_held_when_it_was_full() -> None:
+    def rate(judged: int, *said: tuple[Tune, int]) -> float | None:
+        found = options_when_full(BASE, [Change(*change) for change in said], judged)
+        return None if found is None else found.lr
+
+    slower, slowest, pause, go_on = (
+        Tune(lr=2e-4),
+        Tune(lr=1e-4),
+        Tune(paused=True),
+        Tune(paused=False),
+    )
+    assert rate(4) == 3e-4
+    assert rate(4, (slower, 3), (slowest, 4)) == 2e-4
+    assert rate(4, (pause, 4), (slower, 4)) == 3e-4
+    # While it waits, what is said is heeded up to the word that lets it go.
+    assert rate(4, (pause, 3), (slower, 6)) is None
+    assert rate(4, (pause, 3), (slower, 6), (go_on, 8), (slowest, 8)) == 2e-4
+
+
+def test_a_journal_that_does_not_say_when_has_all_changes_before_everything() -> None:
+    old = Change.from_json({"lr": 1e-4})
+    assert options_when_full(BASE, [old], 1) == StepOptions(1e-4, BASE.target_kl)
 
 
 @pytest.mark.parametrize("lr", [0.0, -1.0, 1.0, math.nan, math.inf])
