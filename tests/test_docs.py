@@ -86,7 +86,8 @@ def test_the_map_names_every_folder_and_file_and_none_that_is_not_there() -> Non
     assert sorted(named) == sorted({p.name for p in package.glob("*.py")} - {"__init__.py"})
 
 
-WRITTEN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES]
+READMES = [ROOT / "README.md", ROOT / "README.zh.md"]
+WRITTEN = [*READMES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *PAGES]
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.stem)
@@ -97,3 +98,35 @@ def test_what_a_page_links_to_or_names_is_there(page: Path) -> None:
     paths = re.findall(r"`((?:hitl|tests|benchmarks|docs)/[\w./-]+)`", text)
     missing += [path for path in paths if "XX" not in path and not (ROOT / path).exists()]
     assert missing == []
+
+
+def blocks(page: Path, kind: str) -> list[str]:
+    """The lines of every fenced block of a kind."""
+    text = page.read_text("utf-8")
+    found = re.findall(rf"^```{kind}\n(.*?)^```$", text, re.S | re.M)
+    return [line for block in found for line in block.splitlines()]
+
+
+def spans(page: Path) -> set[str]:
+    """What stands between backquotes in the running text."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.S | re.M)
+    return set(re.findall(r"`([^`\n]+)`", text))
+
+
+@pytest.mark.parametrize("kind", ["sh", "python"])
+def test_both_readmes_show_the_same_commands(kind: str) -> None:
+    english, chinese = (blocks(page, kind) for page in READMES)
+    assert english == chinese and len(english) > 3
+
+
+def test_both_readmes_name_the_same_options_keys_and_files() -> None:
+    english, chinese = (spans(page) for page in READMES)
+    assert english ^ chinese == set()
+
+
+@pytest.mark.parametrize("page", READMES, ids=lambda page: page.stem)
+def test_every_command_of_a_readme_is_taken(page: Path) -> None:
+    shown = [c.split("| ")[-1] for c in blocks(page, "sh") if c.split("| ")[-1].startswith("hitl ")]
+    for command in shown:
+        assert taken(command)
+    assert len(shown) > 10
