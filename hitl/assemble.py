@@ -64,7 +64,11 @@ def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
 def processors() -> int:
     """Those this process may use, or fewer if OpenMP is told so."""
     told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdigit() and int(told) else len(os.sched_getaffinity(0))
+    if told.isdigit() and int(told):
+        return int(told)
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def anchored(config: SessionConfig) -> SessionConfig:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hitl.config.offline import at_least
+from hitl.config.checks import at_least
 from hitl.config.session import SessionConfig
 from hitl.errors import UsageError
 

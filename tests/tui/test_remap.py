@@ -65,6 +65,23 @@ def test_no_key_does_two_things_and_every_thing_has_a_name_and_a_sentence() -> N
         assert all(key.id and key.tooltip for key in keys)
 
 
+async def test_keys_of_the_screens_beside_judging_can_be_changed_too(tmp_path: Path) -> None:
+    changed = keymap(tmp_path, 'train.page = "v"\nvisit.back = "z"\ndata.find = "w"')
+    session = ScriptedSession([group(1, ["one", "two"])], mode=Mode.PAIR)
+    async with driving(session, keymap=changed) as me:
+        await me.at_desk()
+        await me.press("f3")
+        first = me.text
+        await me.press("tab", "escape", "q")
+        assert me.text == first, "the old keys do nothing"
+        await me.press("v")
+        assert me.text != first
+        await me.press("z")
+        assert me.app.screen is me.app._judging
+    with pytest.raises(UsageError, match=r"s is both data\.find and data\.state in the data"):
+        keymap(tmp_path, 'data.find = "s"')
+
+
 async def test_changed_keys_work_and_the_old_ones_do_not(tmp_path: Path) -> None:
     changed = keymap(
         tmp_path,
