@@ -46,7 +46,7 @@ def operate(
         for line in saved(run_dir):
             _say(tr(line))
         return departure.exit_code or 0
-    from hitl.tui.app import run_session
+    from hitl.tui.start import run_session
 
     stint = Stint(run_dir.path.parent, opening)
     code = run_session(

@@ -10,6 +10,7 @@ import pytest
 from hitl.journal import Filter, Journal
 from hitl.records import Mode, Scores
 from hitl.rundir import RunDir
+from hitl.tui.widgets.line import Line
 from tests.journal_data import group, judgement, stats
 
 from .stint import Sitter, new_run, stint
@@ -248,6 +249,20 @@ async def test_foreign_text_is_harmless(tmp_path: Path) -> None:
         await me.sees("[@click=app.quit]")
         await me.press("o")
         assert "\x1b" not in me.text and "\u202e" not in me.text and "[/x]" in me.text
+
+
+async def test_the_count_of_another_filter_is_not_shown(tmp_path: Path) -> None:
+    async with stint(filled(tmp_path, 9)) as me:
+        await me.at_desk()
+        await me.press("f4")
+        await rows(me, 9)
+        screen = me.app.screen
+        screen._filter = Filter(flagged=True)
+        screen._show_filter()  # as between the key and the journal's answer
+        filtered = screen.query_one("#filter", Line)._content.plain
+        assert "flagged" in filtered and "…" in filtered and "9" not in filtered
+        screen.action_clear()
+        await me.sees("1–9 of 9")
 
 
 def test_what_an_update_learned_that_was_left_is_left_too(tmp_path: Path) -> None:

@@ -9,7 +9,21 @@ import pytest
 from hitl.errors import UsageError
 from hitl.operator import Quit
 from hitl.records import Mode, Ranking, Skip
+from hitl.tui import keymap as keymap_
+from hitl.tui import keymap_visits as visits
+from hitl.tui.app import HitlApp
+from hitl.tui.keymap import Key
 from hitl.tui.remap import SCREENS, Keymap, load_keymap
+from hitl.tui.screens.blind import BlindScreen
+from hitl.tui.screens.data import DataScreen
+from hitl.tui.screens.page import ChooseScreen, PageScreen
+from hitl.tui.screens.pair import PairScreen
+from hitl.tui.screens.rank import RankScreen
+from hitl.tui.screens.run_visit import RunVisit
+from hitl.tui.screens.runs import RunsScreen
+from hitl.tui.screens.score import ScoreScreen
+from hitl.tui.screens.tokens import TokensScreen
+from hitl.tui.screens.train import TrainScreen
 
 from .driving import driving
 from .scripted import ScriptedSession, group
@@ -56,6 +70,31 @@ def test_a_fault_is_one_line_that_says_where_and_what(tmp_path: Path, text: str,
 def test_two_keys_can_be_exchanged(tmp_path: Path) -> None:
     made = keymap(tmp_path, 'group.resample = "e"\ngroup.edit = "r"')
     assert made.shown("group.edit", "e") == "r" and made.shown("group.skip", "␣") == "␣"
+
+
+@pytest.mark.parametrize(
+    ("screen", "keys"),
+    [
+        (ScoreScreen, keymap_.SCORE),
+        (RankScreen, keymap_.RANK),
+        (PairScreen, keymap_.PAIR),
+        (RunsScreen, keymap_.RUNS),
+        (TokensScreen, keymap_.TOKENS),
+        (TrainScreen, visits.TRAIN),
+        (DataScreen, visits.DATA),
+        (RunVisit, visits.VISIT_RUNS),
+        (BlindScreen, visits.BLIND),
+        (ChooseScreen, visits.CHOOSE),
+        (PageScreen, visits.PAGE),
+    ],
+)
+def test_every_key_of_a_screen_leads_to_what_the_screen_can_do(
+    screen: type, keys: tuple[Key, ...]
+) -> None:
+    for key in keys:
+        name = key.action.partition("(")[0]
+        of = HitlApp if name.startswith("app.") else screen
+        assert hasattr(of, f"action_{name.removeprefix('app.')}"), key.id
 
 
 def test_no_key_does_two_things_and_every_thing_has_a_name_and_a_sentence() -> None:
