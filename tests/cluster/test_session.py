@@ -107,7 +107,9 @@ def test_a_ray_of_our_own_is_quiet_hears_no_hang_up_and_listens_to_nobody_else(
             said += line
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(True)]
         # Ray's agents need a minute to see that there is nothing left to do.
-        to_end = [member for member in family[1:] if not member.name().endswith("Agent")]
+        kinds = ("raylet", "gcs_server", "ray::Worker")
+        to_end = [member for member in family[1:] if member.name().startswith(kinds)]
+        assert len(to_end) == len(kinds)
         heard = {
             connection.laddr.ip
             for member in family
