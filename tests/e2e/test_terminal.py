@@ -69,23 +69,30 @@ class Terminal:
             time.sleep(0.1)
         return screen
 
+    def group(self) -> str:
+        """The number of the group that can be judged: on two looks in a row, as a slow terminal may
+        show the prompt of the next one over cards of the last."""
+        whole = r"\A(?![\s\S]*\[ … \])[\s\S]*(?:Prompt|提示) (\d+)\b[\s\S]*▶"
+        before = ""
+        while True:
+            found = re.search(whole, self.until(whole))
+            assert found is not None
+            if found[1] == before:
+                return before
+            before = found[1]
+            time.sleep(0.3)
+
     def judge(self, *keys: str) -> None:
         """Scores the group on the screen and waits until the next one lies there."""
-        before = re.search(
-            r"(?:Prompt|提示) (\d+)", self.until("▶")
-        )  # not while it is being written
+        number = int(self.group()) + 1
         self.keys(*keys)
-        number = int(before[1]) + 1 if before else 1
         self.until(rf"(?:Prompt|提示) {number}\b")
 
     def judge_any(self, key: str) -> None:
         """The same, whatever the number of the next one is."""
-        before = re.search(
-            r"(?:Prompt|提示) (\d+)", self.until("▶")
-        )  # not while it is being written
-        assert before is not None
+        before = self.group()
         self.keys(key)
-        self.until(rf"Prompt (?!{before[1]}\b)\d")
+        self.until(rf"Prompt (?!{before}\b)\d")
 
     def type(self, text: str) -> None:
         """All at once, as a sentence comes from an input method."""
@@ -153,7 +160,7 @@ def test_six_groups_are_ranked(terminal: Terminal, tmp_path: Path) -> None:
     terminal.keys("BSpace")
     terminal.until(r"batch 4/16[\s\S]*undone")
     restored = terminal.until(r"Prompt 6\b[\s\S]*▶")
-    assert "[ 1. ]" in restored and "[ 3. ]" in restored
+    assert all(f"[ {rank}. ]" in restored for rank in (1, 2, 4)), restored
     terminal.keys("q")
     terminal.until(r"exit code 0")
     terminal.close()
@@ -165,7 +172,7 @@ def test_six_groups_are_ranked(terminal: Terminal, tmp_path: Path) -> None:
 
     terminal.start("resume", "a")
     again = terminal.until(r"Prompt 6\b[\s\S]*▶")
-    assert "policy v1" in again and "batch 4/16" in again and "[ 3. ]" in again
+    assert "policy v1" in again and "batch 4/16" in again and "[ 4. ]" in again
     terminal.keys("q")
     terminal.until(r"exit code 0")
 
