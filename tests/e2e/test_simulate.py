@@ -16,8 +16,7 @@ KEYS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lang", ["zh", "en"])
-@pytest.mark.parametrize("mode", ["score", "rank"])
+@pytest.mark.parametrize(("lang", "mode"), [("zh", "score"), ("en", "rank")])
 def test_gold_reward_rises_and_diversity_stays(hitl: Hitl, lang: str, mode: str) -> None:
     done = hitl(
         "simulate", "--operator", f"sentiment-{lang}", "--labels", "96", "--mode", mode,
