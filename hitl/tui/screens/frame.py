@@ -279,11 +279,17 @@ class Frame(Translated, Screen[None]):
     def _show_figures(self) -> None:
         if self.heard.updates:
             stats = self.heard.updates[-1]
-            kl = own(("KL ", "$frame-text"), (f"{stats.sequence_kl:.2f}", "$accent"))
-            mean = own(
-                (self.tr("reward") + " ", "$frame-text"), (f"{stats.reward:.2f}", "$success"), "  "
+            kl = f"{stats.sequence_kl:.2f}", "$accent"
+            self.query_one(LastLine).figures(
+                own(
+                    (self.tr("reward") + " ", "$frame-text"),
+                    (f"{stats.reward:.2f}", "$success"),
+                    ("  KL ", "$frame-text"),
+                    kl,
+                )
+                if self.info.has_reward
+                else own(("KL ", "$frame-text"), kl)
             )
-            self.query_one(LastLine).figures(own(mean, kl) if self.info.has_reward else kl)
 
     def _show_notice(self) -> None:
         line = self.query_one("#notice", Line)
