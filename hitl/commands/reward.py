@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import itertools
 import json
 import sys
@@ -111,7 +112,8 @@ def reward_score(command: RewardScore) -> int:
 
 def _texts(command: RewardScore) -> Iterator[str]:
     if command.texts:
-        yield from command.texts
+        for number, text in enumerate(command.texts, 1):
+            yield _utf8(text, f"text {number}")
         return
     if command.file is not None:
         account = Account(command.file)
@@ -123,9 +125,20 @@ def _texts(command: RewardScore) -> Iterator[str]:
         return
     if sys.stdin.isatty():
         raise UsageError("no text to score: give some as arguments, with --file or on stdin")
-    for line in sys.stdin:
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+    for number, line in enumerate(sys.stdin, 1):
         if line.strip():
-            yield line.strip()
+            yield _utf8(line, f"standard input line {number}").strip()
+
+
+def _utf8(text: str, where: str) -> str:
+    """Raises UsageError for a text of bytes that were none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{where} is not UTF-8: convert it and try again") from None
+    return text
 
 
 def _print_agreement(name: str, found: Agreement) -> None:

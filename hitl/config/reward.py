@@ -59,7 +59,7 @@ class RewardTrainConfig:
     """The same of the masked-token steps."""
 
     warmup_steps: int = 30
-    """Steps over which the learning rate rises."""
+    """Steps over which the learning rate rises; all, where there are fewer."""
 
     optimizer: Literal["muon", "adamw"] = "muon"
     """muon: Muon for the matrices inside the blocks, AdamW for the rest; adamw: AdamW for all."""
@@ -160,10 +160,6 @@ class RewardTrainConfig:
             )
         if self.vocab < 300:
             raise UsageError(f"reward train: vocab is {self.vocab}; give 300 or more")
-        if self.warmup_steps > self.steps:
-            raise UsageError(
-                f"reward train: warmup_steps is {self.warmup_steps}; give 0 to steps ({self.steps})"
-            )
         if self.lexicon and self.data != "vader":
             raise UsageError(
                 f"reward train: lexicon belongs to vader, not {self.data}; leave it out"

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import (
+    AutoConfig,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     BertConfig,
@@ -49,6 +50,9 @@ from hitl.learn.tokenizers import bert_tokenizer
 from hitl.plots import Line, Panel, draw
 from hitl.scale import Scale
 
+_DROPOUTS = ("resid_pdrop", "embd_pdrop", "hidden_dropout_prob", "dropout", "seq_classif_dropout")
+"""What the families call the share that is dropped outside the attention, GPT-2's, BERT's and
+DistilBERT's."""
 HELDOUT_LOSS = "heldout_loss"
 BEST = "best"
 #: Held-out texts behind the figures during training; the final figures use all.
@@ -147,20 +151,27 @@ def _started(
     tokenizer = AutoTokenizer.from_pretrained(
         folder, model_input_names=["input_ids", "attention_mask"]
     )
-    tokenizer.model_max_length = config.max_tokens
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     if config.token_dropout and tokenizer.mask_token_id is None:
         raise UsageError(f"{folder} has no mask token to hide others behind: add --token-dropout 0")
+    settings = AutoConfig.from_pretrained(folder)
+    settings.id2label = {NEGATIVE: "negative", POSITIVE: "positive"}
+    settings.label2id = {"negative": NEGATIVE, "positive": POSITIVE}
+    settings.pad_token_id = tokenizer.pad_token_id
+    for name in _DROPOUTS:
+        if hasattr(settings, name):
+            setattr(settings, name, config.dropout)
+    if hasattr(settings, "use_cache"):
+        settings.use_cache = False
+    positions = getattr(settings, "max_position_embeddings", None) or config.max_tokens
+    tokenizer.model_max_length = min(config.max_tokens, positions)
     model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
         folder,
+        config=settings,
         dtype=torch.float32,
         use_safetensors=True,
-        id2label={NEGATIVE: "negative", POSITIVE: "positive"},
-        label2id={"negative": NEGATIVE, "positive": POSITIVE},
-        resid_pdrop=config.dropout,
-        embd_pdrop=config.dropout,
-        use_cache=False,
+        ignore_mismatched_sizes=True,  # a reward model has one output
     )
     return tokenizer, model
 

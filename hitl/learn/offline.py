@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import logging
 import os
 import shutil
@@ -16,7 +17,7 @@ import torch
 from transformers import ProgressCallback, TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
-from hitl.atomic import sync_tree, temporary_sibling
+from hitl.atomic import atomic_write, sync_tree, temporary_sibling
 from hitl.config.offline import Passes
 from hitl.errors import HitlError, UsageError
 from hitl.learn.precision import use_bf16
@@ -198,13 +199,12 @@ def run(trainer: Any, work: Path, report: Report | None, names: tuple[str, ...])
     trainer.remove_callback(ProgressCallback)
     if report is not None:
         trainer.add_callback(Progress(report, names))
-    newest = any(work.glob("checkpoint-*"))
-    before: Row = {}
-    if not newest:
-        before = trainer.evaluate()
-    trainer.train(resume_from_checkpoint=newest)
-    history = trainer.state.log_history
-    return before or next((row for row in history if "eval_loss" in row), {})
+    note = work / "before.json"  # the Trainer's own history begins with the first step
+    if not note.exists():
+        atomic_write(note, json.dumps(trainer.evaluate()))
+    trainer.train(resume_from_checkpoint=any(work.glob("checkpoint-*")))
+    before: Row = json.loads(note.read_text(encoding="utf-8"))
+    return before
 
 
 def curve(trainer: Any, name: str) -> tuple[list[float], list[float]]:

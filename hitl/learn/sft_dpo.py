@@ -7,7 +7,7 @@ place of an end that the tokeniser does not name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def train_sft(
     """Teaches the policy at `source` to write `texts`. Raises UsageError when there are too few, or
     an OUT already."""
     tuning = command.tuning
-    with offline.silence(), offline.workplace(tuning.out, command) as work:
+    with offline.silence(), offline.workplace(tuning.out, _job(command, source)) as work:
         loaded = _load(source)
         rows = offline.table(_writing_rows(loaded.codec, texts, tuning.max_tokens), work, "texts")
         train, check = offline.split(rows, tuning.passes.heldout, tuning.seed, "texts")
@@ -74,7 +74,7 @@ def train_dpo(
     """Teaches the policy at `source` what was found better than what. Raises UsageError when there
     are too few lists, or an OUT already."""
     tuning = command.tuning
-    with offline.silence(), offline.workplace(tuning.out, command) as work:
+    with offline.silence(), offline.workplace(tuning.out, _job(command, source)) as work:
         loaded = _load(source)
         lists = offline.table(_list_rows(rankings), work, "lists")
         learned, heldout = offline.split(lists, tuning.passes.heldout, tuning.seed, "lists")
@@ -141,6 +141,20 @@ def _pair_rows(codec: Codec, lists: Any, limit: int) -> Iterator[Row]:
             both = [(better, better in ended), (worse, worse in ended)]
             prompt, [chosen, rejected] = encode(codec, row["prompt"], both, limit)
             yield {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected}
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """All that decides what comes out."""
+
+    command: Sft | Dpo
+    source: str
+
+
+def _job(command: Sft | Dpo, source: Path | str) -> _Job:
+    # How the figures are told decides nothing.
+    tuning = replace(command.tuning, json=False)
+    return _Job(replace(command, tuning=tuning), str(source))
 
 
 def _load(source: Path | str) -> Loaded:

@@ -16,6 +16,7 @@ from hitl.data.preferences import preference_pairs
 from hitl.data.ranked import Ranked, pairs
 from hitl.data.ranklists import rank_lists
 from hitl.data.rows import Account, BadRow, DataError
+from hitl.data.writings import writings
 from hitl.scale import Scale
 
 Reader = Callable[[Path, Account], Iterator[Any]]
@@ -24,9 +25,11 @@ READERS: tuple[tuple[Reader, str], ...] = (
     (preference_pairs, "a.jsonl"),
     (labelled_texts, "a.csv"),
     (labelled_texts, "b.jsonl"),
+    (writings, "c.txt"),
+    (writings, "b.jsonl"),
 )
 GOOD = {"a.tsv": "好\t坏\n", "a.jsonl": '{"chosen": "好", "rejected": "坏"}\n',
-        "a.csv": "text,label\n好,1\n", "b.jsonl": '{"text": "好"}\n'}  # fmt: skip
+        "a.csv": "text,label\n好,1\n", "b.jsonl": '{"text": "好"}\n', "c.txt": "好\n"}  # fmt: skip
 
 
 def read(reader: Reader, path: Path, content: str | bytes) -> tuple[list[Any], Account]:

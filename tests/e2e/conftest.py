@@ -1,16 +1,24 @@
-"""The program as its user starts it: a process of its own, in an empty folder, no hub."""
+"""The program as its user starts it: a process of its own, in an empty folder, no hub. Where the
+process proves nothing, a command runs in that of the tests, which has its libraries already."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hitl.cli import main
+
 Hitl = Callable[..., subprocess.CompletedProcess[str]]
+Told = Callable[..., dict[str, Any]]
 
 
 def environment() -> dict[str, str]:
@@ -50,3 +58,33 @@ def runner(folder: Path, timeout: float = 240) -> Hitl:
         )
 
     return run
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Told:
+    """Runs `hitl ARGUMENTS --json` in the test's folder and process; returns what it says."""
+    return teller(tmp_path)
+
+
+def teller(folder: Path) -> Told:
+    """The same in any folder. Fails when the command does."""
+
+    def tell(*arguments: str) -> dict[str, Any]:
+        code, out, err = inside(folder, *arguments, "--json")
+        assert code == 0, err
+        found: dict[str, Any] = json.loads(out.splitlines()[-1])
+        return found
+
+    return tell
+
+
+def inside(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output and error of a command in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        code = main(list(arguments))
+    return code, out.getvalue(), err.getvalue()

