@@ -19,6 +19,7 @@ from hitl.checkpoints import Checkpoints, newest_checkpoint
 from hitl.cluster.past import Past
 from hitl.config.place import HERE, Place
 from hitl.config.session import SessionConfig
+from hitl.dialogue import display_order
 from hitl.engine import BrokenOffError, Engine, EngineThread
 from hitl.errors import UsageError
 from hitl.export import as_lines, rank_lists
@@ -33,7 +34,7 @@ from hitl.records import LabelledGroup, Prompt, UpdateStats
 from hitl.rewards import labelled
 from hitl.rundir import RunDir
 from hitl.salvage import saying_what_is_left
-from hitl.session import Session, display_order
+from hitl.session import Session
 
 PROGRESS_S = 0.1
 """Seconds between two steps of the engine that the operator is told of."""
