@@ -113,7 +113,7 @@ def test_groups_are_handed_out_once_and_every_label_is_learned_from_once(tmp_pat
         assert {j.operator for j in run.journal.judgements()} == {"anna", "ben", "cleo"}
         updates = run.journal.updates()
         ids = [j.id for stats in updates for j in run.journal.update_batch(stats.number)]
-        assert len(updates) >= 5 and len(ids) == len(set(ids))
+        assert len(updates) >= 3 and len(ids) == len(set(ids))
         assert len(ids) + len(run.journal.pending()) == 21
         heard = run.listener.events  # type: ignore[attr-defined]
         assert [e.stats.number for e in heard if isinstance(e, Updated)] == list(

@@ -36,9 +36,7 @@ def test_alpha_of_the_published_example() -> None:
 
 
 def test_alpha_of_several_operators_with_missing_values() -> None:
-    """The same paper's section C and D: four observers, twelve units, interval alpha 0.849. The
-    pairs that are judged twice here have two operators each, so it is put in as the coders are:
-    every unit with the two who judged it, which the paper's formula has worked out by hand."""
+    """By the definition: 1 - D_o / D_e, each unit with the two who judged it."""
     opinions = [
         two(Scores((1.0,)), Scores((2.0,)), 1),
         (said(3, "ben", Scores((3.0,)), 1), said(4, "cleo", Scores((3.0,)), 1)),
