@@ -67,6 +67,11 @@ class Dialogue:
         self._drafts.close()
         self._supply.leave(self._seat)
 
+    def claim(self, key: tuple[int, int]) -> bool:
+        """Has a group come next that lay before the operator when they were cut off; False when it
+        is there no more."""
+        return self._supply.claim(self._seat, key)
+
     def step(self) -> bool:
         """One thing the operator says; False when they leave."""
         self._raise_background_errors()
@@ -126,7 +131,7 @@ class Dialogue:
             group=group,
             mode=Mode(self._config.mode),
             shown=order if self._run.shuffle else tuple(range(size)),
-            batch_labels=self._waiting_labels(),
+            batch_labels=self.waiting_labels(),
             batch_size=None if self._config.label_only else self._config.batch_size,
             ready=self._supply.ready(self._seat),
             draft=Draft.read(draft, size) if draft is not None else None,
@@ -248,7 +253,8 @@ class Dialogue:
     def _put_back(self, group: Group) -> None:
         self._supply.put_back(self._seat, group)
 
-    def _waiting_labels(self) -> int:
+    def waiting_labels(self) -> int:
+        """In what waits for the updates after the one that runs."""
         with self._run.turn:
             return self._updates.waiting_labels()
 

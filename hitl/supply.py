@@ -130,6 +130,11 @@ class Supply:
                     return True
         return False
 
+    def is_twin(self, key: Key) -> bool:
+        """Whether two operators get these texts (see `second`)."""
+        with self._changed:
+            return key in self._twins
+
     def next(self, seat: Seat) -> Group:
         """The next group for the operator. Raises what sampling failed with."""
         while True:
