@@ -83,11 +83,17 @@ def main() -> None:
         def run(command: str) -> str:
             print(f"$ {command}", file=sys.stderr, flush=True)
             done = subprocess.run(
-                ["bash", "-c", command], cwd=folder, env=variables, capture_output=True, text=True
+                ["bash", "-c", command],
+                cwd=folder,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
             )
-            if done.returncode and not command.endswith("# refused"):
+            refused = command.endswith("# refused")
+            if refused != bool(done.returncode):
                 sys.exit(f"{command}\nended with {done.returncode}: {done.stderr[-2000:]}")
-            return done.stderr if command.endswith("# refused") else done.stdout
+            return done.stderr if refused else done.stdout
 
         for path in options.pages:
             page = path.read_text("utf-8")

@@ -66,7 +66,11 @@ def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
 def processors() -> int:
     """Those this process may use, or fewer if OpenMP is told so."""
     told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdigit() and int(told) else len(os.sched_getaffinity(0))
+    if told.isdigit() and int(told):
+        return int(told)
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def anchored(config: SessionConfig) -> SessionConfig:
@@ -293,9 +297,14 @@ def run(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> Non
     """The operator's session, until they leave."""
     with opened(run_dir, operator, opening) as this:
         this.session.run()
-        if this.config.label_only:
-            lines = rank_lists(reversed(this.journal.judged()))
-            atomic_write(run_dir.rank_lists_path, as_lines(lines))
+        leave_rank_lists(run_dir, this)
+
+
+def leave_rank_lists(run_dir: RunDir, this: Held) -> None:
+    """What a run that only labels leaves behind; nothing for any other."""
+    if this.config.label_only:
+        lines = rank_lists(reversed(this.journal.judged()))
+        atomic_write(run_dir.rank_lists_path, as_lines(lines))
 
 
 def go_back(journal: Journal, checkpoints: Checkpoints, at: int) -> None:

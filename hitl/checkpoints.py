@@ -41,12 +41,10 @@ class CheckpointError(HitlError):
 class Checkpoints:
     """The folder `steps` of a run, opened by the process that holds the run's lock."""
 
-    def __init__(self, directory: Path, keep: int = 2, keep_every: int | None = None) -> None:
-        """Keeps the newest `keep` intact checkpoints (at least 2), and beside them each whose
-        version is a multiple of `keep_every`."""
+    def __init__(self, directory: Path, keep: int = 2) -> None:
+        """Keeps the newest `keep` intact checkpoints (at least 2)."""
         self._directory = directory
         self._keep = max(2, keep)
-        self._keep_every = keep_every
         self._lock = threading.Lock()
         self._verified: dict[int, _Print] = {}
         try:
@@ -146,7 +144,7 @@ class Checkpoints:
         for version in reversed(self.versions()):
             if intact < self._keep:
                 intact += self._problem(version) is None
-            elif not (self._keep_every and version % self._keep_every == 0):
+            else:
                 self._remove(version)
 
     def _remove(self, version: int) -> None:
@@ -224,21 +222,9 @@ def checkpoint_problem(path: Path, *, quick: bool = False) -> str | None:
     if not manifest.files:
         return Sentence("{path} names no files", path=FILE_NAME)
     try:
-        return _wrong_size(manifest, path) if quick else manifest.problem(path)
+        return manifest.problem(path, quick=quick)
     except OSError as error:
         return Sentence("it cannot be read: {why}", why=_reason(error))
-
-
-def _wrong_size(manifest: Manifest, directory: Path) -> str | None:
-    for name, entry in manifest.files.items():
-        path = directory / name
-        if not path.is_file():
-            return Sentence("{path} is missing", path=name)
-        if (size := path.stat().st_size) != entry.size:
-            return Sentence(
-                "{path} has {size} bytes instead of {right}", path=name, size=size, right=entry.size
-            )
-    return None
 
 
 def _mismatch(manifest: Manifest, directory: Path) -> str | None:

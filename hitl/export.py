@@ -19,6 +19,7 @@ from hitl.data.ranked import Ranked
 from hitl.records import Edit, JudgedGroup, Ranking, Scores
 from hitl.rewards import rewards_of
 from hitl.scale import Scale
+from hitl.spacing import continuing
 
 Tiers = tuple[tuple[str, ...], ...]
 """Completions of one group, best tier first; those the operator said nothing of are in none."""
@@ -34,7 +35,7 @@ def tiers(judged: JudgedGroup) -> Tiers:
         case Scores() | Ranking() as given:
             return _tiers(texts, given)
         case Edit(text, rest):
-            own = _after(judged.group.prompt.text, text)
+            own = continuing(judged.group.prompt.text, text)
             return (own,), *((tuple(texts),) if rest is None else _tiers(texts, rest))
         case _:
             return ()
@@ -112,7 +113,7 @@ def score_rows(judged: Iterable[JudgedGroup], scale: Scale) -> Iterator[dict[str
             if not math.isnan(reward)
         ]
         if isinstance(verdict, Edit):
-            told.append((_after(prompt.text, verdict.text), 1.0, {}, True))
+            told.append((continuing(prompt.text, verdict.text), 1.0, {}, True))
         for text, label, gave, edited in told:
             yield {
                 "group": prompt.number,
@@ -136,15 +137,6 @@ def _label(reward: float, kind: str, scale: Scale) -> float:
     """Where a reward lies between the worst and the best that can be said."""
     low, high = (scale.low, scale.high) if kind == "score" else (-1.0, 1.0)
     return (reward - low) / (high - low)
-
-
-def _after(prompt: str, text: str) -> str:
-    """An operator's text as a completion of the prompt: with the space that a sampled one has
-    between two words of a script that has spaces."""
-    last, first = prompt[-1:], text[:1]
-    words = last.isascii() and first.isascii() and not (last + first).isspace()
-    joined = not last or last.isspace() or first.isspace()
-    return f" {text}" if words and not joined else text
 
 
 def _one_line(text: str) -> str:

@@ -21,7 +21,7 @@ from hitl.journal import Journal
 from hitl.journal.listing import ALL, Filter
 from hitl.models import resolve
 from hitl.records import JudgedGroup
-from hitl.rundir import RunDir
+from hitl.rundir import RunDir, is_run
 from hitl.scale import Scale
 from hitl.wording import Sentence
 
@@ -49,6 +49,10 @@ def write_export(
     if out.exists() and not force:
         raise UsageError(
             Sentence("{path} is there already: another --out, or --force to replace it", path=out)
+        )
+    if form == "policy" and _is_something_else(out):
+        raise UsageError(
+            Sentence("{path} is there and no model folder: another --out, or remove it", path=out)
         )
     try:
         if form == "policy":
@@ -126,6 +130,14 @@ def _policy(run_dir: RunDir, out: Path) -> Sentence:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return said
+
+
+def _is_something_else(out: Path) -> bool:
+    """Whether a policy must not take the place of what is there: it would go with all that is in
+    it."""
+    if not out.is_dir():
+        return out.exists()
+    return any(out.iterdir()) and (is_run(out) or not (out / "config.json").is_file())
 
 
 def _newest(run_dir: RunDir) -> tuple[Path, Sentence]:

@@ -190,7 +190,9 @@ def sentences(found: Quality) -> list[Sentence]:
             labels=found.labels,
             rate=rate,
         ),
-        Sentence(
+        Sentence("{middle:.1f} s", middle=middle)
+        if found.judgements == 1
+        else Sentence(
             "{middle:.1f} s each (the middle half {low:.1f} to {high:.1f} s)",
             middle=middle,
             low=low,

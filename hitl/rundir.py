@@ -25,7 +25,7 @@ _LONGEST_NAME_BYTES = 100
 
 
 class RunError(HitlError):
-    """A run folder is missing, in the way, damaged or of a newer version."""
+    """A run folder is in the way, damaged or of a newer version, or cannot be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,18 @@ class RunDir:
             os.rename(temporary, final)
             sync(root)
         except OSError as error:
-            raise RunError(f"run {name} cannot be made in {root}: {error.strerror}") from error
+            raise RunError(
+                f"run {name} cannot be made in {root}: {error.strerror}; make that possible, or "
+                "choose another folder with --root"
+            ) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return cls(final)
 
     @classmethod
     def open(cls, root: Path, name: str) -> RunDir:
-        """Raises RunError when there is no such run, or it is of a newer version."""
+        """Raises UsageError when there is no such run, RunError when it is damaged or of a newer
+        version."""
         if not cls.exists(root, name):
             raise UsageError(f"there is no run {name} in {root}: `hitl runs` lists those there are")
         run = cls(root / name)

@@ -9,7 +9,7 @@ import pytest
 from hitl.auto import Scored, ScoringOperator, drawn
 from hitl.commands.dispatch import COMMANDS
 from hitl.commands.parse import parse
-from hitl.config.auto import Auto, recipe, recipe_of
+from hitl.config.auto import Auto, by_recipe, recipe, recipe_of
 from hitl.errors import UsageError
 from hitl.operator import Desk, Notice, Quit, Updated
 from hitl.prompts import load_prompts
@@ -60,7 +60,8 @@ def test_the_texts_shown_are_those_of_the_update_each_time() -> None:
 
 
 def command(*words: str) -> Auto:
-    return parse(Auto, "auto", words, recipe_of(words))
+    given = by_recipe(words)
+    return parse(Auto, "auto", given, recipe_of(given))
 
 
 def test_recipes_map_to_the_options_of_the_old_set_ups() -> None:
@@ -79,6 +80,15 @@ def test_recipes_map_to_the_options_of_the_old_set_ups() -> None:
     assert imdb.raw and imdb.session.max_new_tokens == 16
     assert (imdb.session.query_lengths, imdb.session.answer_lengths) == ((2, 8), (4, 16))
     assert imdb.session.ppo.kl_horizon == 10_000 and imdb.session.ppo.advantage == "gae"
+
+
+@pytest.mark.parametrize("name", ["sentiment-zh", "imdb"])
+def test_a_recipe_is_a_preset_too_beside_those_of_the_step(name: str) -> None:
+    for words in (("--preset", name), (f"--preset={name}",), ("--recipe", name)):
+        assert command(*words) == recipe(name)
+    step = command("--recipe", name, "--preset", "human")
+    assert step.recipe == name and step.session.preset == "human"
+    assert by_recipe(["--run", "imdb", "--preset"]) == ["--run", "imdb", "--preset"]
 
 
 def test_what_is_given_holds_over_the_recipe() -> None:

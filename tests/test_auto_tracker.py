@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from hitl.commands.auto import _tracking
 from hitl.commands.auto_tracker import Service, Tracker, check_installed
+from hitl.config.auto import Auto
+from hitl.config.session import SessionConfig
 from hitl.errors import UsageError
 from hitl.records import UpdateStats
 
@@ -65,6 +68,18 @@ def test_what_the_package_is_told(service: Service, fresh: Callable[[str], Any])
     assert figures["env/reward_mean"] == 0.75 and figures["ppo/reward"] == 0.5
     assert figures["ppo/sequence_kl"] == 0.7 and "ppo/digest" not in figures
     assert figures["samples"].rows == [["text", "reward"], ["text", 0.75]]
+
+
+def test_it_is_told_the_project_and_the_options_of_the_run(fresh: Callable[[str], Any]) -> None:
+    package = fresh("trackio")
+    command, config = Auto(report_to="trackio", project="mine"), SessionConfig(lang="zh")
+    track_run = _tracking(command, "a1", config)
+    assert track_run is not None and package.said == []
+    track_run().close()
+    _, options = package.said[0]
+    assert (options["project"], options["name"]) == ("mine", "a1")
+    assert options["config"]["lang"] == "zh"
+    assert _tracking(Auto(), "a1", config) is None
 
 
 def test_a_package_that_is_not_there_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,11 @@ def test_quartiles_are_in_order(values: list[float]) -> None:
     assert min(values) <= low <= middle <= high <= max(values)
 
 
+def test_one_judgement_has_no_middle_half() -> None:
+    lines = sentences(quality([ONE]))
+    assert lines[1] == "4.0 s" and not any("middle" in line for line in lines)
+
+
 def test_what_it_means() -> None:
     assert sentences(quality([])) == ["nothing was judged"]
     again = [(Ranking((1, 2, 3, 4)), Ranking((1, 2, 3, 4)))] * 2

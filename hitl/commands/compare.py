@@ -87,7 +87,10 @@ def _comparison(command: Compare, run_dir: RunDir) -> Comparison:
 def _same_ids(before: Sequence[Group], after: Sequence[Group], policy: str) -> None:
     """Raises UsageError when the two policies do not read prompts alike."""
     if [g.prompt_ids for g in before] != [g.prompt_ids for g in after]:
-        raise UsageError(f"{policy} has another tokeniser than the run's base policy")
+        raise UsageError(
+            f"--policy {policy} has another tokeniser than the run's base policy: give one that "
+            "was taught from that"
+        )
 
 
 def _print_tables(comparison: Comparison, rows: int) -> None:

@@ -6,7 +6,7 @@ import difflib
 from types import MappingProxyType
 
 from hitl.commands.parse import parse
-from hitl.config.auto import Auto, recipe_of
+from hitl.config.auto import Auto, by_recipe, recipe_of
 from hitl.config.commands import (
     Compare,
     Export,
@@ -85,7 +85,10 @@ def _parse(words: list[str]) -> object:
         name = " ".join(words[:length])
         if name in COMMANDS and len(words) >= length:
             kind, rest = COMMANDS[name], words[length:]
-            return parse(kind, name, rest, recipe_of(rest) if kind is Auto else None)
+            if kind is Auto:
+                rest = by_recipe(rest)
+                return parse(kind, name, rest, recipe_of(rest))
+            return parse(kind, name, rest)
     for name in COMMANDS:
         if name.split()[0] == words[0]:  # `hitl reward` alone
             raise UsageError(f"hitl {words[0]} needs more: hitl {name} --help")

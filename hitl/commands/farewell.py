@@ -6,7 +6,7 @@ from hitl.errors import HitlError
 from hitl.quality import sentences
 from hitl.run_quality import last_judgement, quality_of
 from hitl.rundir import RunDir
-from hitl.wording import Translator
+from hitl.wording import Sentence, Translator
 
 
 def mark(run_dir: RunDir) -> int:
@@ -24,4 +24,13 @@ def say_farewell(run_dir: RunDir, since: int, tr: Translator) -> None:
         print(tr("this session:"))
         for line in sentences(found):
             print(f"  {tr(line)}")
-    print(tr("run {run} is saved: hitl resume {run}", run=run_dir.name))
+    for line in saved(run_dir):
+        print(tr(line))
+
+
+def saved(run_dir: RunDir) -> list[Sentence]:
+    """Where the run is, and its rank lists if it was for them."""
+    lines = [Sentence("run {run} is saved: hitl resume {run}", run=run_dir.name)]
+    if run_dir.rank_lists_path.exists():
+        lines.insert(0, Sentence("rank lists: {path}", path=run_dir.rank_lists_path))
+    return lines

@@ -22,8 +22,8 @@ def home(look: Look = PLAIN_LOOK, root: Path = Path("checkpoints")) -> int:
     runs = list_runs(root)
     if not runs:
         return operate(new_run(root, users_language()), plain=False, look=look)
-    from hitl.tui.app import pick_and_run
     from hitl.tui.run_figures import updates_of
+    from hitl.tui.start import pick_and_run
 
     tr = translator_for(look)
     stint = Stint(root)

@@ -14,7 +14,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hitl.assemble import Held, Opening, check_place, config_of, held, open_run
+from hitl.assemble import Held, Opening, check_place, config_of, held, leave_rank_lists, open_run
 from hitl.atomic import write_synced
 from hitl.checkpoints import checkpoint_age
 from hitl.commands.plan import AGAIN
@@ -57,6 +57,7 @@ def host(command: Host) -> int:
         token = command.token or _token_told() or _token_of(run_dir)
         asyncio.run(_serve(run_dir, this, run, audience, token, listening))
         run.finish()
+        leave_rank_lists(run_dir, this)
     print(f"run {run_dir.name} is saved: hitl host {run_dir.name}")
     return 0
 

@@ -43,7 +43,8 @@ def join(command: Join) -> int:
             joined.hold(operator)
         print(tr("you have left run {run}: {command}", run=run, command=back), file=sys.stderr)
         return departure.exit_code or 0
-    from hitl.tui.app import SessionInfo, SessionPlan, run_session
+    from hitl.tui.app import SessionInfo, SessionPlan
+    from hitl.tui.start import run_session
 
     info = SessionInfo(
         f"{run}@{address}",

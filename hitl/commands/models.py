@@ -29,15 +29,15 @@ def train_on_texts(config: RewardTrainConfig, *, as_json: bool) -> int:
 
     result = train_classifier(config, progress)
     if as_json:
-        shares = {name: accuracy.share for name, accuracy in result.accuracy.items()}
+        shares = {name: accuracy.share for name, accuracy in result.figures.accuracy.items()}
         figures = {"out": str(result.out), "texts": result.texts, "accuracy": shares,
-                   "calibration_error": result.calibration_error}  # fmt: skip
+                   "calibration_error": result.figures.calibration_error}  # fmt: skip
         print(json.dumps(figures))
         return 0
     print(f"{result.out}: {result.parameters:,} parameters, {result.texts:,} texts")
-    for name, accuracy in result.accuracy.items():
+    for name, accuracy in result.figures.accuracy.items():
         print(f"held out, {name}: {accuracy.share:.1%} of {accuracy.count} right")
-    print(f"calibration error {result.calibration_error:.3f}")
+    print(f"calibration error {result.figures.calibration_error:.3f}")
     return 0
 
 

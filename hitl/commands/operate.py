@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 
 from hitl.assemble import AS_IT_IS, Opening, config_of, run
+from hitl.commands.farewell import saved
 from hitl.commands.stint import Stint
 from hitl.config.look import PLAIN_LOOK, Look
 from hitl.departure import leaving_by_signal
@@ -42,9 +43,10 @@ def operate(
             opening = replace(opening, ahead=config.ahead, shuffle=True)
         with leaving_by_signal(operator.leave) as departure:
             run(run_dir, operator, opening)
-        _say(tr("run {run} is saved: hitl resume {run}", run=run_dir.name))
+        for line in saved(run_dir):
+            _say(tr(line))
         return departure.exit_code or 0
-    from hitl.tui.app import run_session
+    from hitl.tui.start import run_session
 
     stint = Stint(run_dir.path.parent, opening)
     code = run_session(

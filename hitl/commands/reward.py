@@ -15,7 +15,7 @@ from hitl.commands.models import progress, train_on_texts
 from hitl.commands.sources import language_in, rankings
 from hitl.config.reward_commands import RewardEval, RewardScore, RewardTrain
 from hitl.data.kinds import Kind, kind_of
-from hitl.data.rows import Account, lines
+from hitl.data.rows import Account, DataError, lines
 from hitl.errors import UsageError
 from hitl.models import resolve
 from hitl.text import safe
@@ -59,7 +59,9 @@ def reward_eval(command: RewardEval) -> int:
     root = Path(command.root)
     kind = kind_of(command.data, root) if command.data_kind == "auto" else command.data_kind
     if kind == "texts":
-        raise UsageError(f"{command.data} holds single texts: eval wants some to compare")
+        raise UsageError(
+            f"{command.data} holds single texts: give rank lists, preferences or a run"
+        )
     source = resolve(command.model, root)
     read = rankings(command.data, kind, root, command.bad_rows)
 
@@ -116,7 +118,8 @@ def _texts(command: RewardScore) -> Iterator[str]:
         for _, line in lines(command.file, account):
             account.good += 1
             yield line.strip()
-        account.settle("refuse")
+        if account.bad:
+            raise DataError(f"{account.lines()[0]}: mend it, or take it out")
         return
     if sys.stdin.isatty():
         raise UsageError("no text to score: give some as arguments, with --file or on stdin")

@@ -49,7 +49,8 @@ def simulate(command: Simulate) -> int:
         with leaving_by_signal(operator.leave) as departure:
             run.session.run()
         if departure.exit_code is not None:
-            print(f"run {name} is saved: the same command continues it", file=sys.stderr)
+            print(f"run {name} is saved: the same command with --run {name} continues it",
+                  file=sys.stderr)  # fmt: skip
             return departure.exit_code
         after = _portrait(run, command, gold)
         figures = _figures(run, before, after, time.monotonic() - started)

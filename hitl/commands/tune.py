@@ -41,7 +41,10 @@ def dpo(command: Dpo) -> int:
     tuning, root = command.tuning, Path(command.tuning.root)
     kind = kind_of(tuning.data, root)
     if kind == "texts":
-        raise UsageError(f"{tuning.data} holds single texts: dpo wants some to compare")
+        raise UsageError(
+            f"{tuning.data} holds single texts: give rank lists, preferences or a run, or learn "
+            "the texts with hitl sft"
+        )
     source = _policy(tuning, kind)
     read = rankings(tuning.data, kind, root, tuning.bad_rows)
 

@@ -9,12 +9,13 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hitl.config.offline import at_least
+from hitl.config.checks import at_least
 from hitl.config.session import SessionConfig
 from hitl.errors import UsageError
 
 PROBABILITY = "0..1"
 """Scale of a scorer that gives the probability of the positive class."""
+RECIPES = ("tiny", "sentiment-zh", "imdb")
 UNBOUNDED = "-4..4"
 """Scale assumed of a reward model: only what to expect before its first scores, not a limit."""
 
@@ -31,8 +32,8 @@ class Auto:
     session: tyro.conf.OmitArgPrefixes[SessionConfig] = field(default_factory=unattended)
     """Options of the run."""
     recipe: Literal["tiny", "sentiment-zh", "imdb"] = "tiny"
-    """Set of options to begin with; those given on the command line hold over it. tiny: the shipped
-    models. sentiment-zh: uer/gpt2-chinese-cluecorpussmall against
+    """Set of options to begin with (--preset NAME means the same); those given on the command line
+    hold over it. tiny: the shipped models. sentiment-zh: uer/gpt2-chinese-cluecorpussmall against
     uer/roberta-base-finetuned-jd-binary-chinese. imdb: lvwerra/gpt2-imdb against the logit of
     lvwerra/distilbert-imdb, which needs --prompts. The models of the last two come from the hub."""
     reward: str | None = None
@@ -90,6 +91,18 @@ def recipe(name: str) -> Auto:
             )
             return Auto(session, "imdb", "lvwerra/distilbert-imdb", raw=True)
     raise UsageError(f"--recipe {name!r} is unknown: choose tiny, sentiment-zh or imdb")
+
+
+def by_recipe(words: Sequence[str]) -> list[str]:
+    """The words of a command line with `--recipe` where `--preset` names one: the PPO step has its
+    presets too, of other names."""
+    pairs = zip(words, [*words[1:], ""], strict=False)
+    return [
+        word.replace("--preset", "--recipe", 1)
+        if (word == "--preset" and after in RECIPES) or word.removeprefix("--preset=") in RECIPES
+        else word
+        for word, after in pairs
+    ]
 
 
 def recipe_of(words: Sequence[str]) -> Auto:

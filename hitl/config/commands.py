@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from hitl.config.checks import at_least
 from hitl.config.look import Look
 from hitl.config.place import Place
 from hitl.config.session import SessionConfig
@@ -144,10 +145,8 @@ class Compare:
     """Folder that holds the runs."""
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise UsageError(f"--n {self.n} is too small: at least 1")
-        if self.show < 0:
-            raise UsageError(f"--show {self.show} is too small: at least 0")
+        at_least("--n", self.n, 1)
+        at_least("--show", self.show, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,8 +271,7 @@ class Simulate:
     """Folder that holds the runs."""
 
     def __post_init__(self) -> None:
-        if self.labels < 1:
-            raise UsageError(f"--labels {self.labels} is too small: at least 1")
+        at_least("--labels", self.labels, 1)
         if self.samples < self.session.group_size:
             raise UsageError(f"--samples {self.samples} is too small: at least one group")
         _ = self.unsteadiness

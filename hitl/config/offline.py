@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from hitl.config.checks import at_least, learning_rate
 from hitl.errors import UsageError
 
 
@@ -57,7 +58,7 @@ class PreferenceConfig:
 
     def __post_init__(self) -> None:
         at_least("--pairs-per-step", self.pairs_per_step, 1)
-        check_rate("--pair-lr", self.pair_lr)
+        learning_rate("--pair-lr", self.pair_lr)
 
     @property
     def rate(self) -> float:
@@ -110,7 +111,7 @@ class Sft:
 
     def __post_init__(self) -> None:
         at_least("--batch-size", self.batch_size, 1)
-        check_rate("--lr", self.lr)
+        learning_rate("--lr", self.lr)
 
     @property
     def rate(self) -> float:
@@ -133,7 +134,7 @@ class Dpo:
 
     def __post_init__(self) -> None:
         at_least("--batch-size", self.batch_size, 1)
-        check_rate("--lr", self.lr)
+        learning_rate("--lr", self.lr)
         if not 0 < self.beta < 100:
             raise UsageError(f"--beta {self.beta:g}: give a number above 0")
 
@@ -141,15 +142,3 @@ class Dpo:
     def rate(self) -> float:
         """The learning rate that holds."""
         return self.tuning.passes.rate(self.lr, 1e-4)
-
-
-def at_least(option: str, value: int, low: int) -> None:
-    """Raises UsageError for a value below `low`."""
-    if value < low:
-        raise UsageError(f"{option} {value} is too small: at least {low}")
-
-
-def check_rate(option: str, value: float | None) -> None:
-    """Raises UsageError for what cannot be a learning rate."""
-    if value is not None and not 0 < value < 1:
-        raise UsageError(f"{option} {value:g} must lie between 0 and 1")

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hitl.config.offline import PreferenceConfig, at_least
+from hitl.config.checks import at_least
+from hitl.config.offline import PreferenceConfig
 from hitl.config.reward import RewardTrainConfig
 from hitl.errors import UsageError
 

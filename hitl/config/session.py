@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import tyro
 
+from hitl.config.checks import at_least, learning_rate
 from hitl.config.ppo import PPOConfig, preset
 from hitl.errors import UsageError
 from hitl.records import StepOptions
@@ -111,16 +112,16 @@ class SessionConfig:
 
     def __post_init__(self) -> None:
         Scale.parse(self.scale)
-        _at_least("--group-size", self.group_size, 2 if self.mode != "score" else 1)
-        _at_least("--batch-size", self.batch_size, 1)
-        _at_least("--max-new-tokens", self.max_new_tokens, 1)
-        _at_least("--ahead", self.ahead, 0)
-        _at_least("--top-k", self.top_k, 0)
-        _at_least("--keep", self.keep, 2)
-        _at_least("--lora-rank", self.lora_rank, 1)
-        _at_least("--lora-alpha", self.lora_alpha, 1)
-        _at_least("--warmup", self.warmup, 0)
-        _at_least("--save-steps", self.save_steps, 1)
+        at_least("--group-size", self.group_size, 2 if self.mode != "score" else 1)
+        at_least("--batch-size", self.batch_size, 1)
+        at_least("--max-new-tokens", self.max_new_tokens, 1)
+        at_least("--ahead", self.ahead, 0)
+        at_least("--top-k", self.top_k, 0)
+        at_least("--keep", self.keep, 2)
+        at_least("--lora-rank", self.lora_rank, 1)
+        at_least("--lora-alpha", self.lora_alpha, 1)
+        at_least("--warmup", self.warmup, 0)
+        at_least("--save-steps", self.save_steps, 1)
         for option, given in (("--query-tokens", self.query_lengths),
                               ("--answer-tokens", self.answer_lengths)):  # fmt: skip
             if given is not None and not 1 <= given[0] <= given[1]:
@@ -131,7 +132,7 @@ class SessionConfig:
                 f"{self.max_new_tokens}: raise that"
             )
         if self.threads is not None:
-            _at_least("--threads", self.threads, 1)
+            at_least("--threads", self.threads, 1)
         if self.mode == "pair" and self.group_size != 2:
             raise UsageError("--mode pair judges two completions: add --group-size 2")
         if self.mode == "rank" and self.group_size > 9:
@@ -142,8 +143,7 @@ class SessionConfig:
             raise UsageError(f"--temperature {self.temperature:g} must be above 0")
         if not 0 < self.top_p <= 1:
             raise UsageError(f"--top-p {self.top_p:g} must be above 0 and at most 1")
-        if self.lr is not None and not 0 < self.lr < 1:
-            raise UsageError(f"--lr {self.lr:g} must lie between 0 and 1")
+        learning_rate("--lr", self.lr)
         if self.target_kl is not None and not 0 < self.target_kl < math.inf:
             raise UsageError(f"--target-kl {self.target_kl:g} must be above 0")
         if self.early_stop_kl is not None and not 0 < self.early_stop_kl < math.inf:
@@ -220,8 +220,3 @@ def _lengths(option: str, text: str | None) -> tuple[int, int] | None:
     if found is None:
         raise UsageError(f"{option} {text!r} is no range: give LOW-HIGH, such as 4-16")
     return int(found[1]), int(found[2])
-
-
-def _at_least(option: str, value: int, low: int) -> None:
-    if value < low:
-        raise UsageError(f"{option} {value} is too small: at least {low}")

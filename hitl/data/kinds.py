@@ -33,10 +33,15 @@ def kind_of(data: str, root: Path) -> Kind:
     if path.is_dir():
         if review_folders(path):
             return "texts"
-        raise DataError(f"{data} is neither a run nor a folder with pos and neg in it")
+        raise DataError(
+            f"{data} is neither a run nor a folder with pos and neg in it: give one of these, or a "
+            "file"
+        )
     first = next(lines(path, Account(path)), None)
     if first is None:
-        raise DataError(f"{path} is no data: it is empty, or not UTF-8")
+        raise DataError(
+            f"{path} is no data: it is empty, or not UTF-8; give another, or save it as UTF-8"
+        )
     return _kind_of_line(first[1], path.suffix.lower())
 
 

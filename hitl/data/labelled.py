@@ -66,7 +66,7 @@ def _table_rows(
     path: Path, account: Account, delimiter: str
 ) -> Iterator[tuple[int, object, object]]:
     damaged: set[int] = set()
-    reader = csv.DictReader(lossy_lines(path, account, damaged), delimiter=delimiter)
+    reader = csv.DictReader(lossy_lines(path, damaged), delimiter=delimiter)
     if not reader.fieldnames:
         return
     if "text" not in reader.fieldnames:

@@ -86,7 +86,7 @@ def lines(path: Path, account: Account) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def lossy_lines(path: Path, account: Account, damaged: set[int]) -> Iterator[str]:
+def lossy_lines(path: Path, damaged: set[int]) -> Iterator[str]:
     """Every line with its end, for a reader of records over several lines. What is not UTF-8 comes
     with U+FFFD in its place, and its number is put into `damaged`."""
     for number, line, why in _all_lines(path):

@@ -30,9 +30,7 @@ def connect(path: Path, *, create: bool, migrations: Migrations = MIGRATIONS) ->
     """
     if not _occupied(path):
         if not create:
-            raise JournalError(
-                Sentence("{path} is missing: the run has lost its journal of labels", path=path)
-            )
+            raise JournalError(_missing(path))
         _build(path, migrations)
     _check_header(path, len(migrations))
     connection = _connect(f"{path.resolve().as_uri()}?mode=rw")
@@ -57,9 +55,7 @@ def connect_readonly(path: Path) -> sqlite3.Connection:
     """A connection that reads, beside the process that writes if there is one, and leaves no
     files behind. Raises JournalError like `connect`."""
     if not _occupied(path):
-        raise JournalError(
-            Sentence("{path} is missing: the run has lost its journal of labels", path=path)
-        )
+        raise JournalError(_missing(path))
     _check_header(path, len(MIGRATIONS))
     wal = _beside(path, "-wal")
     # Without a log nobody writes: an immutable file is read without making one, and without locks.
@@ -213,6 +209,12 @@ def _number(connection: sqlite3.Connection, pragma: str) -> int:
 
 def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
+
+
+def _missing(path: Path) -> Sentence:
+    return Sentence(
+        "{path} is missing: restore it from a copy, all labels of the run are in it", path=path
+    )
 
 
 def _damaged(path: Path, detail: str) -> Sentence:

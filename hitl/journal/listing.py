@@ -10,8 +10,8 @@ from hitl.journal import queries, rows
 from hitl.records import JudgedGroup, Judgement, Mode, Verdict
 
 State = Literal["waiting", "trained", "aside", "left"]
-"""waiting: for an update; trained: one has consumed it; aside: no update shall; left: of a branch
-that was rolled back before an update came."""
+"""waiting: for an update; trained: one that led to the policy of now has consumed it; aside: no
+update shall; left: of a branch that was rolled back, whether an update had come or not."""
 
 STATES: tuple[State, ...] = ("waiting", "trained", "aside", "left")
 
@@ -66,7 +66,7 @@ def page(db: sqlite3.Connection, which: Filter, offset: int, limit: int) -> list
     # The ids first: skipping over whole rows would read their texts.
     ids = f"SELECT j.id {_from(which)} WHERE {where} ORDER BY j.id DESC LIMIT ? OFFSET ?"
     found = db.execute(
-        f"SELECT j.id, g.number, g.attempt, g.prompt, j.branch, j.aside, u.number, j.created, "
+        "SELECT j.id, g.number, g.attempt, g.prompt, j.branch, j.aside, u.id, u.number, j.created, "
         f"{queries.columns_of('j', rows.JUDGEMENT_COLUMNS)} "
         "FROM judgements j JOIN groups g ON g.id = j.group_id "
         "LEFT JOIN updates u ON u.id = j.update_id "
@@ -74,8 +74,9 @@ def page(db: sqlite3.Connection, which: Filter, offset: int, limit: int) -> list
         (*values, limit, offset),
     ).fetchall()
     branch = queries.current_branch(db)
+    trained = {identity for (identity,) in db.execute(queries.updates_of_the_line(db))}
     listed = []
-    for identity, number, attempt, prompt, owner, aside, update, created, *row in found:
+    for identity, number, attempt, prompt, owner, aside, by, update, created, *row in found:
         judgement = rows.read_judgement(row, (number, attempt))
         listed.append(
             Listed(
@@ -89,7 +90,7 @@ def page(db: sqlite3.Connection, which: Filter, offset: int, limit: int) -> list
                 seconds=judgement.seconds,
                 note=judgement.note,
                 flag=judgement.flag,
-                state=_state(update is not None, aside is not None, owner == branch),
+                state=_state(by in trained, aside is not None, by is None and owner == branch),
                 update=update,
                 created=created,
             )
@@ -141,12 +142,12 @@ def operators(db: sqlite3.Connection) -> list[str]:
     return [name for (name,) in found]
 
 
-def _state(trained: bool, aside: bool, here: bool) -> State:
+def _state(trained: bool, aside: bool, waits: bool) -> State:
     if trained:
         return "trained"
     if aside:
         return "aside"
-    return "waiting" if here else "left"
+    return "waiting" if waits else "left"
 
 
 def _from(which: Filter) -> str:
@@ -177,15 +178,19 @@ def _where(db: sqlite3.Connection, which: Filter) -> tuple[str, tuple[rows.Value
             f"c.text {_LIKE}))"
         )
         values += [f"%{pattern}%"] * 4
+    line = queries.updates_of_the_line(db)
     match which.state:
         case "trained":
-            parts.append("j.update_id IS NOT NULL")
+            parts.append(f"j.update_id IN ({line})")
         case "aside":
             parts.append("j.update_id IS NULL AND j.aside IS NOT NULL")
         case "waiting":
             parts.append("j.update_id IS NULL AND j.aside IS NULL AND j.branch = ?")
             values.append(queries.current_branch(db))
         case "left":
-            parts.append("j.update_id IS NULL AND j.aside IS NULL AND j.branch <> ?")
+            parts.append(
+                f"(CASE WHEN j.update_id IS NULL THEN j.aside IS NULL AND j.branch <> ? "
+                f"ELSE j.update_id NOT IN ({line}) END)"
+            )
             values.append(queries.current_branch(db))
     return " AND ".join(parts), tuple(values)

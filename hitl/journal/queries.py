@@ -43,6 +43,15 @@ def lineage(db: sqlite3.Connection) -> list[tuple[int, int, int]]:
     return parts[::-1]
 
 
+def updates_of_the_line(db: sqlite3.Connection) -> str:
+    """A SELECT of the row ids of those updates that led to where the run is."""
+    parts = (
+        f"(branch = {branch} AND number > {low} AND number <= {high})"
+        for low, high, branch in lineage(db)
+    )
+    return f"SELECT id FROM updates WHERE {' OR '.join(parts)}"
+
+
 def last_update(db: sqlite3.Connection) -> int:
     """Number of the last update of the current branch, its part of the parents' included."""
     low, _, branch = lineage(db)[-1]

@@ -98,6 +98,10 @@ def pick_device(name: str) -> torch.device:
         raise HitlError(f"--device {name!r} is no device: use auto, cpu or cuda[:N]") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise HitlError(f"--device {name}: no GPU was found here; use --device cpu")
+    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
+        raise HitlError(f"--device {name}: the last GPU here is cuda:{count - 1}")
+    if device.type not in ("cpu", "cuda"):
+        raise HitlError(f"--device {name}: only cpu and cuda[:N] are known to work")
     return device
 
 

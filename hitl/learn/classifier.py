@@ -33,11 +33,12 @@ from hitl.config.reward import RewardTrainConfig
 from hitl.corpora import CorpusError, Example, load_corpus
 from hitl.errors import UsageError
 from hitl.language import language_of
+from hitl.learn.accuracy import NEGATIVE, POSITIVE, Figures, evaluate, tokenise
+from hitl.learn.offline import curve
 from hitl.learn.scratch import (
     Report,
     Row,
     ScratchTrainer,
-    autocast,
     prepare_work,
     quiet,
     run,
@@ -45,45 +46,24 @@ from hitl.learn.scratch import (
     tokenizer_for,
 )
 from hitl.learn.tokenizers import bert_tokenizer
+from hitl.plots import Line, Panel, draw
 from hitl.scale import Scale
 
-NEGATIVE, POSITIVE = 0, 1
-#: Mean human rating (−4..4) from which on a text counts as clearly positive or negative.
-CLEAR = 0.5
-FRAGMENT = 40
+HELDOUT_LOSS = "heldout_loss"
+BEST = "best"
 #: Held-out texts behind the figures during training; the final figures use all.
 GLIMPSE = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
-    """``right`` of ``count`` texts were called what people called them (undecided ones aside)."""
-
-    right: int
-    count: int
-
-    @property
-    def share(self) -> float:
-        return self.right / self.count if self.count else float("nan")
-
-
-@dataclass(frozen=True, slots=True)
 class ClassifierResult:
-    """What was written where, and how good it is on texts it never saw.
-
-    ``accuracy`` has ``all``; one entry a source; ``clear`` (mean rating at least 0.5 from zero,
-    where there are ratings) also by source; and ``fragments``, the middle 40 characters of longer
-    texts. ``calibration_error``: mean distance between the score and the share of positive
-    texts among those scored alike, in ten bins. ``deciles``: 10 %, 50 % and 90 % points of the
-    scores.
-    """
+    """What was written where, and how good it is on texts it never saw."""
 
     out: Path
     parameters: int
     texts: int
-    accuracy: dict[str, Accuracy]
-    calibration_error: float
-    deciles: tuple[float, float, float]
+    """Texts learned from."""
+    figures: Figures
 
 
 def train_classifier(config: RewardTrainConfig, report: Report | None = None) -> ClassifierResult:
@@ -124,93 +104,17 @@ def train_classifier(config: RewardTrainConfig, report: Report | None = None) ->
             model = BertForSequenceClassification(_model_config(config, tokenizer))
             if config.mlm_steps:
                 _guess_masked(model, tokenizer, train, config, work / "mlm", report)
-        _learn_labels(model, tokenizer, train, heldout, config, work / "classifier", report)
-        result = evaluate(model, tokenizer, heldout)
+        trainer = _learn_labels(
+            model, tokenizer, train, heldout, config, work / "classifier", report
+        )
+        figures = evaluate(model, tokenizer, heldout)
         save_fp16(model, tokenizer, config.out)
+        if trainer.best_step < config.steps:
+            best = type(model).from_pretrained(trainer.best_folder, dtype=torch.float32)
+            save_fp16(best, tokenizer, config.out / BEST)
+        _draw(trainer, figures, config.out)
         shutil.rmtree(work)
-    return replace(result, out=config.out, texts=len(train))
-
-
-def score(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
-) -> Tensor:
-    """Probability of positive (N,), float32 on the CPU, for N texts; dropout off."""
-    training = model.training
-    model.train(False)
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    scores = torch.empty(len(texts))
-    device = model.device
-    with torch.no_grad():
-        for start in range(0, len(order), 64):
-            rows = order[start : start + 64]
-            batch = _tokenise([texts[i] for i in rows], tokenizer).to(device)
-            with autocast(device):
-                logits = model(**batch).logits
-            scores[rows] = logits.float().softmax(-1)[:, POSITIVE].cpu()
-    model.train(training)
-    return scores
-
-
-def evaluate(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example]
-) -> ClassifierResult:
-    """Figures of a classifier on labelled examples (``out`` and ``texts`` left empty)."""
-    examples = [e for e in examples if _leaning(e) != 0]
-    scores = score(model, tokenizer, [e.text for e in examples])
-    long = [e for e in examples if len(e.text) > FRAGMENT]
-    pieces = score(model, tokenizer, [middle(e.text, FRAGMENT) for e in long])
-
-    accuracy = {"all": _accuracy(examples, scores)}
-    clear = torch.tensor([e.rating is not None and abs(e.rating) >= CLEAR for e in examples])
-    if bool(clear.any()):
-        accuracy["clear"] = _accuracy(examples, scores, clear)
-    for source in sorted({e.source for e in examples}):
-        here = torch.tensor([e.source == source for e in examples])
-        accuracy[source] = _accuracy(examples, scores, here)
-        if bool((here & clear).any()):
-            accuracy[f"{source} clear"] = _accuracy(examples, scores, here & clear)
-    accuracy["fragments"] = _accuracy(long, pieces)
-
-    error = 0.0
-    truth = torch.tensor([_leaning(e) > 0 for e in examples], dtype=torch.float)
-    bins = (scores * 10).long().clamp(max=9)
-    for i in range(10):
-        chosen = bins == i
-        if bool(chosen.any()):
-            gap = (scores[chosen].mean() - truth[chosen].mean()).abs().item()
-            error += gap * chosen.float().mean().item()
-    deciles = (
-        torch.quantile(scores, torch.tensor([0.1, 0.5, 0.9])).tolist() if len(scores) else [0.5] * 3
-    )
-    return ClassifierResult(
-        out=Path(),
-        parameters=model.num_parameters(),
-        texts=0,
-        accuracy=accuracy,
-        calibration_error=error,
-        deciles=(deciles[0], deciles[1], deciles[2]),
-    )
-
-
-def middle(text: str, characters: int) -> str:
-    """The middle ``characters`` of a text, the whole of a shorter one."""
-    start = max(0, (len(text) - characters) // 2)
-    return text[start : start + characters]
-
-
-def _leaning(example: Example) -> float:
-    if example.rating is not None:
-        return example.rating
-    return 0.0 if example.label is None else example.label - 0.5
-
-
-def _accuracy(
-    examples: Sequence[Example], scores: Tensor, chosen: Tensor | None = None
-) -> Accuracy:
-    right = torch.tensor([_leaning(e) > 0 for e in examples], dtype=torch.bool) == (scores > 0.5)
-    if chosen is not None:
-        right = right[chosen]
-    return Accuracy(int(right.sum()), len(right))
+    return ClassifierResult(config.out, model.num_parameters(), len(train), figures)
 
 
 # --- training -----------------------------------------------------------------------------------
@@ -267,16 +171,6 @@ def _blocks(model: PreTrainedModel) -> torch.nn.Module:
     return next(stacks)
 
 
-def _tokenise(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> Any:
-    return tokenizer(
-        list(texts),
-        padding=True,
-        truncation=True,
-        return_tensors="pt",
-        return_token_type_ids=False,
-    )
-
-
 def _guess_masked(
     model: BertForSequenceClassification,
     tokenizer: BertTokenizer,
@@ -320,12 +214,13 @@ def _learn_labels(
     config: RewardTrainConfig,
     work: Path,
     report: Report | None,
-) -> None:
+) -> _LabelTrainer:
     glimpse = heldout[:: max(1, len(heldout) // GLIMPSE)]
 
     def measure() -> dict[str, float]:
-        accuracy = evaluate(model, tokenizer, glimpse).accuracy
-        return {name: accuracy[name].share for name in ("all", "fragments")}
+        figures = evaluate(model, tokenizer, glimpse)
+        shares = {name: figures.accuracy[name].share for name in ("all", "fragments")}
+        return {**shares, HELDOUT_LOSS: figures.loss}
 
     trainer = _LabelTrainer(
         model,
@@ -341,10 +236,33 @@ def _learn_labels(
         report=report,
     )
     run(trainer, work)
+    return trainer
 
 
 class _LabelTrainer(ScratchTrainer):
-    """Cross-entropy against the share of people who called the text positive."""
+    """Cross-entropy against the share of people who called the text positive. Keeps the model as it
+    was when that was lowest on held-out texts."""
+
+    @property
+    def best_folder(self) -> Path:
+        return Path(str(self.args.output_dir)) / BEST
+
+    @property
+    def best_step(self) -> int:
+        """The last where nothing was measured."""
+        key = f"eval_{HELDOUT_LOSS}"
+        measured = [row for row in self.state.log_history if key in row]
+        best = min(measured, key=lambda row: row[key], default={"step": self.state.max_steps})
+        return int(best["step"])
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        metrics = super().evaluate(*args, **kwargs)
+        # What was measured after the checkpoint that an interrupted run goes on from is forgotten,
+        # and so is the best of it: it comes again.
+        if metrics and self.best_step == self.state.global_step:
+            model: Any = self.model
+            model.save_pretrained(self.best_folder)
+        return metrics
 
     def compute_loss(
         self,
@@ -360,6 +278,21 @@ class _LabelTrainer(ScratchTrainer):
         return (loss, outputs) if return_outputs else loss
 
 
+def _draw(trainer: _LabelTrainer, figures: Figures, out: Path) -> None:
+    def line(name: str, key: str) -> Line:
+        return Line(name, *curve(trainer, key))
+
+    losses = (line("train", "loss"), line("held out", f"eval_{HELDOUT_LOSS}"))
+    shares = (line("whole texts", "eval_all"), line("fragments", "eval_fragments"))
+    draw(
+        out / "curve.png",
+        (Panel("loss", "step", losses), Panel("held-out accuracy", "step", shares)),
+    )
+    bins = figures.calibration
+    alike = Line("held-out texts", [one.score for one in bins], [one.positive for one in bins])
+    draw(out / "calibration.png", (Panel("share positive", "score", (alike,), True),))
+
+
 class _Fragments:
     """Collator: some texts become fragments, some tokens [MASK], labels move towards one half.
 
@@ -373,7 +306,7 @@ class _Fragments:
     def __call__(self, rows: Sequence[Row]) -> dict[str, Tensor]:
         config = self.config
         texts = [self._fragment(row["text"]) for row in rows]
-        batch = dict(_tokenise(texts, self.tokenizer))
+        batch = dict(tokenise(texts, self.tokenizer))
         ids: Tensor = batch["input_ids"]
         special = torch.isin(ids, torch.tensor(self.tokenizer.all_special_ids))
         hidden = (torch.rand(ids.shape) < config.token_dropout) & ~special

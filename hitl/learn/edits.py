@@ -8,6 +8,7 @@ from collections.abc import Callable
 from hitl.learn.tokens import Codec
 from hitl.records import Completion, LabelledGroup, Mode
 from hitl.scale import Scale
+from hitl.spacing import continuing
 
 Ids = tuple[int, ...]
 
@@ -29,9 +30,7 @@ def with_edit(
         return group
     sampled = group.group
     top = scale.high if group.mode is Mode.SCORE else 1.0
-    text = group.edit
-    if not (codec.is_bert or sampled.prompt.text[-1:].isspace() or text[:1].isspace()):
-        text = f" {text}"  # a word after a word: where sampled completions have their space
+    text = continuing(sampled.prompt.text, group.edit)
     ids = codec.encode_completion(text, codec.context - len(sampled.prompt_ids))
     edited = Completion(text, ids, logprobs(sampled.prompt_ids, ids), finished=True)
     return dataclasses.replace(

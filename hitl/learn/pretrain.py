@@ -203,7 +203,6 @@ def _continued(config: PretrainConfig, folder: Path) -> GPT2LMHeadModel:
         use_safetensors=True,
         resid_pdrop=config.dropout,
         embd_pdrop=config.dropout,
-        use_cache=False,
     )
     return model
 

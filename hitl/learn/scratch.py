@@ -221,6 +221,9 @@ def save_fp16(model: Any, tokenizer: PreTrainedTokenizerBase, out: Path) -> None
     # Cutting and padding are the reader's choice, not a property of the tokeniser.
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
+    # Nor is where it was read from.
+    for name in ("is_local", "local_files_only"):
+        tokenizer.init_kwargs.pop(name, None)
     tokenizer.save_pretrained(out)
 
 

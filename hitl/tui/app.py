@@ -1,16 +1,10 @@
-"""The app: a picker if asked for, then the session's screen. And the thread the session runs in."""
+"""The app: a picker if asked for, then the session's screen and those beside it."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import SystemCommand
@@ -19,10 +13,11 @@ from textual.events import Key, Paste
 from textual.screen import Screen
 
 from hitl.records import UpdateStats
+from hitl.tui.ending import EndingApp
 from hitl.tui.messages import DeskCame, GoBack, Happened, SessionEnded
 from hitl.tui.operator import TuiOperator
 from hitl.tui.palette import colours_of, commands_of
-from hitl.tui.remap import Keymap, keymap_path, load_keymap
+from hitl.tui.remap import Keymap
 from hitl.tui.screens.entry import EntryScreen
 from hitl.tui.screens.frame import SessionInfo
 from hitl.tui.screens.judging import JudgingScreen
@@ -32,9 +27,7 @@ from hitl.tui.screens.runs import Choice, Leave, NewRun, ResumeRun, RunsScreen, 
 from hitl.tui.screens.score import ScoreScreen
 from hitl.tui.screens.small import SmallScreen, too_small
 from hitl.tui.screens.visit import Visit
-from hitl.tui.terminal import abandon, drawing, lost
 from hitl.tui.theme import DARK, THEMES, ThemeName
-from hitl.tui.translated import TranslatedApp
 from hitl.wording import ENGLISH, Translator
 
 __all__ = [
@@ -45,13 +38,7 @@ __all__ = [
     "ResumeRun",
     "SessionInfo",
     "SessionPlan",
-    "pick_and_run",
-    "run_session",
 ]
-
-
-GRACE = 2.0
-"""Seconds the app has to end by itself once its terminal is lost and its session saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +49,7 @@ class SessionPlan:
     start: Callable[[TuiOperator], None]
 
 
-class HitlApp(TranslatedApp[Choice]):
+class HitlApp(EndingApp[Choice]):
     """Opens at once; whatever is slow happens in the session's thread."""
 
     TITLE = "hitl"
@@ -106,16 +93,8 @@ class HitlApp(TranslatedApp[Choice]):
         self._updates = updates
         self._clock = clock
         self._keymap_file = keymap or Keymap()
-        self._operator: TuiOperator | None = None
-        self._thread: threading.Thread | None = None
         self._judging: JudgingScreen | None = None
         self._next: ResumeRun | None = None
-        self.error: BaseException | None = None
-        """What the session's thread failed with."""
-        self.signal: signal.Signals | None = None
-        """What ended the app, if it was not the operator."""
-        self.at_once = False
-        """A second signal came: not even the session is waited for."""
 
     # -- life -------------------------------------------------------------------------------
 
@@ -149,74 +128,12 @@ class HitlApp(TranslatedApp[Choice]):
 
     def _open(self, plan: SessionPlan) -> None:
         operator = TuiOperator(plan.info.config.operator_name, self.post_message)
-        self._operator = operator
         kind = {"score": ScoreScreen, "rank": RankScreen, "pair": PairScreen}[plan.info.config.mode]
         self._judging = kind(plan.info, operator.reply, self._clock, self._keymap_file)
         self.push_screen(self._judging)
-        self._thread = threading.Thread(
-            target=self._work, args=(plan.start, operator), name="session", daemon=False
-        )
-        # The first paint comes before the thread, whose imports hold the interpreter.
-        self.call_after_refresh(self._thread.start)
+        self._work_behind(plan.start, operator)
 
-    def _work(self, start: Callable[[TuiOperator], None], operator: TuiOperator) -> None:
-        error: BaseException | None = None
-        try:
-            start(operator)
-        except BaseException as failure:  # raised again by run_session
-            error = failure
-        self.error = error
-        self.post_message(SessionEnded(error))
-
-    def hang_up(self) -> None:
-        """Whatever the session asks from here on, it is told to quit."""
-        if self._operator is not None:
-            self._operator.hang_up()
-
-    def finish(self) -> None:
-        """After the app: ends the session's wait and waits for its last save."""
-        self.hang_up()
-        if self._thread is not None and self._thread.ident is not None:
-            self._thread.join()
-
-    def _listen_to_signals(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(NotImplementedError):  # Windows
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self._ended_by, number)
-        if hasattr(signal, "SIGHUP"):
-            # Not through the loop: it may be waiting for the output of the lost terminal.
-            signal.signal(signal.SIGHUP, lambda *_: self._terminal_lost())
-
-    def _ended_by(self, number: signal.Signals) -> None:
-        """Saves and leaves; at the second signal it leaves at once, which loses nothing that was
-        acknowledged."""
-        if self.signal is None:
-            self.signal = number
-            self._leave()
-        else:
-            self.at_once = True
-            self.exit()
-
-    def _terminal_lost(self) -> None:
-        """Saves and ends, without the screen if that is gone, whatever state it is in."""
-        self.signal = signal.SIGHUP
-        if lost():
-            abandon()
-        self.hang_up()  # the session ends, and with it the app
-        if self._thread is None:
-            self.call_later(self.exit)
-        threading.Thread(target=self._bury, name="undertaker", daemon=True).start()
-
-    def _bury(self) -> None:
-        if self._thread is not None and self._thread.ident is not None:
-            self._thread.join()  # its last save
-        time.sleep(GRACE)
-        os._exit(128 + signal.SIGHUP)
-
-    def _leave(self) -> None:
+    def leave(self) -> None:
         if self._judging is not None:
             self.action_visit("judge")
             self._judging.action_quit()
@@ -323,7 +240,7 @@ class HitlApp(TranslatedApp[Choice]):
         """Leaves the open run, which saves it, for a run as it was after an update."""
         if self._begin is not None:
             self._next = ResumeRun(message.run, message.at)
-            self._leave()
+            self.leave()
         elif (visit := self.visiting) is not None:
             visit.refuse(
                 self.tr(
@@ -335,10 +252,10 @@ class HitlApp(TranslatedApp[Choice]):
 
     async def action_quit(self) -> None:
         """Textual's own way out, which would forget to save."""
-        self._leave()
+        self.leave()
 
     def action_help_quit(self) -> None:
-        self._leave()
+        self.leave()
 
 
 def _visit(name: str, judging: JudgingScreen) -> Visit:
@@ -361,54 +278,3 @@ def _visit(name: str, judging: JudgingScreen) -> Visit:
 
             return BlindScreen(judging)
     raise ValueError(f"there is no screen {name!r}")
-
-
-def run_session(
-    plan: SessionPlan,
-    begin: Callable[[ResumeRun | NewRun], SessionPlan] | None = None,
-    *,
-    tr: Translator = ENGLISH,
-    theme: ThemeName = "dark",
-    log: Path | None = None,
-) -> int:
-    """Opens the plan's screen at once, and runs its session in a thread until it returns.
-
-    What the session raises is raised here, after the terminal is restored. Returns the exit code.
-    `begin` opens the run that this one is left for; `log` takes what C libraries write to fd 2
-    meanwhile.
-    """
-    keymap = load_keymap(keymap_path())
-    return _run(HitlApp(plan=plan, begin=begin, keymap=keymap, tr=tr, theme=theme), log)
-
-
-def pick_and_run(
-    runs: Sequence[Summary],
-    begin: Callable[[ResumeRun | NewRun], SessionPlan],
-    *,
-    tr: Translator = ENGLISH,
-    theme: ThemeName = "dark",
-    log: Path | None = None,
-    updates: Callable[[str], Sequence[UpdateStats]] = lambda run: (),
-) -> int:
-    """The picker and then the session in one app, without a flicker between them.
-
-    `begin` is called on the screen's thread: it reads a config, nothing slow. So is
-    `updates(run)`: the updates a run can go back to.
-    """
-    keymap = load_keymap(keymap_path())
-    app = HitlApp(runs=runs, begin=begin, updates=updates, keymap=keymap, tr=tr, theme=theme)
-    return _run(app, log)
-
-
-def _run(app: HitlApp, log: Path | None) -> int:
-    with drawing(log):
-        try:
-            app.run()
-        finally:
-            if not app.at_once:
-                app.finish()
-    if app.at_once and app.signal is not None:
-        os._exit(128 + app.signal)
-    if app.error is not None:
-        raise app.error
-    return 128 + app.signal if app.signal is not None else app.return_code or 0

@@ -9,7 +9,7 @@ BACK = (
     *SCREENS,
     Key("visit.palette", "ctrl+p", "Ctrl+P", "app.command_palette", "find a command by its name"),
     Key("visit.help", "question_mark,？,f1", "?", "help", "this page"),
-    Key("visit.quit", "ctrl+c", "Ctrl+Q", "app.quit", "save and leave the run"),
+    Key("visit.quit", "ctrl+q,ctrl+c", "Ctrl+Q", "app.quit", "save and leave the run"),
 )
 
 DATA = (
@@ -54,11 +54,6 @@ VISIT_RUNS = (
     Key("runs.updates", "u,ｕ,enter", "u", "updates", "the updates of a run"),
     Key("runs.back", "b,ｂ", "b", "go_back", "leave this run, and go back in the one on the line"),
     *BACK,
-)
-
-UPDATES = (
-    Key("updates.choose", "enter", "Enter", "choose", "go back to the state after this update"),
-    Key("updates.close", "escape,q,ｑ", "Esc", "close", "back, nothing is changed"),
 )
 
 CHOOSE = (

@@ -45,7 +45,9 @@ MEANS: dict[State, Sentence] = {
     "aside": Sentence(
         "set aside: the update it made was not a number, and none shall learn from it"
     ),
-    "left": Sentence("left behind when the run went back: no update will learn from it"),
+    "left": Sentence(
+        "left behind when the run went back: it is not in the weights, and no update learns from it"
+    ),
 }
 
 

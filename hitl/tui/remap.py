@@ -23,6 +23,7 @@ from textual.keys import Keys
 
 from hitl.errors import UsageError
 from hitl.tui.keymap import EDITOR, HELP, PAIR, RANK, RUNS, SCORE, TOKENS, Key
+from hitl.tui.keymap_visits import BLIND, CHOOSE, DATA, PAGE, TRAIN, VISIT_RUNS
 
 SCREENS: Mapping[str, Sequence[Key]] = {
     "scoring": SCORE,
@@ -32,6 +33,12 @@ SCREENS: Mapping[str, Sequence[Key]] = {
     "the editor": EDITOR,
     "the tokens": TOKENS,
     "the help": HELP,
+    "training": TRAIN,
+    "the data": DATA,
+    "the runs beside": VISIT_RUNS,
+    "the blind test": BLIND,
+    "a page": PAGE,
+    "a choice": CHOOSE,
 }
 
 _NAMES = {

@@ -93,6 +93,19 @@ def test_nothing_is_overwritten_unasked(run: Hitl, tmp_path: Path) -> None:
     assert kept.read_text("utf-8").count("\n") == 2
 
 
+def test_a_policy_takes_the_place_of_a_model_and_of_nothing_else(run: Hitl, tmp_path: Path) -> None:
+    for there in (".", "checkpoints", "checkpoints/a"):
+        done = run("export", "a", "--format", "policy", "--out", there, "--force")
+        assert done.returncode == 2 and f"{there} is there and no model folder" in done.stderr
+    assert (tmp_path / "checkpoints/a/journal.db").is_file()
+    exported(run, "policy", "mine")
+    again = run(
+        "export", "a", "--format", "policy", "--out", "mine", "--force", "--root", "checkpoints"
+    )
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "mine" / "model.safetensors").is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -14,6 +14,7 @@ def test_rankings_become_rank_lists_and_no_update(hitl: Hitl, tmp_path: Path) ->
     done = hitl("label", "--lang", "zh", *SMALL, "--run", "a", typed="3 1 2\n2>1=3\nskip\n")
     assert done.returncode == 0, done.stderr
     assert "6 labels" in done.stdout and "batch" not in done.stdout
+    assert "rank lists: " in done.stderr and "ranklist.tsv" in done.stderr
     run = tmp_path / "checkpoints" / "a"
     first = (run / "ranklist.tsv").read_text("utf-8").splitlines()
     assert [len(line.split("\t")) for line in first] == [3, 2]

@@ -16,6 +16,7 @@ from hitl.corpora import load_corpus
 
 from .conftest import Hitl
 
+ROOT = Path(__file__).parents[2]
 QUICK = ("--max-tokens", "64", "--device", "cpu", "--precision", "fp32")
 
 
@@ -99,6 +100,52 @@ def test_labels_leave_a_run_and_come_back_as_a_reward_model(
     assert trained["train_lists"] == 11
     good, bad = told("reward", "score", "rm", "很好很喜欢", "太差了", "--json")["scores"]
     assert good["score"] > bad["score"]
+
+
+def test_files_that_do_not_look_like_what_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One is told the kind of the data, and the folder of the models."""
+    monkeypatch.chdir(tmp_path)
+    Path("models").mkdir()
+    Path("models/mine").symlink_to(ROOT / "checkpoints" / "sentiment-zh")
+    Path("lists.txt").write_text("很好很喜欢\t太差了\n只有一个\n", "utf-8")
+    words = ["reward", "eval", "mine", "lists.txt", "--root", "models", "--json"]
+    assert main([*words, "--data-kind", "ranklist"]) == 2
+    assert "1 bad rows of 2" in capsys.readouterr().err
+    assert main([*words, "--data-kind", "ranklist", "--bad-rows", "skip"]) == 0
+    assert json.loads(capsys.readouterr().out)["pairwise_accuracy"] == 1
+
+    Path("texts.txt").write_text("很好很喜欢\n\n太差了\n", "utf-8")
+    score = ["reward", "score", "mine", "--root", "models", "--file", "texts.txt", "--json"]
+    assert main(score) == 0
+    good, bad = (row["score"] for row in json.loads(capsys.readouterr().out)["scores"])
+    assert 1 > good > bad > 0
+    assert main([*score, "--raw"]) == 0
+    good, bad = (row["score"] for row in json.loads(capsys.readouterr().out)["scores"])
+    assert good > bad and bad < 0
+    Path("texts.txt").write_bytes("好\n".encode("gb18030"))
+    assert main(score) == 2
+    said = capsys.readouterr().err
+    assert said == "hitl: texts.txt line 1: is not UTF-8: mend it, or take it out\n"
+
+
+def test_a_model_is_taught_at_the_rate_and_on_the_kind_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("models").mkdir()
+    Path("models/mine").symlink_to(ROOT / "checkpoints" / "sentiment-zh")
+    Path("lists.txt").write_text("很好很喜欢\t太差了\n房间很好\t房间太差\n" * 4, "utf-8")
+    words = ["--data-kind", "ranklist", "--root", "models", "--init", "mine", "--epochs", "1"]
+    moved = []
+    for out, rate in (("still", "1e-12"), ("taught", "1e-3")):
+        train = ["reward", "train", "lists.txt", "--out", out, "--pair-lr", rate, *words, *QUICK]
+        assert main([*train, "--json"]) == 0
+        found = figures(capsys.readouterr().out)
+        assert found["train_lists"] == 7 and found["pairwise_accuracy"] == 1
+        moved.append(found["margin"])
+    assert moved[1] > moved[0]
 
 
 @pytest.mark.slow

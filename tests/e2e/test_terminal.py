@@ -145,6 +145,31 @@ def test_a_first_session(terminal: Terminal, lang: str) -> None:
     terminal.until(r"exit code 0")
 
 
+def test_six_groups_are_ranked(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.start("train", "--lang", "zh", "--mode", "rank", "--run", "a")
+    for keys in ("213", "2=13", "41\r", "==", "321", "14\r"):
+        terminal.judge(*("Enter" if key == "\r" else key for key in keys))
+    terminal.until(r"policy v1\b[\s\S]*batch 8/16[\s\S]*saved \d")
+    terminal.keys("BSpace")
+    terminal.until(r"batch 4/16[\s\S]*undone")
+    restored = terminal.until(r"Prompt 6\b[\s\S]*▶")
+    assert "[ 1. ]" in restored and "[ 3. ]" in restored
+    terminal.keys("q")
+    terminal.until(r"exit code 0")
+    terminal.close()
+    with Journal.open(tmp_path / "checkpoints/a/journal.db", readonly=True) as journal:
+        assert [one.judgement.keys for one in journal.judged()][::-1] == [
+            "213", "2=13", "41⏎", "==", "321"
+        ]  # fmt: skip
+        assert len(journal.updates()) == 1
+
+    terminal.start("resume", "a")
+    again = terminal.until(r"Prompt 6\b[\s\S]*▶")
+    assert "policy v1" in again and "batch 4/16" in again and "[ 3. ]" in again
+    terminal.keys("q")
+    terminal.until(r"exit code 0")
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_pairs_own_texts_prompts_and_tokens(terminal: Terminal, lang: str) -> None:
     begin = ("train", "--lang", lang, "--mode", "pair", "--group-size", "2", "--batch-size", "4")
@@ -160,7 +185,7 @@ def test_pairs_own_texts_prompts_and_tokens(terminal: Terminal, lang: str) -> No
     terminal.keys("Enter")
     terminal.until(r"\[flag\] \[太短 q1\]")
     terminal.keys("i")
-    terminal.until(r"1: tokens(.|\n)*log p_ref [+-]0\.0")
+    terminal.until(r"1: tokens(.|\n)*log p_ref 0\.0")
     terminal.keys("q")  # not Escape: with a letter right behind it that would be Alt
     terminal.until(r"\A(?!(.|\n)*1: tokens)")
     terminal.type("e，好 good")

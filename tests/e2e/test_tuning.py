@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM
 
 from .conftest import Hitl
 
+ROOT = Path(__file__).parents[2]
 QUICK = ("--max-tokens", "48", "--device", "cpu", "--precision", "fp32", "--epochs", "1", "--json")
 THINGS = ["房间", "早餐", "屏幕", "键盘", "物流", "客服", "价格", "位置"]
 
@@ -32,8 +33,15 @@ def style(count: int) -> list[str]:
 def test_sft_learns_a_style_and_a_session_goes_on_from_it(hitl: Hitl, tmp_path: Path) -> None:
     rows = [{"prompt": text[:3], "completion": text[3:]} for text in style(64)]
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    (tmp_path / "texts.jsonl").write_text("\n".join(lines), "utf-8")
-    found = figures(hitl, "sft", "texts.jsonl", "--out", "styled", *QUICK)
+    (tmp_path / "texts.jsonl").write_text("\n".join([*lines, "no JSON"]), "utf-8")
+    refused = hitl("sft", "texts.jsonl", "--out", "styled", *QUICK)
+    assert refused.returncode == 2 and "1 bad rows of 65 (line 65 is not JSON" in refused.stderr
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "base").symlink_to(ROOT / "checkpoints" / "tiny-zh")
+    found = figures(
+        hitl, "sft", "texts.jsonl", "--out", "styled", "--bad-rows", "skip", "--seed", "3",
+        "--batch-size", "8", "--lr", "4e-4", "--policy", "base", "--root", "models", *QUICK,
+    )  # fmt: skip
     assert found["texts"] == 56 and found["loss_after"] < 0.6 * found["loss_before"]
     assert (tmp_path / "styled" / "curve.png").is_file()
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "styled").num_parameters() > 5e6
@@ -55,7 +63,8 @@ def test_dpo_learns_from_a_file(hitl: Hitl, tmp_path: Path) -> None:
         lines.append(json.dumps({"question": "评价", "response_chosen": f"{thing}很好，喜欢。",
                                  "response_rejected": f"{thing}太差，失望。"}))  # fmt: skip
     (tmp_path / "pairs.jsonl").write_text("\n".join(lines), "utf-8")
-    found = figures(hitl, "dpo", "pairs.jsonl", "--out", "better", "--lr", "2e-4", *QUICK)
+    found = figures(hitl, "dpo", "pairs.jsonl", "--out", "better", "--lr", "2e-4",
+                    "--beta", "0.2", *QUICK)  # fmt: skip
     assert 0.68 < found["loss_before"] < 0.70
     assert found["loss_after"] < 0.4 and found["accuracy"] > 0.9
 

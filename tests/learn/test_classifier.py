@@ -12,16 +12,11 @@ from transformers import AutoTokenizer, BertConfig, BertForSequenceClassificatio
 from transformers import pipeline as hf_pipeline
 
 from hitl.config.reward import RewardTrainConfig
-from hitl.corpora import Example
+from hitl.corpora import Example, load_corpus
 from hitl.data.rows import DataError
 from hitl.errors import UsageError
-from hitl.learn.classifier import (
-    _Fragments,
-    evaluate,
-    middle,
-    score,
-    train_classifier,
-)
+from hitl.learn.accuracy import Bin, Figures, evaluate, middle, score
+from hitl.learn.classifier import _Fragments, train_classifier
 from hitl.learn.tokenizers import bert_tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -79,9 +74,9 @@ def test_it_separates_a_trivial_data_set_and_its_folder_is_a_pipeline(
     lines: list[str] = []
     out = tmp_path / "scorer"
     result = train_classifier(small(data, out), report=lines.append)
-    assert result.accuracy["all"].share > 0.95
-    assert result.accuracy["all"].count > 5
-    assert lines[-1].startswith("step 60/60  all")
+    assert result.figures.accuracy["all"].share > 0.95
+    assert result.figures.accuracy["all"].count > 5
+    assert lines[-1].startswith("step 60/60  all") and "heldout_loss" in lines[-1]
     assert not out.with_name("scorer.training").exists()
     assert not [p for p in out.rglob("*") if p.suffix in {".bin", ".pt", ".pkl", ".pth"}]
 
@@ -89,8 +84,52 @@ def test_it_separates_a_trivial_data_set_and_its_folder_is_a_pipeline(
     assert classify.model.config.id2label == {0: "negative", 1: "positive"}
     good, bad = classify(["酒店很好。", "酒店很差。"])
     assert (good["label"], bad["label"]) == ("positive", "negative")
+    assert all((out / name).stat().st_size > 5000 for name in ("curve.png", "calibration.png"))
     # Smoothed labels (.05 and .95) leave room between the extremes.
     assert good["score"] < 0.995 and bad["score"] < 0.995
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_best_is_kept_too_and_an_interrupted_training_comes_to_the_same(
+    data: Path, tmp_path: Path
+) -> None:
+    """A few texts whose labels mean nothing: the longer it learns them, the worse the others."""
+    dice = random.Random(0)
+    rows = [
+        f"{line.rpartition(',')[0]},{dice.randint(0, 1)}" for line in data.read_text().split()[1:]
+    ]
+    data.write_text("\n".join(["text,label", *rows]), "utf-8")
+    # Without crops: the batch after a checkpoint is drawn before it is written.
+    config = small(
+        data, tmp_path / "whole", mlm_steps=0, token_dropout=0.0, crops=0.0, eval_every=10
+    )
+    train_classifier(config)
+    tokenizer = AutoTokenizer.from_pretrained(config.out)
+    examples = [e for e in load_corpus(str(data)) if e.part == "heldout"]
+
+    def loss(folder: Path) -> float:
+        model = BertForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
+        return evaluate(model, tokenizer, examples).loss
+
+    assert loss(config.out / "best") < loss(config.out) - 0.05
+
+    def stop(line: str) -> None:
+        if line.startswith("step 40/60"):
+            raise KeyboardInterrupt
+
+    again = replace(config, out=tmp_path / "parts")
+    with pytest.raises(KeyboardInterrupt):
+        train_classifier(again, report=stop)
+    assert not again.out.exists()
+    lines: list[str] = []
+    train_classifier(again, report=lines.append)
+    assert not any(line.startswith("step 20/60") for line in lines)
+    for name in ("model.safetensors", "best/model.safetensors"):
+        assert (config.out / name).read_bytes() == (again.out / name).read_bytes()
+    with pytest.raises(UsageError, match="unfinished run with other options"):
+        with pytest.raises(KeyboardInterrupt):
+            train_classifier(again, report=stop)
+        train_classifier(replace(again, lr=1e-3))
 
 
 def test_soft_labels_give_graded_scores(tmp_path: Path) -> None:
@@ -119,7 +158,7 @@ def test_a_policy_learns_to_judge(data: Path, tmp_path: Path) -> None:
         data, out, init=ROOT / "checkpoints" / "tiny-zh", mlm_steps=0, steps=20, lr=2e-3,
         optimizer="adamw",
     )  # fmt: skip
-    assert train_classifier(config).accuracy["all"].share > 0.9
+    assert train_classifier(config).figures.accuracy["all"].share > 0.9
     classify = hf_pipeline("text-classification", model=str(out), dtype=torch.float32)
     assert classify.model.config.architectures == ["GPT2ForSequenceClassification"]
     assert "token_type_ids" not in classify.tokenizer("很好")
@@ -223,6 +262,11 @@ def test_figures_leave_out_the_undecided_and_know_clear_ones() -> None:
     )
 
 
+def test_calibration_is_the_distance_between_scores_and_shares() -> None:
+    bins = (Bin(0.25, 0.1, 0.3), Bin(0.75, 0.9, 0.8))
+    assert Figures({}, 0.0, bins, (0.1, 0.5, 0.9)).calibration_error == pytest.approx(0.125)
+
+
 def test_the_middle_of_a_text() -> None:
     assert middle("abcdefg", 3) == "cde"
     assert middle("ab", 3) == "ab"
@@ -249,7 +293,9 @@ def test_the_shipped_scorer_tells_obvious_texts_apart(lang: str) -> None:
     assert (folder / "model.safetensors").stat().st_size < 15e6
     assert (folder / "README.md").is_file()
     assert not [
-        p for p in folder.iterdir() if p.suffix not in {".json", ".safetensors", ".md", ".txt"}
+        p
+        for p in folder.iterdir()
+        if p.suffix not in {".json", ".safetensors", ".md", ".txt", ".png"}
     ]
     classify = hf_pipeline("text-classification", model=str(folder), top_k=None)
     assert classify.model.config.id2label == {0: "negative", 1: "positive"}

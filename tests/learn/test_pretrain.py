@@ -91,6 +91,23 @@ def test_it_learns_and_its_folder_loads(corpus: Path, tmp_path: Path, optimizer:
     assert again.per_token == pytest.approx(result.heldout.per_token, abs=0.15)
 
 
+def test_a_model_goes_on_from_a_general_one(corpus: Path, tmp_path: Path) -> None:
+    more = tmp_path / "news.txt"
+    more.write_text("\n".join(f"今天的新闻是第{i}条。" for i in range(100)), encoding="utf-8")
+    general, own = tmp_path / "general", tmp_path / "own"
+    first = pretrain(small(corpus, general, also=str(more)))
+    alone = pretrain(small(corpus, tmp_path / "alone"))
+    assert first.texts == alone.texts + 100
+    second = pretrain(small(corpus, own, init=general, dropout=0.2, layers=1, width=16, lr=3e-3))
+    assert first.heldout and second.heldout
+    assert second.heldout.per_token < first.heldout.per_token
+    for name in ("tokenizer.json", "tokenizer_config.json", "generation_config.json"):
+        assert (own / name).read_text("utf-8") == (general / name).read_text("utf-8")
+    model = AutoModelForCausalLM.from_pretrained(own)
+    assert (model.config.n_layer, model.config.n_embd, model.config.resid_pdrop) == (2, 32, 0.2)
+    assert model.config.use_cache and model.generation_config.use_cache
+
+
 def test_english_starts_and_ends_with_the_same_token(tmp_path: Path) -> None:
     corpus = tmp_path / "en.txt"
     corpus.write_text("\n".join(f"The film is good {i} times." for i in range(120)))
@@ -234,6 +251,7 @@ def test_the_shipped_policy_loads_and_writes(lang: str) -> None:
     start, end = edges(tokenizer)
     assert (model.config.bos_token_id, model.config.eos_token_id) == (start, end)
     assert model.generation_config.eos_token_id == end
+    assert model.generation_config.use_cache
     assert model.config.vocab_size == len(tokenizer)
 
     prompts = [

@@ -7,6 +7,7 @@ from textual.events import Key, Paste
 
 from hitl.operator import OwnPrompt
 from hitl.records import Edit, Mode, Ranking, Scores
+from hitl.tui.screens.tokens import _signed
 
 from .driving import Driver, driving
 from .scripted import ScriptedSession, group
@@ -234,3 +235,35 @@ async def test_an_own_text_during_a_save_is_sent_when_the_session_is_back() -> N
         me.session.let_go()
         await me.kept(1)
         assert me.session.kept[0].verdict == Edit("a fine day!", None, 0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [(["p", "n", "e", "w", "enter"], "your prompt comes"), (["r"], "other completions of")],
+)
+async def test_what_is_said_of_a_wait_is_not_said_after_it(keys: list[str], said: str) -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        await me.press(*keys)
+        await me.until(lambda: me.session.desks == 2)
+        await me.at_desk()
+        assert said not in me.text
+
+
+async def test_an_undone_own_text_is_named() -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        await me.press("e", "!", "enter")
+        await me.kept(1)
+        await me.press("backspace")
+        await me.sees("e goes on with your text")
+        await me.at_desk()
+        await me.press("e")
+        await me.sees("a fine day!")
+
+
+@pytest.mark.parametrize(
+    ("nats", "shown"), [(-0.04, "0.0"), (0.0, "0.0"), (0.06, "+0.1"), (-2.0, "-2.0")]
+)
+def test_only_a_difference_has_a_sign(nats: float, shown: str) -> None:
+    assert _signed(nats) == shown

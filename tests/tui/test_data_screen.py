@@ -10,7 +10,8 @@ import pytest
 from hitl.journal import Filter, Journal
 from hitl.records import Mode, Scores
 from hitl.rundir import RunDir
-from tests.journal_data import group, judgement
+from hitl.tui.widgets.line import Line
+from tests.journal_data import group, judgement, stats
 
 from .stint import Sitter, new_run, stint
 
@@ -248,6 +249,55 @@ async def test_foreign_text_is_harmless(tmp_path: Path) -> None:
         await me.sees("[@click=app.quit]")
         await me.press("o")
         assert "\x1b" not in me.text and "\u202e" not in me.text and "[/x]" in me.text
+
+
+async def test_the_count_of_another_filter_is_not_shown(tmp_path: Path) -> None:
+    async with stint(filled(tmp_path, 9)) as me:
+        await me.at_desk()
+        await me.press("f4")
+        await rows(me, 9)
+        screen = me.app.screen
+        screen._filter = Filter(flagged=True)
+        screen._show_filter()  # as between the key and the journal's answer
+        filtered = screen.query_one("#filter", Line)._content.plain
+        assert "flagged" in filtered and "…" in filtered and "9" not in filtered
+        screen.action_clear()
+        await me.sees("1–9 of 9")
+
+
+def test_what_an_update_learned_that_was_left_is_left_too(tmp_path: Path) -> None:
+    run = filled(tmp_path, 4)
+    with Journal.open(run.journal_path) as journal:
+        ids = sorted(one.id for one in journal.judged(0, 9))
+        journal.record_update(stats(1), ids[:2])
+        journal.record_update(stats(2), ids[2:])
+
+        def states() -> list[tuple[str, int | None]]:
+            return [(one.state, one.update) for one in journal.listed(Filter(), 0, 9)][::-1]
+
+        assert states() == [("trained", 1), ("trained", 1), ("trained", 2), ("trained", 2)]
+        journal.rollback(1)
+        assert states() == [("trained", 1), ("trained", 1), ("left", 2), ("left", 2)]
+        for state, count in (("trained", 2), ("left", 2), ("waiting", 0), ("aside", 0)):
+            assert journal.count(Filter(state=state)) == count
+        journal.rollback(0)
+        assert {state for state, _ in states()} == {"left"}
+        assert journal.count(Filter(state="left")) == 4
+
+
+async def test_after_going_back_the_screen_does_not_say_trained(tmp_path: Path) -> None:
+    run = filled(tmp_path, 4)
+    with Journal.open(run.journal_path) as journal:
+        journal.record_update(stats(1), [one.id for one in journal.judged(0, 9)])
+        journal.rollback(0)
+    async with stint(run) as me:
+        await me.at_desk()
+        await me.press("f4")
+        await rows(me, 4)
+        await me.sees("it is not in the weights")
+        assert "left 1" in me.text and "trained" not in me.text
+        await me.press("x")
+        await me.sees("nothing will learn from it")
 
 
 def test_the_filter_of_the_journal(tmp_path: Path) -> None:

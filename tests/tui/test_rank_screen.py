@@ -55,6 +55,10 @@ async def test_a_rank_is_given_once() -> None:
         await me.press("3", "3", "9")
         assert "there are 4 completions" in me.text
         assert me.session.drafts[(1, 0)].entries == ("", "", "1", "")
+        await me.press("down")
+        assert "there are 4 completions" in me.text
+        await me.press("backspace")
+        assert "there are 4 completions" not in me.text, "a key that was taken ends the refusal"
 
 
 @pytest.mark.parametrize(
@@ -94,3 +98,14 @@ async def test_keystrokes_of_a_group(mode: Mode, keys: str, count: int) -> None:
         await me.press(*keys)
         await me.kept(1)
         assert len(me.session.kept[0].keys) == len(keys) == count
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_mean_reward_of_ranks_is_not_shown(size: tuple[int, int]) -> None:
+    """It is 0 whatever is learned."""
+    session = ScriptedSession([group(1, TEXTS)], mode=Mode.RANK, batch_size=4)
+    async with driving(session, size) as me:
+        await me.at_desk()
+        await me.press("2", "1", "3")
+        await me.sees("update 1: KL 0.80")
+        assert "reward" not in me.text

@@ -9,7 +9,21 @@ import pytest
 from hitl.errors import UsageError
 from hitl.operator import Quit
 from hitl.records import Mode, Ranking, Skip
+from hitl.tui import keymap as keymap_
+from hitl.tui import keymap_visits as visits
+from hitl.tui.app import HitlApp
+from hitl.tui.keymap import Key
 from hitl.tui.remap import SCREENS, Keymap, load_keymap
+from hitl.tui.screens.blind import BlindScreen
+from hitl.tui.screens.data import DataScreen
+from hitl.tui.screens.page import ChooseScreen, PageScreen
+from hitl.tui.screens.pair import PairScreen
+from hitl.tui.screens.rank import RankScreen
+from hitl.tui.screens.run_visit import RunVisit
+from hitl.tui.screens.runs import RunsScreen
+from hitl.tui.screens.score import ScoreScreen
+from hitl.tui.screens.tokens import TokensScreen
+from hitl.tui.screens.train import TrainScreen
 
 from .driving import driving
 from .scripted import ScriptedSession, group
@@ -58,11 +72,53 @@ def test_two_keys_can_be_exchanged(tmp_path: Path) -> None:
     assert made.shown("group.edit", "e") == "r" and made.shown("group.skip", "␣") == "␣"
 
 
+@pytest.mark.parametrize(
+    ("screen", "keys"),
+    [
+        (ScoreScreen, keymap_.SCORE),
+        (RankScreen, keymap_.RANK),
+        (PairScreen, keymap_.PAIR),
+        (RunsScreen, keymap_.RUNS),
+        (TokensScreen, keymap_.TOKENS),
+        (TrainScreen, visits.TRAIN),
+        (DataScreen, visits.DATA),
+        (RunVisit, visits.VISIT_RUNS),
+        (BlindScreen, visits.BLIND),
+        (ChooseScreen, visits.CHOOSE),
+        (PageScreen, visits.PAGE),
+    ],
+)
+def test_every_key_of_a_screen_leads_to_what_the_screen_can_do(
+    screen: type, keys: tuple[Key, ...]
+) -> None:
+    for key in keys:
+        name = key.action.partition("(")[0]
+        of = HitlApp if name.startswith("app.") else screen
+        assert hasattr(of, f"action_{name.removeprefix('app.')}"), key.id
+
+
 def test_no_key_does_two_things_and_every_thing_has_a_name_and_a_sentence() -> None:
     for screen, keys in SCREENS.items():
         names = [name for key in keys for name in key.keys.split(",")]
         assert len(names) == len(set(names)), screen
         assert all(key.id and key.tooltip for key in keys)
+
+
+async def test_keys_of_the_screens_beside_judging_can_be_changed_too(tmp_path: Path) -> None:
+    changed = keymap(tmp_path, 'train.page = "v"\nvisit.back = "z"\ndata.find = "w"')
+    session = ScriptedSession([group(1, ["one", "two"])], mode=Mode.PAIR)
+    async with driving(session, keymap=changed) as me:
+        await me.at_desk()
+        await me.press("f3")
+        first = me.text
+        await me.press("tab", "escape", "q")
+        assert me.text == first, "the old keys do nothing"
+        await me.press("v")
+        assert me.text != first
+        await me.press("z")
+        assert me.app.screen is me.app._judging
+    with pytest.raises(UsageError, match=r"s is both data\.find and data\.state in the data"):
+        keymap(tmp_path, 'data.find = "s"')
 
 
 async def test_changed_keys_work_and_the_old_ones_do_not(tmp_path: Path) -> None:

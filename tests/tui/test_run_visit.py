@@ -172,5 +172,11 @@ async def test_help_of_the_picker() -> None:
         await pilot.press("question_mark")
         me = Driver(pilot, SimpleNamespace())  # type: ignore[arg-type]
         await me.sees("go back in the run")
-        await pilot.press("escape", "b")  # no updates: nothing happens
+        await pilot.press("escape", "b")  # no updates
+        await me.sees("no update yet: there is nothing to go back to")
         assert len(app.screen_stack) == 2
+        await pilot.press("end")
+        await pilot.pause()
+        assert "no update yet" not in me.text
+        await pilot.press("b")
+        await me.sees("a new run has nothing to go back to")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hitl.blind import KIND, PAIRS, base_first, numbers
 from hitl.journal import Journal
+from hitl.journal.rows import JournalError
 from hitl.records import Scores
 from tests.journal_data import group, judgement, stats
 
+from .driving import driving
+from .scripted import ScriptedSession
 from .stint import Sitter, new_run, stint
 
 
@@ -162,3 +166,48 @@ async def test_there_is_nothing_to_compare_before_an_update(tmp_path: Path) -> N
         await me.sees("Enter begins")
         await me.press("enter")
         await me.sees("base and taught policy are the same")
+
+
+async def test_a_result_the_journal_cannot_take_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stint(new_run(tmp_path)) as me:
+        await trained(me)
+        await me.press("f6")
+        await me.sees("Enter begins")
+        kept = Journal.event
+
+        def full(*_: object) -> None:
+            raise JournalError("the disk is full")
+
+        monkeypatch.setattr(Journal, "event", full)
+        await me.press("enter")
+        for place in range(1, PAIRS + 1):
+            await me.sees(f"pair {place} of {PAIRS}")
+            if place == PAIRS:  # an equal pair is a tie without a question
+                pair = me.app.screen._pair
+                same = replace(pair, after=pair.before)
+                me.judging.heard.contrasts[pair.number] = same
+                me.app.screen._show()
+            else:
+                await me.press("left")
+        await me.sees("the journal could not take it: Enter tries again")
+        await me.press("enter")
+        await me.sees("the result is not kept yet")
+        monkeypatch.setattr(Journal, "event", kept)
+        await me.press("enter")
+        await me.sees("v1: ")
+        assert "pair 10" not in me.text and "could not take" not in me.text
+        assert len([e for e in me.look(lambda j: j.events()) if e.kind == KIND]) == 1
+
+
+async def test_a_run_of_labels_says_that_nothing_is_trained() -> None:
+    session = ScriptedSession([group(1, ["one", "two"])])
+    async with driving(session, label_only=True) as me:
+        await me.at_desk()
+        await me.press("f3")
+        await me.sees("nothing is trained in this run")
+        await me.press("f6")
+        await me.sees("Enter begins")
+        await me.press("enter")
+        await me.sees("nothing is trained in this run")

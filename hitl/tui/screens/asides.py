@@ -78,7 +78,7 @@ class Asides(Steering):
         if not self.asked:
             self.refuse("saving: press p again in a moment")
             return
-        self.say(own(self.tr("your prompt comes next …")))
+        self.say(own(self.tr("your prompt comes next …")), "group")
         self.command(OwnPrompt(self._prompt))
         self._prompt = ""
 

@@ -96,9 +96,15 @@ class BlindScreen(Visit):
         return self.judging.heard.contrasts.get(numbers(blind[0])[len(blind[1])])
 
     def action_begin(self) -> None:
-        if self.judging.heard.blind is not None or self._past is None:
+        blind = self.judging.heard.blind
+        if blind is not None and len(blind[1]) == PAIRS:
+            self._finish(*blind)
+            self._show()
+        if blind is not None or self._past is None:
             return
-        if self.judging.desk is None:
+        if self.judging.info.config.label_only:
+            self.refuse("nothing is trained in this run")
+        elif self.judging.desk is None:
             self.refuse("the policy is still being loaded")
         elif self.judging.heard.status.version == 0:
             self.refuse("no update yet: base and taught policy are the same")
@@ -147,12 +153,12 @@ class BlindScreen(Visit):
         pairs = [known[number] for number in numbers(test)]
         data = event_of(max(pair.version for pair in pairs), pairs, outcomes)
         if desk is None or not desk.record(KIND, data):
-            self.refuse("the journal could not take it: ⌫ and the last answer once more")
-            self.judging.heard.blind = test, outcomes[:-1]
+            self.refuse("the journal could not take it: Enter tries again")
             return
         self._past = (*(self._past or ()), data)
         self.judging.heard.blind = None
         self._result = own(self.tr(meaning(win_rate(outcomes))))
+        self.say(Content(""))
 
     def action_scroll_card(self, way: int) -> None:
         for side in self.query(".side"):
@@ -189,7 +195,10 @@ class BlindScreen(Visit):
         self.show_hints()
 
     def _about(self) -> Content:
-        if self.judging.heard.blind is not None:
+        blind = self.judging.heard.blind
+        if blind is not None and len(blind[1]) == PAIRS:
+            return own(self.tr("every pair is answered, and the result is not kept yet"))
+        if blind is not None:
             return own(self.tr("both policies are writing; this waits for the engine to be idle …"))
         lines = [self._result, own("")] if self._result else []
         lines += [

@@ -46,6 +46,8 @@ class Page:
     operators: tuple[str, ...]
     cursor: int
     """The row the cursor goes to."""
+    which: Filter = ALL
+    """What was asked for."""
 
 
 class DataScreen(Visit):
@@ -123,11 +125,13 @@ class DataScreen(Visit):
     def _show_filter(self) -> None:
         page = self._page
         last = page.offset + len(page.rows)
-        shown = (
-            self.tr("{first}–{last} of {total}", first=page.offset + 1, last=last, total=page.total)
-            if page.rows
-            else "0"
-        )
+        if page.which != self._filter:
+            shown = "…"  # the figures are still those of the filter before
+        elif page.rows:
+            first = page.offset + 1
+            shown = self.tr("{first}–{last} of {total}", first=first, last=last, total=page.total)
+        else:
+            shown = "0"
         which = in_words(self._filter, self.tr)
         self.query_one("#filter", Line).show(
             own((self.tr("Judgements: "), "bold"), which, (f"   {shown}", "$frame-text"))
@@ -302,7 +306,7 @@ def _read(path: Path, which: Filter, offset: int, cursor: int) -> Page:
         total = journal.count(which)
         offset = min(offset, max(total - 1, 0) // PAGE * PAGE)
         rows = tuple(journal.listed(which, offset, PAGE))
-        return Page(offset, total, rows, tuple(journal.operators()), cursor)
+        return Page(offset, total, rows, tuple(journal.operators()), cursor, which)
 
 
 def _find(path: Path, identity: int) -> JudgedGroup | None:

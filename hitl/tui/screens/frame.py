@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -20,7 +21,7 @@ from textual.screen import Screen
 from hitl.config.session import SessionConfig
 from hitl.errors import HitlError
 from hitl.operator import Event, Judged, Partial, Progress, Rejudged, Undone, Updated, Waiting
-from hitl.records import Scores, Skip, UpdateStats
+from hitl.records import Edit, Judgement, Scores, Skip, UpdateStats
 from hitl.tui.content import foreign, own
 from hitl.tui.heard import Heard
 from hitl.tui.hints import fitting
@@ -41,6 +42,9 @@ ROWS_LEAST, ROWS_MOST = 4, 8
 WIDE = 100
 """Columns from which the rail is shown."""
 
+Until = Literal["", "key", "group"]
+"""What takes a line away: only another one, the next key that is taken, or the next group."""
+
 HUGE = 150, 40
 """Columns and rows from which cards stand side by side: a line of 170 characters is hard to
 read, and a card of two lines a waste of the rest."""
@@ -60,6 +64,11 @@ class SessionInfo:
     """The run's folder, for the screens that look into its journal; None where there is none."""
     checkpoint_age: float | None = None
     """Seconds since the newest checkpoint was written; None without one."""
+
+    @property
+    def has_reward(self) -> bool:
+        """Whether the mean reward of an update says anything: that of ranks is always 0."""
+        return self.config.mode != "rank"
 
 
 class Frame(Translated, Screen[None]):
@@ -85,6 +94,7 @@ class Frame(Translated, Screen[None]):
         )
         self.heard = Heard(status, info.updates, clock, info.checkpoint_age)
         self._had_a_group = False
+        self._said_until: Until = ""
 
     def compose(self) -> ComposeResult:
         yield StatusLine(self.heard.status)
@@ -145,8 +155,8 @@ class Frame(Translated, Screen[None]):
                 self.say(
                     own(self.tr("seen before: kept to tell how steady you are, not learned from"))
                 )
-            case Undone():
-                self.say(own(self.tr("undone: the group is back")))
+            case Undone(judgement):
+                self._say_undone(judgement)
             case Updated(stats):
                 self._say_updated(stats)
                 self._show_figures()
@@ -191,17 +201,23 @@ class Frame(Translated, Screen[None]):
         """How a key is written; `otherwise` when the person has not changed it."""
         return self.keymap.shown(identity, otherwise)
 
-    def say(self, content: Content) -> None:
+    def say(self, content: Content, until: Until = "") -> None:
         """On the last-action line."""
+        self._said_until = until
         self.query_one(LastLine).show(content)
+
+    def over(self, until: Until) -> None:
+        """What was said only until now is taken away."""
+        if self._said_until == until:
+            self.say(Content(""))
 
     def refuse(self, why: str, /, **values: object) -> None:
         """Why a key did nothing: a message of the catalogue."""
-        self.say(own((self.tr(why, **values), "$warning")))
+        self.say(own((self.tr(why, **values), "$warning")), "key")
 
     def refuse_error(self, error: HitlError) -> None:
         """The same of what a check said."""
-        self.say(own((self.tr.error(error), "$warning")))
+        self.say(own((self.tr.error(error), "$warning")), "key")
 
     def _tick(self) -> None:
         self._show_waiting()
@@ -254,7 +270,7 @@ class Frame(Translated, Screen[None]):
     def _show_rail(self) -> None:
         heard = self.heard
         self.query_one(Rail).show(
-            [u.reward for u in heard.updates],
+            [u.reward for u in heard.updates] if self.info.has_reward else None,
             [u.sequence_kl for u in heard.updates],
             [describe(j.verdict, j.shown, self.tr) for j in heard.recent],
             heard.pace(self.tr),
@@ -263,14 +279,11 @@ class Frame(Translated, Screen[None]):
     def _show_figures(self) -> None:
         if self.heard.updates:
             stats = self.heard.updates[-1]
-            self.query_one(LastLine).figures(
-                own(
-                    (self.tr("reward") + " ", "$frame-text"),
-                    (f"{stats.reward:.2f}", "$success"),
-                    ("  KL ", "$frame-text"),
-                    (f"{stats.sequence_kl:.2f}", "$accent"),
-                )
+            kl = own(("KL ", "$frame-text"), (f"{stats.sequence_kl:.2f}", "$accent"))
+            mean = own(
+                (self.tr("reward") + " ", "$frame-text"), (f"{stats.reward:.2f}", "$success"), "  "
             )
+            self.query_one(LastLine).figures(own(mean, kl) if self.info.has_reward else kl)
 
     def _show_notice(self) -> None:
         line = self.query_one("#notice", Line)
@@ -300,11 +313,22 @@ class Frame(Translated, Screen[None]):
             order = judgement.shown or range(len(event.rewards))
             rewards = [event.rewards[i] for i in order]
             if not all(map(math.isnan, rewards)):
-                reward = " → " + " ".join("·" if math.isnan(r) else f"{r:+.2g}" for r in rewards)
+                reward = " → " + " ".join(map(_signed, rewards))
         undo = "   " + self.tr("{key} to undo", key=self.key("group.undo", "⌫"))
         self.say(own(self.tr("last: "), (words + reward, "bold"), (undo, "$frame-text")))
 
+    def _say_undone(self, judgement: Judgement) -> None:
+        if isinstance(judgement.verdict, Edit):  # nothing on the cards shows it
+            e = self.key("group.edit", "e")
+            self.say(own(self.tr("undone: the group is back, {key} goes on with your text", key=e)))
+        else:
+            self.say(own(self.tr("undone: the group is back")))
+
     def _say_updated(self, stats: UpdateStats) -> None:
+        if not self.info.has_reward:
+            figures = {"number": stats.number, "kl": stats.sequence_kl, "time": age(stats.seconds)}
+            self.say(own(self.tr("update {number}: KL {kl:.2f}, {time}", **figures)))
+            return
         self.say(
             own(
                 self.tr(
@@ -316,6 +340,10 @@ class Frame(Translated, Screen[None]):
                 )
             )
         )
+
+
+def _signed(reward: float) -> str:
+    return "·" if math.isnan(reward) else f"{reward:+.2g}" if reward else "0"
 
 
 def columns(cards: int) -> int:

@@ -101,6 +101,7 @@ class JudgingScreen(Frame):
             self._dimming.stop()
         self._dim(False)
         self.heard.asked(desk)
+        self.over("group")
         self.show_group()
         if keep_entries:
             self.came_again()
@@ -152,7 +153,8 @@ class JudgingScreen(Frame):
         self._left = now if gone else None
 
     def note_key(self, raw: str) -> None:
-        """Keeps the raw key for the judgement."""
+        """Keeps the raw key, which was taken, for the judgement."""
+        self.over("key")
         self.keys += raw
 
     def draft(self) -> None:
@@ -235,7 +237,7 @@ class JudgingScreen(Frame):
         if self.open and not self.untouched():
             self.erase()
             return
-        self.say(own((self.tr("taking the last judgement back …"), "$frame-text")))
+        self.say(own((self.tr("taking the last judgement back …"), "$frame-text")), "group")
         self.command(Undo())
 
     def action_resample(self) -> None:
@@ -243,7 +245,8 @@ class JudgingScreen(Frame):
             if not self.asked:
                 self.refuse("saving: press r again in a moment")
                 return
-            self.say(own((self.tr("other completions of the same prompt …"), "$frame-text")))
+            wait = self.tr("other completions of the same prompt …")
+            self.say(own((wait, "$frame-text")), "group")
             self.command(Resample())
 
     def action_save(self) -> None:

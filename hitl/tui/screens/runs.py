@@ -99,13 +99,11 @@ class RunsScreen(Translated, Screen[Choice]):
         )
         yield Line(columns(self.tr), id="columns")
         yield OptionList(*self._options(), markup=False)
+        yield Line(id="said")
         yield Line(
             own(
                 (
-                    self.tr(
-                        "↑↓ choose  ⏎ open  b go back in it  z new in Chinese  "
-                        "e new in English  q leave"
-                    ),
+                    self.tr("↑↓ choose  ⏎ open  b go back in it  z e new run  ? help  q leave"),
                     "$frame-text",
                 )
             ),
@@ -142,12 +140,21 @@ class RunsScreen(Translated, Screen[Choice]):
         """Offers the updates of the run on the line."""
         place = self.query_one(OptionList).highlighted or 0
         if place >= len(self._runs):
+            self.refuse("a new run has nothing to go back to")
             return
         run = self._runs[place].run
         updates = self._updates(run)
         if not updates:
+            self.refuse("no update yet: there is nothing to go back to")
             return
         ask_update(self.app, self.tr, run, updates, lambda at: self.dismiss(ResumeRun(run, at)))
+
+    def on_option_list_option_highlighted(self) -> None:
+        self.query_one("#said", Line).show(own(""))
+
+    def refuse(self, why: str, /) -> None:
+        """Why a key did nothing: a message of the catalogue."""
+        self.query_one("#said", Line).show(own((self.tr(why), "$warning")))
 
     def help_keys(self) -> tuple[Key, ...]:
         return RUNS

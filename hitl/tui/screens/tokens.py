@@ -96,7 +96,7 @@ def _about(
     kl = sum(p - v.ref_logp for p, v in zip(completion.logprobs, views, strict=True))
     means = tr("token, log p, log p - log p_ref (+ likelier than in the reference)")
     return Content("\n").join(
-        [own(said, f", log p - log p_ref {kl:+.1f}"), own((means, "$frame-text"))]
+        [own(said, f", log p - log p_ref {_signed(kl)}"), own((means, "$frame-text"))]
     )
 
 
@@ -112,7 +112,7 @@ def _cells(
     cells = []
     for place, logp in enumerate(completion.logprobs):
         name = foreign(names[place], "bold $warning" if logp <= UNLIKELY else "bold")
-        cell = own(name.truncate(broad, ellipsis=True, pad=True), f"{logp:6.1f}")
+        cell = own(name.truncate(broad, ellipsis=True, pad=True), f"{logp:z6.1f}")
         ratio = None if views is None else _ratio(logp - views[place].ref_logp)
         cells.append(cell if ratio is None else own(cell, ratio))
     if not cells:
@@ -124,7 +124,13 @@ def _cells(
 
 def _ratio(ratio: float) -> Content:
     style = "$success" if ratio >= FAR else "$error" if ratio <= -FAR else "$frame-text"
-    return own((f"{ratio:+6.1f}", style))
+    return own((f"{_signed(ratio):>6}", style))
+
+
+def _signed(nats: float) -> str:
+    """A sign only where there is a difference to be seen."""
+    shown = f"{nats:+z.1f}"
+    return "0.0" if shown == "+0.0" else shown
 
 
 def _visible(piece: str) -> str:

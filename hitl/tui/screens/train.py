@@ -54,7 +54,8 @@ class TrainScreen(Visit):
     def body(self) -> ComposeResult:
         with Grid(id="curves", classes="train-page"):
             tr = self.tr
-            yield Curve(tr("reward"), tr("mean"), "$success", id="reward")
+            mean = tr("mean") if self.judging.info.has_reward else tr("of ranks, so always 0")
+            yield Curve(tr("reward"), mean, "$success", id="reward")
             yield Curve("KL", tr("nats a completion"), "$accent", id="kl")
             yield Curve(tr("entropy"), tr("nats a token"), "$primary", id="entropy")
             yield Curve(tr("value loss"), "", "$primary", id="value")
@@ -128,7 +129,8 @@ class TrainScreen(Visit):
             ("clipped", [100 * u.clip_fraction for u in updates]),
         ):
             self.query_one(f"#{name}", Curve).show(values, first)
-        self.query_one("#last", Line).show(_last(updates, self.tr))
+        label_only = self.judging.info.config.label_only
+        self.query_one("#last", Line).show(_last(updates, label_only, self.tr))
         self._show_alarms()
         self._show_texts()
 
@@ -179,7 +181,9 @@ def _written(path: Path) -> tuple[Written | None, Written | None]:
     return written(first, len(last)), written(last, len(first))
 
 
-def _last(updates: Sequence[UpdateStats], tr: Translator) -> Content:
+def _last(updates: Sequence[UpdateStats], label_only: bool, tr: Translator) -> Content:
+    if label_only:
+        return own((tr("nothing is trained in this run"), "$frame-text"))
     if not updates:
         none = tr("no update yet: the curves begin with the first full batch")
         return own((none, "$frame-text"))

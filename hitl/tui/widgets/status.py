@@ -136,18 +136,19 @@ class Rail(Translated, Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._rewards: Sequence[float] = ()
+        self._rewards: Sequence[float] | None = ()
         self._kls: Sequence[float] = ()
         self._judgements: Sequence[str] = ()
         self._pace = ""
 
     def show(
         self,
-        rewards: Sequence[float],
+        rewards: Sequence[float] | None,
         kls: Sequence[float],
         judgements: Sequence[str],
         pace: str,
     ) -> None:
+        """`rewards` are None where they say nothing."""
         self._rewards, self._kls = rewards, kls
         self._judgements, self._pace = judgements, pace
         self.refresh()
@@ -155,8 +156,13 @@ class Rail(Translated, Widget):
     def render(self) -> RenderResult:
         width = max(self.size.width - 1, 4)
         tall = self.size.height >= TALL
+        rewards = self._rewards
         lines = [
-            *_chart(self.tr("mean reward"), self._rewards, width, "$success", tall),
+            *(
+                []
+                if rewards is None
+                else _chart(self.tr("mean reward"), rewards, width, "$success", tall)
+            ),
             *_chart(self.tr("KL to the reference"), self._kls, width, "$accent", tall),
             own((self.tr("last judgements"), "$frame-text")),
         ]
