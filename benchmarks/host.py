@@ -6,8 +6,8 @@ Starts `hitl host` on a new run with a shipped policy, and lets N operators join
 connection of their own. An operator looks at a group for a while (log-normal, `--pace` seconds in
 the median, as people do), scores it, and waits for the next. Prints, for each N: labels a minute,
 what the operators' pace alone would give, how long they waited for the next group and for the
-acknowledgement of a judgement (p50, p95), updates, labels that wait, and what a commit of the
-journal took on the host.
+acknowledgement of a judgement (p50 / p95), updates and what each took, labels that wait, how many
+updates old a text was on average when it was learned from, and what a commit of the journal takes.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from hitl.assemble import create_run
 from hitl.config.session import SessionConfig
 from hitl.host.joining import Joined, Where
 from hitl.journal import Journal
+from hitl.metrics import mean
 from hitl.operator import Desk, Event, Judged, Quit, Reply
 from hitl.records import Judgement, Scores
 
@@ -129,7 +130,7 @@ def measure(count: int, seconds: float, pace: float, port: int, batch: int, poli
         assert host.wait() == 0
         with Journal.open(root / "a" / "journal.db", readonly=True) as journal:
             totals = journal.totals()
-            stale = [update.staleness for update in journal.updates()]
+            updates = journal.updates()
         given = sum(person.labels for person in people)
         assert given == totals.labels, (given, totals.labels)
         looked = sum(person.looked for person in people)
@@ -138,8 +139,8 @@ def measure(count: int, seconds: float, pace: float, port: int, batch: int, poli
             f"| {count} | {60 * given / took:.0f} | {alone:.0f} "
             f"| {quantiles([w for p in people for w in p.waits])} "
             f"| {quantiles([k for p in people for k in p.kept])} "
-            f"| {totals.updates} | {totals.pending_labels} "
-            f"| {sum(stale) / len(stale) if stale else 0:.1f} "
+            f"| {totals.updates} | {mean([u.seconds for u in updates]):.1f} "
+            f"| {totals.pending_labels} | {mean([u.staleness for u in updates]):.1f} "
             f"| {quantiles(commits(root / 'a'))} |"
         )
 
@@ -155,9 +156,9 @@ def main() -> None:
     given = asked.parse_args()
     print(
         "| operators | labels/min | pace alone | wait for a group, ms | to be kept, ms | updates "
-        "| labels waiting | staleness | commit, ms |"
+        "| seconds each | labels waiting | staleness | commit, ms |"
     )
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for count in given.operators:
         row = measure(
             count, given.seconds, given.pace, given.port, given.batch, given.policy

@@ -7,6 +7,7 @@ to nobody else.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -69,6 +70,7 @@ class Supply:
         self._ready: deque[Group] = deque()
         self._seats: list[Seat] = []
         self._hungry = 0
+        self._sampling = False
         self._failed: BaseException | None = None
 
     def take_up(self, shown_to: str = "") -> None:
@@ -139,8 +141,8 @@ class Supply:
         """The next group for the operator. Raises what sampling failed with."""
         while True:
             with self._changed:
-                more = self._order(seat, self._ahead + len(self._seats))
-            self._submit(more)
+                self._order(seat, self._ahead + len(self._seats))
+            self._submit()
             group = self._first(seat)
             if self._too_old(group):
                 if group.key in self._twins:
@@ -244,19 +246,28 @@ class Supply:
             seat.certain = prompt.number, prompt.attempt
             self._urgent[seat.certain] = seat
             self._wanted.appendleft(prompt)
-        self._submit(1)
+        self._submit()
 
-    def _submit(self, count: int) -> None:
-        """Has so many of the wanted groups sampled in the engine's thread."""
-        for _ in range(count):
-            self._engine.submit(self._sample_wanted).add_done_callback(self._sampled)
+    def _submit(self) -> None:
+        """Has the wanted groups sampled in the engine's thread, one after the other: whatever else
+        is asked of the engine, an update or a save, waits for one of them and not for all."""
+        with self._changed:
+            if self._sampling or not self._wanted:
+                return
+            self._sampling = True
+        self._engine.submit(self._sample_wanted).add_done_callback(self._sampled)
 
     def _sampled(self, asked: Future[None]) -> None:
         """Whoever waits is to hear what sampling failed with."""
         with self._changed:
+            self._sampling = False
             if not asked.cancelled() and self._failed is None:
                 self._failed = asked.exception()
             self._changed.notify_all()
+            if asked.cancelled() or self._failed is not None:
+                return
+        with contextlib.suppress(RuntimeError):  # the engine is closed
+            self._submit()
 
     def _sample_wanted(self, engine: Engine) -> None:
         """Samples what is wanted most, unless that was done out of turn; it is journalled before
@@ -301,7 +312,7 @@ class Supply:
                     self._hungry += 1
                     self._changed.wait()
                     self._hungry -= 1
-            self._submit(more)
+            self._submit()
             if not told:
                 told = True
                 seat.on_wait(seat.certain)
