@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
@@ -39,6 +40,7 @@ from hitl.records import Group, JudgedGroup, Judgement, Mode
 from hitl.repeats import Repeats
 from hitl.rewards import rewards_of
 from hitl.study import Study
+from hitl.supply import Seat
 from hitl.tuning import Tune
 from hitl.wording import Sentence
 
@@ -46,15 +48,19 @@ from hitl.wording import Sentence
 class Dialogue:
     """One operator's, at one run that is open."""
 
-    def __init__(self, run: OpenRun, operator: Operator) -> None:
-        """Takes a seat; `close` leaves it."""
+    def __init__(
+        self, run: OpenRun, operator: Operator, gone: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Takes a seat; `close` leaves it. `gone` is asked while a group is waited for: whether
+        there is nobody left to wait."""
         self._run = run
         self._config = run.config
         self._journal = run.journal
         self._supply = run.supply
         self._updates = run.updates
         self._operator = operator
-        self._seat = run.supply.sit(operator.name, self._say_waiting)
+        self._seat = Seat(operator.name, self._say_waiting, gone)
+        run.supply.sit(self._seat)
         self._repeats = Repeats(
             run.journal, run.config.seed, Mode(run.config.mode), operator.name, run.again
         )
@@ -76,6 +82,8 @@ class Dialogue:
         """One thing the operator says; False when they leave."""
         self._raise_background_errors()
         group = self._supply.next(self._seat)
+        if group is None:
+            return False
         again = self._repeats.due()
         desk = self._desk(group) if again is None else self._again(again)
         try:

@@ -22,6 +22,9 @@ from hitl.second import TOO_OLD, Twins, pairs_of, twin_of
 
 Key = tuple[int, int]
 
+LOOK_S = 0.5
+"""Seconds between two looks whether who waits is still there."""
+
 
 @dataclass(eq=False)
 class Seat:
@@ -30,6 +33,8 @@ class Seat:
     name: str
     on_wait: Callable[[Key | None], None]
     """Told when there is nothing to show, and which group comes if it is a certain one."""
+    gone: Callable[[], bool] = lambda: False
+    """Whether nobody sits there any more; then a wait ends."""
     mine: deque[Group] = field(default_factory=deque)
     """What comes to this operator and to nobody else."""
     certain: Key | None = None
@@ -85,11 +90,10 @@ class Supply:
         self._ready.extend(groups if shown_to else sorted(groups, key=lambda g: g.key in shown))
         self._next_number = self._journal.last_group_number() + 1
 
-    def sit(self, name: str, on_wait: Callable[[Key | None], None]) -> Seat:
-        """A place for the operator `name`, until it is left."""
+    def sit(self, seat: Seat) -> None:
+        """An operator takes their place, until they leave it."""
         with self._changed:
-            self._seats.append(seat := Seat(name, on_wait))
-        return seat
+            self._seats.append(seat)
 
     def leave(self, seat: Seat) -> None:
         """What lies there goes to the others, but not at once: they may come back for it."""
@@ -137,20 +141,21 @@ class Supply:
         with self._changed:
             return key in self._twins
 
-    def next(self, seat: Seat) -> Group:
-        """The next group for the operator. Raises what sampling failed with."""
+    def next(self, seat: Seat) -> Group | None:
+        """The next group for the operator; None when they are gone. Raises what sampling failed
+        with."""
         while True:
             with self._changed:
                 self._order(seat, self._ahead + len(self._seats))
             self._submit()
             group = self._first(seat)
-            if self._too_old(group):
+            if group is not None and self._too_old(group):
                 if group.key in self._twins:
                     self._journal.drop_group(group.key, TOO_OLD)
                     continue
                 self._sample_now(seat, group.prompt)
                 group = self._first(seat)
-            return self._handed_out(seat, group)
+            return None if group is None else self._handed_out(seat, group)
 
     def own(self, seat: Seat, text: str) -> None:
         """Has a prompt of the operator sampled before any other; it comes next."""
@@ -296,9 +301,9 @@ class Supply:
                 self._changed.notify_all()
         self._on_ready(ready)
 
-    def _first(self, seat: Seat) -> Group:
-        """Takes the first group for the operator when it is there; raises what sampling failed
-        with."""
+    def _first(self, seat: Seat) -> Group | None:
+        """Takes the first group for the operator when it is there; None when they are gone. Raises
+        what sampling failed with."""
         told = False
         while True:
             with self._changed:
@@ -306,11 +311,13 @@ class Supply:
                     return group
                 if self._failed is not None:
                     raise self._failed
+                if seat.gone():
+                    return None
                 # Others may have got what was sampled for this one.
                 more = 0 if seat.certain else self._order(seat, 1 + self._hungry)
                 if told and not more:
                     self._hungry += 1
-                    self._changed.wait()
+                    self._changed.wait(LOOK_S)
                     self._hungry -= 1
             self._submit()
             if not told:

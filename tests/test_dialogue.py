@@ -245,3 +245,25 @@ def test_two_resample_the_same_texts_and_get_different_ones(tmp_path: Path) -> N
         handed = keys(anna) + keys(ben)
         assert len(handed) == len(set(handed)) == 6
         assert (anna.desks[0].group.key[0], 1) == anna.desks[1].group.key
+
+
+def test_who_is_gone_waits_for_no_group(tmp_path: Path) -> None:
+    go, began = threading.Event(), threading.Event()
+    with opened(tmp_path, ahead=0) as run:
+
+        def hold(engine: object) -> None:
+            began.set()
+            assert go.wait(20)
+
+        run.engine.submit(hold)
+        assert began.wait(20)
+        gone = threading.Event()
+        anna = Person("anna", 1)
+        with contextlib.closing(Dialogue(run, anna, gone.is_set)) as dialogue:
+            threading.Timer(0.2, gone.set).start()
+            assert dialogue.step() is False
+        assert anna.desks == []
+        go.set()
+        ben = Person("ben", 1)  # what was sampled for her is his
+        talk(run, ben)
+        assert keys(ben) == [(1, 0)]

@@ -225,7 +225,9 @@ class Host:
     # --- a dialogue, in its own thread ---------------------------------------------------------
 
     def _talk(self, operator: RemoteOperator, hello: Hello) -> None:
-        with contextlib.closing(Dialogue(self._run, operator)) as dialogue:
+        with contextlib.closing(
+            Dialogue(self._run, operator, lambda: operator.leaving)
+        ) as dialogue:
             self._take_up(operator, dialogue, hello)
             while dialogue.step():
                 pass
