@@ -19,6 +19,7 @@ from hitl.checkpoints import Checkpoints, newest_checkpoint
 from hitl.cluster.past import Past
 from hitl.config.place import HERE, Place
 from hitl.config.session import SessionConfig
+from hitl.dialogue import display_order
 from hitl.engine import BrokenOffError, Engine, EngineThread
 from hitl.errors import UsageError
 from hitl.export import as_lines, rank_lists
@@ -26,14 +27,15 @@ from hitl.faultpoints import reach
 from hitl.journal import Journal
 from hitl.lock import RunLock
 from hitl.models import resolve
-from hitl.operator import Notice, Operator, Partial, Progress
+from hitl.open_run import OpenRun
+from hitl.operator import Listener, Notice, Operator, Partial, Progress
 from hitl.prompts import draw, load_prompts, shipped_prompts
 from hitl.pulse import Pulse
 from hitl.records import LabelledGroup, Prompt, UpdateStats
 from hitl.rewards import labelled
 from hitl.rundir import RunDir
 from hitl.salvage import saying_what_is_left
-from hitl.session import Session, display_order
+from hitl.session import Session
 
 PROGRESS_S = 0.1
 """Seconds between two steps of the engine that the operator is told of."""
@@ -137,30 +139,30 @@ class Elsewhere:
 def make_engine(
     config: SessionConfig,
     root: Path,
-    operator: Operator,
+    listener: Listener,
     *,
     shuffle: bool = False,
     elsewhere: Elsewhere | None = None,
 ) -> EngineThread:
     """An engine for the config's base policy, in its own thread; its progress goes to the
-    operator, and loading ends with BrokenOffError when they leave. `shuffle` is the session's."""
+    listener, and loading ends with BrokenOffError when they leave. `shuffle` is the session's."""
     source = resolve(config.base_policy, root, trust_remote_code=config.trust_remote_code)
     pulse = Pulse(PROGRESS_S)
 
     def tell(stage: str, done: int, total: int) -> None:
-        if stage == "load" and operator.leaving:
+        if stage == "load" and listener.leaving:
             raise BrokenOffError("left while the policy was being loaded")
         # A step a token is more than a screen can draw, and each one takes its time.
         if done == 0 or done >= total or pulse.due():
-            operator.notify(Progress(stage, done, total))
+            listener.notify(Progress(stage, done, total))
 
     def tell_partial(prompt: Prompt, texts: tuple[str, ...]) -> None:
         key, size = (prompt.number, prompt.attempt), len(texts)
         shown = display_order(config.seed, key, size) if shuffle else range(size)
-        operator.notify(Partial(key, prompt.text, tuple(texts[index] for index in shown)))
+        listener.notify(Partial(key, prompt.text, tuple(texts[index] for index in shown)))
 
     def tell_notice(text: str) -> None:
-        operator.notify(Notice(text, "warning"))
+        listener.notify(Notice(text, "warning"))
 
     def make_here() -> Engine:
         from hitl.learn.engine import LocalEngine
@@ -181,7 +183,7 @@ def make_engine(
         from hitl.cluster.connection import connect
         from hitl.cluster.engine import Ears, RayEngine
 
-        ears = Ears(tell, tell_notice, tell_partial, lambda: operator.leaving or over())
+        ears = Ears(tell, tell_notice, tell_partial, lambda: listener.leaving or over())
         return RayEngine(source, config, connect(address), past, ears)
 
     return EngineThread(make_on_cluster)
@@ -199,18 +201,25 @@ def past_of(run_dir: RunDir, journal: Journal) -> Past:
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A run with everything in place around it."""
+class Held:
+    """A run's folder, locked, with all that a session is made of."""
 
     config: SessionConfig
     journal: Journal
     checkpoints: Checkpoints
     engine: EngineThread
+    prompt: Callable[[int], Prompt]
+
+
+@dataclass(frozen=True)
+class Opened(Held):
+    """A run with everything in place around it."""
+
     session: Session
 
 
 @contextlib.contextmanager
-def opened(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> Iterator[Opened]:
+def held(run_dir: RunDir, listener: Listener, opening: Opening = AS_IT_IS) -> Iterator[Held]:
     """Holds the run's lock, journal and engine.
 
     Raises UsageError when there is no update to go back to; nothing is changed then.
@@ -230,36 +239,72 @@ def opened(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> 
         engine = make_engine(
             config,
             run_dir.path.parent,
-            operator,
+            listener,
             shuffle=opening.shuffle,
             elsewhere=elsewhere,
         )
         try:
-            _compare_base(run_dir, config, journal, engine, operator)
-            session = Session(
+            _compare_base(run_dir, config, journal, engine, listener)
+            yield Held(
                 config,
                 journal,
                 checkpoints,
                 engine,
                 lambda number: draw(texts, config.seed, number),
-                operator,
-                opening.ahead,
-                shuffle=opening.shuffle,
-                again=opening.again,
             )
-            yield Opened(config, journal, checkpoints, engine, session)
         finally:
             over.set()
             engine.close()
+
+
+@contextlib.contextmanager
+def opened(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> Iterator[Opened]:
+    """The same for one operator, with their session."""
+    with held(run_dir, operator, opening) as this:
+        session = Session(
+            this.config,
+            this.journal,
+            this.checkpoints,
+            this.engine,
+            this.prompt,
+            operator,
+            opening.ahead,
+            shuffle=opening.shuffle,
+            again=opening.again,
+        )
+        yield Opened(this.config, this.journal, this.checkpoints, this.engine, this.prompt, session)
+
+
+def open_run(
+    this: Held, listener: Listener, opening: Opening = AS_IT_IS, overlap: float = 0.0
+) -> OpenRun:
+    """The run for several operators; `overlap` is the share of groups that two of them judge."""
+    return OpenRun(
+        this.config,
+        this.journal,
+        this.checkpoints,
+        this.engine,
+        this.prompt,
+        listener,
+        opening.ahead,
+        shuffle=opening.shuffle,
+        again=opening.again,
+        overlap=overlap,
+    )
 
 
 def run(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> None:
     """The operator's session, until they leave."""
     with opened(run_dir, operator, opening) as this:
         this.session.run()
-        if this.config.label_only:
-            lines = rank_lists(reversed(this.journal.judged()))
-            atomic_write(run_dir.rank_lists_path, as_lines(lines))
+        leave_rank_lists(run_dir, this)
+
+
+def leave_rank_lists(run_dir: RunDir, this: Held) -> None:
+    """What a run that only labels leaves behind; nothing for any other."""
+    if this.config.label_only:
+        lines = rank_lists(reversed(this.journal.judged()))
+        atomic_write(run_dir.rank_lists_path, as_lines(lines))
 
 
 def go_back(journal: Journal, checkpoints: Checkpoints, at: int) -> None:
@@ -287,14 +332,14 @@ def _compare_base(
     config: SessionConfig,
     journal: Journal,
     engine: EngineThread,
-    operator: Operator,
+    listener: Listener,
 ) -> None:
     """Whether the base policy is still that of the run; meanwhile the engine is being loaded."""
     source = resolve(config.base_policy, run_dir.path.parent, trust_remote_code=True)
     is_new = journal.last_group_number() == 0
 
     def warn(text: str) -> None:
-        operator.notify(Notice(text, "warning"))
+        listener.notify(Notice(text, "warning"))
 
     def compare_revision(_: Engine) -> None:  # behind the engine's start, which may fetch it
         from hitl.learn.hub import revision_of

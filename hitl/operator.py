@@ -257,18 +257,22 @@ Event = (
 )
 
 
-class Operator(Protocol):
-    """Judges groups, one at a time."""
-
-    name: str
+class Listener(Protocol):
+    """Hears what happens at a run: an operator, or all that are there."""
 
     @property
     def leaving(self) -> bool:
         """Whether they have asked to go. Work that can be made again any time (loading, updates
         made again from the journal) is broken off then; what they said before is still taken."""
 
+    def notify(self, event: Event) -> None:
+        """Tells what happened; called from any thread, returns at once."""
+
+
+class Operator(Listener, Protocol):
+    """Judges groups, one at a time."""
+
+    name: str
+
     def judge(self, desk: Desk) -> Reply:
         """Blocks until the operator has said something about the desk's group."""
-
-    def notify(self, event: Event) -> None:
-        """Tells the operator what happened; called from any thread, returns at once."""

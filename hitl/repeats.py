@@ -1,8 +1,8 @@
 """Groups shown again, to measure how far an operator agrees with themselves.
 
-When one is due, and which, is keyed by (run seed, judgements so far), so that a run resumed shows
-the same ones. What is said of it the second time is an event of the journal and no judgement: no
-update can consume it, no export or total counts it, and replay does not look at it.
+When one is due, and which, is keyed by (run seed, judgements of the operator so far), so that a run
+resumed shows the same ones. What is said of it the second time is an event of the journal and no
+judgement: no update can consume it, no export or total counts it, and replay does not look at it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from hitl.journal import ALL, Entry, Journal
+from hitl.journal import Entry, Filter, Journal
 from hitl.journal.rows import read_verdict, verdict_json
 from hitl.quality import compare_pairs
 from hitl.records import JudgedGroup, Judgement, Mode, Ranking, Rejected, Scores, Verdict
@@ -30,9 +30,11 @@ class Repeat:
     judgement: int
     """Number of the first judgement."""
     after: int
-    """Judgements there were when it was shown."""
+    """Judgements of the operator there were when it was shown."""
     verdict: Verdict | None
     """What was said the second time; None when the operator passed it over."""
+    operator: str = ""
+    """Whose; "" when an older version did not write it down."""
 
 
 def due(seed: int, judged: int, share: float) -> int | None:
@@ -50,18 +52,19 @@ def due(seed: int, judged: int, share: float) -> int | None:
 
 def repeats_of(entries: list[Entry]) -> list[Repeat]:
     """Those the journal's events tell of, without those taken back."""
-    found: dict[int, Repeat] = {}
+    found: dict[tuple[str, int], Repeat] = {}
     for entry in entries:
-        if entry.kind == SHOWN:
-            text = entry.data["verdict"]
-            repeat = Repeat(
-                entry.data["judgement"],
-                entry.data["after"],
-                None if text is None else read_verdict(text),
-            )
-            found[repeat.after] = repeat
-        elif entry.kind == TAKEN_BACK:
-            found.pop(entry.data["after"], None)
+        if entry.kind not in (SHOWN, TAKEN_BACK):
+            continue
+        after, operator = entry.data["after"], entry.data.get("operator", "")
+        if entry.kind == TAKEN_BACK:
+            # One without a name is of an older version, and of a run with one operator.
+            for key in [(name, n) for name, n in found if n == after and operator in ("", name)]:
+                del found[key]
+            continue
+        text = entry.data["verdict"]
+        verdict = None if text is None else read_verdict(text)
+        found[operator, after] = Repeat(entry.data["judgement"], after, verdict, operator)
     return list(found.values())
 
 
@@ -76,6 +79,7 @@ class Repeats:
         self._seed = seed
         self._mode = mode
         self._operator = operator
+        self._mine = Filter(operator=operator)
         self._share = share
         self._past: dict[int, Repeat] | None = None
 
@@ -83,31 +87,32 @@ class Repeats:
         """The group to show again now."""
         if not self._share:
             return None
-        judged = self._journal.count(ALL)
+        judged = self._journal.count(self._mine)
         if judged in self._known() or (place := due(self._seed, judged, self._share)) is None:
             return None
-        found = self._journal.judged(judged - 1 - place, 1)
-        return found[0] if found and self._fits(found[0]) else None
+        listed = self._journal.listed(self._mine, judged - 1 - place, 1)
+        found = self._journal.find(listed[0].id) if listed else None
+        return found if found is not None and self._fits(found) else None
 
     def keep(self, again: JudgedGroup, judgement: Judgement | None) -> float | None:
         """Writes down what was said the second time, None is that it was passed over. Returns the
         share of pairs that came out the same way. Raises JournalError."""
-        after = self._journal.count(ALL)
+        after = self._journal.count(self._mine)
         verdict = None if judgement is None else judgement.verdict
         data: dict[str, Any] = {
             "judgement": again.id,
             "after": after,
             "verdict": None if verdict is None else verdict_json(verdict),
+            "operator": self._operator,
         }
         if judgement is not None:
             data |= {
-                "operator": judgement.operator,
                 "seconds": judgement.seconds,
                 "keys": judgement.keys,
                 "shown": list(judgement.shown),
             }
         self._journal.event(SHOWN, data)
-        self._known()[after] = Repeat(again.id, after, verdict)
+        self._known()[after] = Repeat(again.id, after, verdict, self._operator)
         if verdict is None:
             return None
         told, same = compare_pairs(again.judgement.verdict, verdict)
@@ -116,18 +121,23 @@ class Repeats:
     def take_back(self) -> bool:
         """Forgets the group shown again since the last judgement; False when there is none. It
         comes again then. Raises JournalError."""
-        after = self._journal.count(ALL) if self._share else -1
+        after = self._journal.count(self._mine) if self._share else -1
         if after not in self._known():
             return False
         repeat = self._known()[after]
-        self._journal.event(TAKEN_BACK, {"judgement": repeat.judgement, "after": after})
+        self._journal.event(
+            TAKEN_BACK,
+            {"judgement": repeat.judgement, "after": after, "operator": self._operator},
+        )
         del self._known()[after]
         return True
 
     def _known(self) -> dict[int, Repeat]:
         """By `after`."""
         if self._past is None:
-            self._past = {r.after: r for r in repeats_of(self._journal.events())}
+            # One without a name is of a time when a run had one operator.
+            past = repeats_of(self._journal.events())
+            self._past = {r.after: r for r in past if r.operator in ("", self._operator)}
         return self._past
 
     def _fits(self, judged: JudgedGroup) -> bool:
@@ -135,6 +145,5 @@ class Repeats:
         return (
             isinstance(said.verdict, Scores | Ranking | Rejected)
             and said.mode is self._mode
-            and said.operator == self._operator
             and all(repeat.judgement != judged.id for repeat in self._known().values())
         )

@@ -19,7 +19,7 @@ from hitl.config.session import SessionConfig
 from hitl.engine import Engine, EngineThread, UpdateRefusedError
 from hitl.faultpoints import reach
 from hitl.journal import Journal, JournalError
-from hitl.operator import Notice, Operator, Saved, Tuned, Updated, Waiting
+from hitl.operator import Listener, Notice, Saved, Tuned, Updated, Waiting
 from hitl.records import JudgedGroup, StepOptions, UpdateStats
 from hitl.rewards import labelled
 from hitl.supply import Supply
@@ -27,7 +27,7 @@ from hitl.wording import Sentence
 
 
 class Updates:
-    """Of one session; used from its thread, but for what says that it is the engine's."""
+    """Of one run; used by one thread at a time, but for what says that it is the engine's."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Updates:
         journal: Journal,
         checkpoints: Checkpoints,
         engine: EngineThread,
-        operator: Operator,
+        listener: Listener,
         supply: Supply,
         *,
         wait: bool,
@@ -45,7 +45,7 @@ class Updates:
         self._journal = journal
         self._checkpoints = checkpoints
         self._engine = engine
-        self._operator = operator
+        self._listener = listener
         self._supply = supply
         self._wait = wait
         self._running: Future[None] | None = None
@@ -63,7 +63,7 @@ class Updates:
         events = [event for event in self._journal.events() if event.kind == tuning.KIND]
         self._changes = [tuning.Change.from_json(event.data) for event in events]
         if self._changes:
-            self._operator.notify(Tuned(self._tuning))
+            self._listener.notify(Tuned(self._tuning))
         self.begin_if_full()
 
     @property
@@ -92,10 +92,10 @@ class Updates:
             made = tuning.Change(change, 0 if last is None else last.id)
             self._journal.event(tuning.KIND, made.to_json())
         except JournalError as error:
-            self._operator.notify(Notice(error.said, "error"))
+            self._listener.notify(Notice(error.said, "error"))
             return
         self._changes.append(made)
-        self._operator.notify(Tuned(self._tuning))
+        self._listener.notify(Tuned(self._tuning))
         self.begin_if_full()
 
     def begin_if_full(self) -> None:
@@ -123,7 +123,7 @@ class Updates:
             self._learned = tuple(batch)
             self._running = self._engine.submit(functools.partial(self._train, batch, options))
             if self._wait:
-                self._operator.notify(Waiting("update"))
+                self._listener.notify(Waiting("update"))
                 self.finish()
 
     def _train(self, batch: Sequence[JudgedGroup], options: StepOptions, engine: Engine) -> None:
@@ -136,7 +136,7 @@ class Updates:
             stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch], options)
         except UpdateRefusedError as error:
             self._journal.set_aside(ids, str(error))
-            self._operator.notify(
+            self._listener.notify(
                 Notice(
                     Sentence(
                         "{what}: its labels are kept, and learned from no more", what=error.said
@@ -148,7 +148,7 @@ class Updates:
         reach("update:learned")
         self._supply.learned(number)
         self._journal.record_update(stats, ids)
-        self._operator.notify(Updated(stats, self._journal.pending_labels()))
+        self._listener.notify(Updated(stats, self._journal.pending_labels()))
         if number % self._config.save_steps == 0:
             self.save(engine)
         self._supply.refresh(engine)
@@ -168,14 +168,14 @@ class Updates:
     def save(self, engine: Engine) -> None:
         """Writes a checkpoint of the current version unless it is there (engine's thread)."""
         if engine.version == 0:  # the journal is all there is
-            self._operator.notify(Saved(0))
+            self._listener.notify(Saved(0))
             return
         try:
             self._checkpoints.commit(engine.version, engine.save)
         except CheckpointError as error:  # the journal has everything: go on without
-            self._operator.notify(Notice(error.said, "error"))
+            self._listener.notify(Notice(error.said, "error"))
             return
-        self._operator.notify(Saved(engine.version))
+        self._listener.notify(Saved(engine.version))
 
     def restore(self, engine: Engine) -> None:
         """Newest intact checkpoint, then the journal's updates after it, made again and saved
@@ -183,7 +183,7 @@ class Updates:
         last = self._journal.last_update()
         self._checkpoints.discard_after(last)
         found = self._checkpoints.newest_intact(
-            lambda path, why: self._operator.notify(
+            lambda path, why: self._listener.notify(
                 Notice(
                     Sentence("checkpoint {name} skipped: {why}", name=path.name, why=why), "warning"
                 )
@@ -195,16 +195,16 @@ class Updates:
         before = engine.version
         recorded: dict[int, UpdateStats] = {s.number: s for s in self._journal.updates()}
         for number in range(engine.version + 1, last + 1):
-            if self._operator.leaving:
+            if self._listener.leaving:
                 break
             said = Sentence("making update {number} again from the journal", number=number)
-            self._operator.notify(Notice(said))
+            self._listener.notify(Notice(said))
             batch = self._journal.update_batch(number)
             labels = [labelled(j.group, j.judgement) for j in batch]
             stats = engine.update(number, labels, recorded[number].options)
             reach("resume:remade")
             if stats.digest != recorded[number].digest:
-                self._operator.notify(
+                self._listener.notify(
                     Notice(
                         Sentence(
                             "update {number} came out different in the last digits from when it "

@@ -90,7 +90,7 @@ def test_the_operator_cannot_tell(stint: Stint) -> None:
 
 
 def test_the_places_are_mixed_anew() -> None:
-    from hitl.session import display_order
+    from hitl.dialogue import display_order
 
     groups = FakeEngine().sample([Prompt("p", n) for n in range(1, 60)], 4, 1)
     same = sum(display_order(1, g.key, 4) == display_order(2, g.key, 4) for g in groups)

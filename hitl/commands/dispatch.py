@@ -11,6 +11,8 @@ from hitl.config.commands import (
     Compare,
     Export,
     Home,
+    Host,
+    Join,
     Label,
     Replay,
     Resume,
@@ -30,6 +32,8 @@ COMMANDS: MappingProxyType[str, type] = MappingProxyType({
     "label": Label,
     "runs": Runs,
     "serve": Serve,
+    "host": Host,
+    "join": Join,
     "compare": Compare,
     "export": Export,
     "replay": Replay,
@@ -58,7 +62,8 @@ or begin one; --ui-lang zh|en and --theme dark|light|ansi are understood there t
 hitl COMMAND --help lists the options of a command; hitl --version says the version.
 After any command, --debug shows the traceback of an error.
 Exit codes: 0 good, 1 failed, 2 usage, 130 interrupted.
-Environment: LANG (language of the screens and of a new run), NO_COLOR."""
+Environment: LANG (language of the screens and of a new run), NO_COLOR, HITL_TOKEN (what host and
+join must both know)."""
 
 
 def dispatch(words: list[str]) -> int:
@@ -140,6 +145,14 @@ def _dispatch(command: object) -> int:
             from hitl.commands.serve import serve
 
             return serve(command)
+        case Host():
+            from hitl.commands.host import host
+
+            return host(command)
+        case Join():
+            from hitl.commands.join import join
+
+            return join(command)
         case Simulate():
             from hitl.commands.simulate import simulate
 

@@ -165,10 +165,74 @@ class Serve:
     """How the screens look."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.port < 65536:
-            raise UsageError(f"--port {self.port} is no port: 1 to 65535")
-        if self.token is not None and len(self.token) < 8:
-            raise UsageError("--token is too short to keep anybody out: at least 8 characters")
+        _check_port_and_token(self.port, self.token)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Keep a run and its policy for several people, who judge for it with `hitl join`."""
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Name of the run; `hitl train` or `hitl label` begins one."""
+    host: str = "127.0.0.1"
+    """Address to listen on; the default is reached from this machine only. The connection is not
+    encrypted: beyond one machine, use a tunnel such as ssh -L."""
+    port: int = 8765
+    """Port to listen on."""
+    token: str | None = None
+    """What one must know to join; also read from HITL_TOKEN. Default: one made for the run and kept
+    in its folder."""
+    overlap: float = 0.0
+    """Share of groups that two people judge, 0 to 1, while at least two have joined: shows how far
+    they agree (Krippendorff's alpha)."""
+    device: str | None = None
+    """Where the policy lives, this once: auto, cpu, cuda, cuda:1 … Default: as the run says."""
+    place: tyro.conf.OmitArgPrefixes[Place] = field(default_factory=Place)
+    """Where the policy lives, this once."""
+    root: str = "checkpoints"
+    """Folder that holds the runs."""
+
+    def __post_init__(self) -> None:
+        _check_port_and_token(self.port, self.token)
+        if not 0 <= self.overlap <= 1:
+            raise UsageError(f"--overlap {self.overlap:g} must lie between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Judge for a run that somebody hosts, with the same screens as at home."""
+
+    where: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN@HOST:PORT")]
+    """The run and its host, as `hitl host` prints them."""
+    operator: str
+    """Your name, for the journal: each person needs their own."""
+    token: str | None = None
+    """What `hitl host` printed; also read from HITL_TOKEN, where other users of this machine do not
+    see it."""
+    plain: bool = False
+    """Line mode: scores from standard input, one line a group. By itself where there is no
+    terminal."""
+    look: tyro.conf.OmitArgPrefixes[Look] = field(default_factory=Look)
+    """How the screens look."""
+
+    def __post_init__(self) -> None:
+        _ = self.run_and_address
+
+    @property
+    def run_and_address(self) -> tuple[str, str]:
+        """Raises UsageError for what is not RUN@HOST:PORT."""
+        run, at, address = self.where.rpartition("@")
+        host, _, port = address.rpartition(":")
+        if not (run and at and host and port.isdigit()):
+            raise UsageError(f"{self.where!r} is not RUN@HOST:PORT, such as zh-01@127.0.0.1:8765")
+        return run, address
+
+
+def _check_port_and_token(port: int, token: str | None) -> None:
+    if not 0 < port < 65536:
+        raise UsageError(f"--port {port} is no port: 1 to 65535")
+    if token is not None and len(token) < 8:
+        raise UsageError("--token is too short to keep anybody out: at least 8 characters")
 
 
 @dataclass(frozen=True, slots=True)

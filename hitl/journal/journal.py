@@ -80,6 +80,12 @@ class Journal:
         with self._writing() as db:
             groups.add_groups(db, sampled)
 
+    def add_group_with(self, group: Group, kind: str, data: dict[str, Any]) -> None:
+        """Writes a group and an event that tells of it, both or none."""
+        with self._writing() as db:
+            groups.add_groups(db, [group])
+            updates.event(db, kind, data)
+
     def drop_group(self, key: Key, reason: str) -> None:
         """Puts an open group away unjudged. Raises JournalError when it is not open."""
         with self._writing() as db:
@@ -152,10 +158,11 @@ class Journal:
         with self._reading() as db:
             return judgements.pending_labels(db, but)
 
-    def last_judged(self) -> JudgedGroup | None:
-        """The last judgement of the current branch that was not taken back, consumed or not."""
+    def last_judged(self, operator: str | None = None) -> JudgedGroup | None:
+        """The last judgement of the current branch that was not taken back, consumed or not; of
+        this operator, or of all."""
         with self._reading() as db:
-            return judgements.last_judged(db)
+            return judgements.last_judged(db, operator)
 
     def judged(self, offset: int = 0, limit: int = -1) -> list[JudgedGroup]:
         """Live judgements of all branches, newest first; `limit` -1 is all of them."""

@@ -83,12 +83,13 @@ def pending_labels(db: sqlite3.Connection, but: Sequence[int]) -> int:
     )
 
 
-def last_judged(db: sqlite3.Connection) -> JudgedGroup | None:
+def last_judged(db: sqlite3.Connection, operator: str | None = None) -> JudgedGroup | None:
     """See Journal.last_judged."""
+    whose, name = ("", ()) if operator is None else ("AND j.operator = ? ", (operator,))
     found = queries.judged(
         db,
-        "j.branch = ? AND undone IS NULL ORDER BY j.id DESC LIMIT 1",
-        (queries.current_branch(db),),
+        f"j.branch = ? AND undone IS NULL {whose}ORDER BY j.id DESC LIMIT 1",
+        (queries.current_branch(db), *name),
     )
     return found[0] if found else None
 
