@@ -234,7 +234,7 @@ def cut(path: Path) -> None:
         (lambda r: r.journal_path.unlink(), "missing"),
         (lambda r: r.journal_path.write_bytes(b""), "empty"),
         (lambda r: cut(r.journal_path), "damaged"),
-        (lambda r: r.journal_path.write_bytes(os.urandom(5000)), "not a database"),
+        (lambda r: r.journal_path.write_bytes(bytes(range(256)) * 20), "not a database"),
         (lambda r: cut(r.steps / "000003/policy/model.safetensors"), "checkpoint 3 is damaged"),
         (lambda r: (r.steps / "000003/manifest.json").unlink(), "manifest.json is missing"),
         (lambda r: (r.steps / "000003/state.json").unlink(), "state.json is missing"),
