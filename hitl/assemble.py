@@ -303,7 +303,7 @@ def run(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> Non
 def leave_rank_lists(run_dir: RunDir, this: Held) -> None:
     """What a run that only labels leaves behind; nothing for any other."""
     if this.config.label_only:
-        lines = rank_lists(reversed(this.journal.judged()))
+        lines = rank_lists(this.journal.texts())
         atomic_write(run_dir.rank_lists_path, as_lines(lines))
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hitl.data.ranked import Ranked
-from hitl.records import Edit, JudgedGroup, Ranking, Scores
+from hitl.records import Edit, JudgedTexts, Ranking, Scores
 from hitl.rewards import rewards_of
 from hitl.scale import Scale
 from hitl.spacing import continuing
@@ -25,18 +25,17 @@ Tiers = tuple[tuple[str, ...], ...]
 """Completions of one group, best tier first; those the operator said nothing of are in none."""
 
 
-def tiers(judged: JudgedGroup) -> Tiers:
+def tiers(judged: JudgedTexts) -> Tiers:
     """What the operator found better than what; fewer than two tiers say nothing.
 
     An edited text is better than every completion, those included that nothing else was said of.
     """
-    texts = [completion.text for completion in judged.group.completions]
     match judged.judgement.verdict:
         case Scores() | Ranking() as given:
-            return _tiers(texts, given)
+            return _tiers(judged.texts, given)
         case Edit(text, rest):
-            own = continuing(judged.group.prompt.text, text)
-            return (own,), *((tuple(texts),) if rest is None else _tiers(texts, rest))
+            own = continuing(judged.prompt.text, text)
+            return (own,), *((judged.texts,) if rest is None else _tiers(judged.texts, rest))
         case _:
             return ()
 
@@ -54,27 +53,27 @@ def _tiers(texts: Sequence[str], given: Scores | Ranking) -> Tiers:
     )
 
 
-def ranked(judged: Iterable[JudgedGroup]) -> Iterator[Ranked]:
+def ranked(judged: Iterable[JudgedTexts]) -> Iterator[Ranked]:
     """What `hitl reward train` and `hitl dpo` learn of a run: groups with two tiers or more."""
     for one in judged:
         order = tiers(one)
         if len(order) > 1:
-            ended = {c.text for c in one.group.completions if c.finished}
+            ended = {text for text, ended in zip(one.texts, one.finished, strict=True) if ended}
             if isinstance(one.judgement.verdict, Edit):
                 ended |= set(order[0])
-            yield Ranked(one.group.prompt.text, order, frozenset(ended))
+            yield Ranked(one.prompt.text, order, frozenset(ended))
 
 
-def rank_lists(judged: Iterable[JudgedGroup]) -> Iterator[str]:
+def rank_lists(judged: Iterable[JudgedTexts]) -> Iterator[str]:
     """Lines without their end; groups without two tiers give none."""
     for one in judged:
         order = tiers(one)
         if len(order) > 1:
-            prompt = one.group.prompt.text
+            prompt = one.prompt.text
             yield "\t".join(_one_line(prompt + tier[0]) for tier in order)
 
 
-def preferences(judged: Iterable[JudgedGroup]) -> Iterator[dict[str, Any]]:
+def preferences(judged: Iterable[JudgedTexts]) -> Iterator[dict[str, Any]]:
     """`prompt`, `chosen`, `rejected`: every pair of one group with a better and a worse text."""
     for one in judged:
         order = tiers(one)
@@ -83,18 +82,18 @@ def preferences(judged: Iterable[JudgedGroup]) -> Iterator[dict[str, Any]]:
                 for chosen in better:
                     for rejected in worse:
                         yield {
-                            "prompt": one.group.prompt.text,
+                            "prompt": one.prompt.text,
                             "chosen": chosen,
                             "rejected": rejected,
                         }
 
 
-def score_rows(judged: Iterable[JudgedGroup], scale: Scale) -> Iterator[dict[str, Any]]:
+def score_rows(judged: Iterable[JudgedTexts], scale: Scale) -> Iterator[dict[str, Any]]:
     """One row a text with a usable judgement. `text` and `label` (0 worst, 1 best of the scale or
     of the ranking) are what `hitl reward train` reads; `score` or `rank` is what the operator gave;
     `edited` marks their own text, whose label is 1."""
     for one in judged:
-        prompt, verdict = one.group.prompt, one.judgement.verdict
+        prompt, verdict = one.prompt, one.judgement.verdict
         given = verdict.rest if isinstance(verdict, Edit) else verdict
         values: Sequence[float | int | None] = ()
         match given:
@@ -104,12 +103,10 @@ def score_rows(judged: Iterable[JudgedGroup], scale: Scale) -> Iterator[dict[str
                 kind = "rank"
             case _:
                 kind = ""
-        rewards = rewards_of(one.judgement, len(one.group.completions))
+        rewards = rewards_of(one.judgement, len(one.texts))
         told = [
-            (completion.text, _label(reward, kind, scale), {kind: values[i]} if kind else {}, False)
-            for i, (completion, reward) in enumerate(
-                zip(one.group.completions, rewards, strict=True)
-            )
+            (text, _label(reward, kind, scale), {kind: values[i]} if kind else {}, False)
+            for i, (text, reward) in enumerate(zip(one.texts, rewards, strict=True))
             if not math.isnan(reward)
         ]
         if isinstance(verdict, Edit):
@@ -129,7 +126,7 @@ def score_rows(judged: Iterable[JudgedGroup], scale: Scale) -> Iterator[dict[str
                 "seconds": one.judgement.seconds,
                 "note": one.judgement.note,
                 "flag": one.judgement.flag,
-                "policy_version": one.group.policy_version,
+                "policy_version": one.policy_version,
             }
 
 

@@ -20,7 +20,6 @@ from hitl.export import as_lines, preferences, rank_lists, score_rows
 from hitl.journal import Journal
 from hitl.journal.listing import ALL, Filter
 from hitl.models import resolve
-from hitl.records import JudgedGroup
 from hitl.rundir import RunDir, is_run
 from hitl.scale import Scale
 from hitl.wording import Sentence
@@ -73,7 +72,7 @@ def write_export(
 def labels_file(run_dir: RunDir, form: Format, which: Filter = ALL) -> tuple[bytes, Sentence]:
     """The file's bytes, and how much it is, in words."""
     with Journal.open(run_dir.journal_path, readonly=True) as journal:
-        judged: list[JudgedGroup] = journal.filtered(which)[::-1]
+        judged = journal.texts(which)
     if form == "ranklist":
         lines = list(rank_lists(judged))
         return as_lines(lines), Sentence(
@@ -94,7 +93,8 @@ def labels_file(run_dir: RunDir, form: Format, which: Filter = ALL) -> tuple[byt
 
 
 def _json_lines(rows: Iterable[dict[str, Any]]) -> bytes:
-    return as_lines(json.dumps(row, ensure_ascii=False) for row in rows)
+    encode = json.JSONEncoder(ensure_ascii=False).encode  # `dumps` makes one a row
+    return as_lines(encode(row) for row in rows)
 
 
 def _parquet(rows: Sequence[dict[str, Any]]) -> bytes:

@@ -166,6 +166,19 @@ class JudgedGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgedTexts:
+    """What an operator read and what they said of it: a judged group without its tokens."""
+
+    prompt: Prompt
+    texts: tuple[str, ...]
+    """(k,) completions."""
+    finished: tuple[bool, ...]
+    """(k,) whether the policy ended each itself."""
+    policy_version: int
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
 class LabelledGroup:
     """A group with one reward a completion: what an update learns from."""
 

@@ -9,10 +9,8 @@ from hypothesis import strategies as st
 
 from hitl.export import preferences, rank_lists, score_rows, tiers
 from hitl.records import (
-    Completion,
     Edit,
-    Group,
-    JudgedGroup,
+    JudgedTexts,
     Judgement,
     Mode,
     Prompt,
@@ -27,16 +25,11 @@ from hitl.scale import Scale
 FIVE = Scale(1, 5)
 
 
-def judged(verdict: Verdict, *texts: str, prompt: str = "P") -> JudgedGroup:
+def judged(verdict: Verdict, *texts: str, prompt: str = "P") -> JudgedTexts:
     """A judgement of completions with these texts."""
-    group = Group(
-        Prompt(prompt, 7),
-        (1,),
-        tuple(Completion(text, (1,), (-0.5,), True) for text in texts),
-        policy_version=3,
-    )
     mode = Mode.RANK if isinstance(verdict, Ranking) else Mode.SCORE
-    return JudgedGroup(1, group, Judgement(group.key, verdict, "li", mode, seconds=2.5))
+    judgement = Judgement((7, 0), verdict, "li", mode, seconds=2.5)
+    return JudgedTexts(Prompt(prompt, 7), texts, (True,) * len(texts), 3, judgement)
 
 
 def test_a_rank_list_is_best_to_worst_with_prompt_and_completion() -> None:

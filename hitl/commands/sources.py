@@ -31,8 +31,7 @@ def rankings(data: str, kind: Kind, root: Path, bad_rows: BadRows) -> Rankings:
         if run is None:
             raise UsageError(f"there is no run {data} in {root}: `hitl runs` lists those there are")
         with Journal.open(run.journal_path, readonly=True) as journal:
-            judged = journal.judged()[::-1]
-        found = list(ranked(judged))
+            found = list(ranked(journal.texts()))
         if not found:
             raise UsageError(
                 f"nothing was found better than anything else in run {run.name}: judge some groups"

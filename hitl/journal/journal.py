@@ -27,6 +27,7 @@ from hitl.journal.updates import Entry
 from hitl.records import (
     Group,
     JudgedGroup,
+    JudgedTexts,
     Judgement,
     UpdateStats,
 )
@@ -179,10 +180,10 @@ class Journal:
         with self._reading() as db:
             return listing.page(db, which, offset, limit)
 
-    def filtered(self, which: Filter) -> list[JudgedGroup]:
-        """The same with their groups, all of them."""
+    def texts(self, which: Filter = listing.ALL) -> list[JudgedTexts]:
+        """The same with what was read, all of them, oldest first."""
         with self._reading() as db:
-            return listing.judged(db, which)
+            return listing.texts(db, which)
 
     def judgements(self, after: int = 0) -> list[Judgement]:
         """Live judgements with a number above `after`, oldest first, without their groups."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from hitl.journal import queries, rows
-from hitl.records import JudgedGroup, Judgement, Mode, Verdict
+from hitl.records import JudgedGroup, JudgedTexts, Judgement, Mode, Verdict
 
 State = Literal["waiting", "trained", "aside", "left"]
 """waiting: for an update; trained: one that led to the policy of now has consumed it; aside: no
@@ -98,11 +100,27 @@ def page(db: sqlite3.Connection, which: Filter, offset: int, limit: int) -> list
     return listed
 
 
-def judged(db: sqlite3.Connection, which: Filter) -> list[JudgedGroup]:
-    """All that `page` would list, with their groups, newest first."""
+def texts(db: sqlite3.Connection, which: Filter) -> list[JudgedTexts]:
+    """All that `page` would list, oldest first."""
     where, values = _where(db, which)
-    ids = f"SELECT j.id {_from(which)} WHERE {where}"
-    return queries.judged(db, f"j.id IN ({ids}) ORDER BY j.id DESC", tuple(values))
+    chosen = f"WHERE j.id IN (SELECT j.id {_from(which)} WHERE {where}) ORDER BY j.id"
+    judgement = queries.columns_of("j", rows.JUDGEMENT_COLUMNS)
+    count = len(rows.JUDGEMENT_COLUMNS.split(", "))
+    heads = db.execute(
+        f"SELECT {judgement}, {queries.columns_of('g', rows.GROUP_COLUMNS)}, g.id "
+        f"FROM judgements j JOIN groups g ON g.id = j.group_id {chosen}",
+        values,
+    )
+    # In one query: one for each group would take longer than all the rest.
+    completions = db.execute(
+        f"SELECT {queries.columns_of('c', rows.COMPLETION_COLUMNS)}, c.group_id "
+        f"FROM judgements j JOIN completions c ON c.group_id = j.group_id {chosen}, c.position",
+        values,
+    )
+    of_group = defaultdict[int, list[Sequence[Any]]](list)
+    for *row, group in completions:
+        of_group[group].append(row)
+    return [rows.read_texts(row[count:], of_group[group], row[:count]) for *row, group in heads]
 
 
 def find(db: sqlite3.Connection, identity: int) -> JudgedGroup | None:

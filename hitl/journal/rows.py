@@ -20,6 +20,7 @@ from hitl.records import (
     Completion,
     Edit,
     Group,
+    JudgedTexts,
     Judgement,
     Mode,
     Prompt,
@@ -72,15 +73,8 @@ def group_rows(group: Group) -> tuple[Row, list[Row]]:
 
 def read_group(row: Sequence[Any], completions: Iterable[Sequence[Any]]) -> Group:
     """Raises JournalError when the rows are not what was written."""
-    *head, crc = row
     rows = [tuple(completion) for completion in completions]
-    try:
-        unchanged = _group_checksum(head, rows) == crc
-    except (TypeError, AttributeError):  # a flipped bit can make a text of a blob
-        unchanged = False
-    if not unchanged:
-        raise damaged(f"group {head[0]}")
-    number, attempt, text, ids, version, temperature, top_k, top_p = head
+    number, attempt, text, ids, version, temperature, top_k, top_p = _unchanged(row, rows)
     return Group(
         prompt=Prompt(text, number, attempt),
         prompt_ids=unpack_ids(ids),
@@ -93,6 +87,35 @@ def read_group(row: Sequence[Any], completions: Iterable[Sequence[Any]]) -> Grou
         top_k=top_k,
         top_p=top_p,
     )
+
+
+def read_texts(
+    row: Sequence[Any], completions: Sequence[Sequence[Any]], judgement: Sequence[Any]
+) -> JudgedTexts:
+    """A group and the judgement of it without the tokens, which cost most of a group's reading.
+
+    Raises JournalError when the rows, tokens included, are not what was written.
+    """
+    number, attempt, text, _, version, *_ = _unchanged(row, completions)
+    return JudgedTexts(
+        prompt=Prompt(text, number, attempt),
+        texts=tuple(text for text, *_ in completions),
+        finished=tuple(bool(finished) for *_, finished in completions),
+        policy_version=version,
+        judgement=read_judgement(judgement, (number, attempt)),
+    )
+
+
+def _unchanged(row: Sequence[Any], completions: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    """The values of GROUP_COLUMNS but the last, which proves them and the completions."""
+    *head, crc = row
+    try:
+        unchanged = _group_checksum(head, completions) == crc
+    except (TypeError, AttributeError):  # a flipped bit can make a text of a blob
+        unchanged = False
+    if not unchanged:
+        raise damaged(f"group {head[0]}")
+    return head
 
 
 def judgement_row(judgement: Judgement) -> Row:

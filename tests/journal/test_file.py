@@ -48,6 +48,7 @@ def contents(path: Path) -> list[Any]:
             journal.open_groups(),
             journal.pending(),
             journal.judged(),
+            journal.texts(),
             journal.updates(),
             [journal.update_batch(s.number) for s in journal.updates()],
             [(e.kind, e.data, e.after_update) for e in journal.events()],

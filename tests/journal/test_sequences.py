@@ -122,7 +122,18 @@ class Sequences(RuleBasedStateMachine):
             return
         assert [g.key for g in self.journal.open_groups()] == sorted(self.open)
         assert [(j.id, j.group.key) for j in self.journal.pending()] == self.pending
-        assert [j.id for j in self.journal.judged()] == self.alive[::-1]
+        judged = self.journal.judged()[::-1]
+        assert [j.id for j in judged] == self.alive
+        read = [(t.prompt, t.texts, t.finished, t.judgement) for t in self.journal.texts()]
+        assert read == [
+            (
+                j.group.prompt,
+                tuple(c.text for c in j.group.completions),
+                tuple(c.finished for c in j.group.completions),
+                j.judgement,
+            )
+            for j in judged
+        ]
         assert [s.number for s in self.journal.updates()] == [
             n + 1 for n in range(len(self.batches))
         ]
