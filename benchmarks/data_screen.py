@@ -18,11 +18,13 @@ from typing import Any
 
 from journal import BATCH, group, judgement, stats
 
+from hitl.config.recorded import to_json
 from hitl.config.session import SessionConfig
 from hitl.journal import Journal
 from hitl.operator import Operator
 from hitl.rundir import RunDir
-from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
+from hitl.tui.app import HitlApp, SessionPlan
+from hitl.tui.screens.frame import SessionInfo
 
 TIMES = 5
 
@@ -30,7 +32,7 @@ TIMES = 5
 def fill(root: Path, count: int) -> RunDir:
     """A run with so many judgements; all but the last few are trained."""
     config = SessionConfig(lang="zh")
-    run = RunDir.create(root, "zh-01", {"options": config.to_json()})
+    run = RunDir.create(root, "zh-01", {"options": to_json(config)})
     with Journal.open(run.journal_path) as journal:
         journal.add_groups([group(n) for n in range(1, count + 1)])
         for number in range(1, count + 1):

@@ -24,8 +24,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hitl.assemble import create_run
 from hitl.config.session import SessionConfig
+from hitl.creation import create_run
 from hitl.host.joining import Joined, Where
 from hitl.journal import Journal
 from hitl.metrics import mean

@@ -29,11 +29,14 @@ from typing import Literal
 import tyro
 from gold import gold_scorer
 
-from hitl.assemble import config_of, create_run, opened, prompts_of
+from hitl.assemble import opened
 from hitl.config.ppo import TRL_CLASSIC
 from hitl.config.session import SessionConfig
+from hitl.creation import create_run
 from hitl.metrics import mean
 from hitl.models import resolve
+from hitl.opening import config_of
+from hitl.prompts import prompts_of
 from hitl.records import Prompt
 from hitl.rundir import RunDir
 from hitl.scale import Scale

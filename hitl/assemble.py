@@ -4,10 +4,7 @@ doors. Nothing heavy is imported before the engine's thread imports it."""
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import gc
-import importlib.util
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,113 +14,28 @@ from hitl.atomic import atomic_write
 from hitl.base import check_base, identity_of
 from hitl.checkpoints import Checkpoints, newest_checkpoint
 from hitl.cluster.past import Past
-from hitl.config.place import HERE, Place
+from hitl.config.place import Place
 from hitl.config.session import SessionConfig
 from hitl.dialogue import display_order
 from hitl.engine import BrokenOffError, Engine, EngineThread
-from hitl.errors import UsageError
 from hitl.export import as_lines, rank_lists
-from hitl.faultpoints import reach
 from hitl.journal import Journal
 from hitl.lock import RunLock
 from hitl.models import resolve
 from hitl.open_run import OpenRun
+from hitl.opening import AS_IT_IS, Opening, check_place, config_of
 from hitl.operator import Listener, Notice, Operator, Partial, Progress
-from hitl.prompts import draw, load_prompts, shipped_prompts
+from hitl.prompts import draw, prompts_of
 from hitl.pulse import Pulse
 from hitl.records import LabelledGroup, Prompt, UpdateStats
 from hitl.rewards import labelled
+from hitl.rollback import go_back
 from hitl.rundir import RunDir
 from hitl.salvage import saying_what_is_left
 from hitl.session import Session
 
 PROGRESS_S = 0.1
 """Seconds between two steps of the engine that the operator is told of."""
-
-RECORDED = ("torch", "transformers", "tokenizers", "safetensors")
-
-
-def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
-    """A new run, once its policy and prompts are seen to be there.
-
-    Raises UsageError when they are not: then no folder is made.
-    """
-    source = resolve(config.base_policy, root, trust_remote_code=config.trust_remote_code)
-    prompts_of(config)
-    config = anchored(config)
-    if config.threads is None:
-        config = dataclasses.replace(config, threads=processors())
-    from importlib.metadata import version  # 17 ms, and only a new run needs it
-
-    return RunDir.create(root, name, {
-        "options": config.to_json(),
-        "ppo": dataclasses.asdict(config.ppo),
-        "versions": {package: version(package) for package in RECORDED},
-        "base": {"policy": str(source)},
-    })  # fmt: skip
-
-
-def processors() -> int:
-    """Those this process may use, or fewer if OpenMP is told so."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    if told.isdigit() and int(told):
-        return int(told)
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def anchored(config: SessionConfig) -> SessionConfig:
-    """The user's own files by their absolute paths: a run may be resumed from another folder."""
-    policy, prompts = config.policy, config.prompts
-    return dataclasses.replace(
-        config,
-        policy=str(Path(policy).resolve()) if policy and Path(policy).is_dir() else policy,
-        prompts=str(Path(prompts).resolve()) if prompts else None,
-    )
-
-
-def prompts_of(config: SessionConfig) -> tuple[str, ...]:
-    """The texts the run draws from."""
-    path = Path(config.prompts) if config.prompts else shipped_prompts(config.lang)
-    return load_prompts(path)
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """How a run is opened this time; none of it is an option of the run."""
-
-    ahead: int = 0
-    """Groups sampled ahead while one is judged; 0 waits for each."""
-    shuffle: bool = False
-    """Mix the places of a group's completions."""
-    again: float = 0.0
-    """Share of groups that come a second time, to see how far the operator agrees with
-    themselves."""
-    device: str | None = None
-    """Where the policy lives, in place of the run's own device."""
-    place: Place = HERE
-    """Whose engine it is."""
-    at: int | None = None
-    """The update to go back to; what came after it is left behind."""
-
-
-AS_IT_IS = Opening()
-"""Nothing ahead, nothing mixed: the same judgements make the same run."""
-
-
-def config_of(run: RunDir, opening: Opening = AS_IT_IS) -> SessionConfig:
-    """The options a run was made with, but for what is asked this time."""
-    config = run.options()
-    if opening.device is None:
-        return config
-    return dataclasses.replace(config, device=opening.device)
-
-
-def check_place(place: Place) -> None:
-    """Raises UsageError when what it needs is not installed."""
-    if place.engine == "ray" and importlib.util.find_spec("ray") is None:
-        raise UsageError("--engine ray needs Ray, which is not installed: pip install 'hitl[ray]'")
 
 
 @dataclass(frozen=True)
@@ -305,26 +217,6 @@ def leave_rank_lists(run_dir: RunDir, this: Held) -> None:
     if this.config.label_only:
         lines = rank_lists(this.journal.texts())
         atomic_write(run_dir.rank_lists_path, as_lines(lines))
-
-
-def go_back(journal: Journal, checkpoints: Checkpoints, at: int) -> None:
-    """Makes update `at` the last one, on a new branch; the journal keeps what came after it.
-
-    Killed in between, the run is as it was, short of checkpoints that it can make again. Raises
-    UsageError when there is no such update.
-    """
-    check_update(journal, at)
-    checkpoints.discard_after(at)
-    reach("rollback:discarded")
-    journal.rollback(at)
-
-
-def check_update(journal: Journal, at: int) -> None:
-    """Raises UsageError when the run cannot go back to update `at`."""
-    last = journal.last_update()
-    if not 0 <= at <= last:
-        choice = f"from 0, the base policy, to {last}" if last else "0, the base policy"
-        raise UsageError(f"--at {at}: there is no such update in the run, choose {choice}")
 
 
 def _compare_base(

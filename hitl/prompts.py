@@ -6,11 +6,18 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from hitl.config.session import SessionConfig
 from hitl.data.labelled import OBJECTS, TABLES, labelled_texts, review_folders
 from hitl.data.rows import Account
 from hitl.errors import HitlError, UsageError
 from hitl.records import Prompt
 from hitl.shipped import shipped
+
+
+def prompts_of(config: SessionConfig) -> tuple[str, ...]:
+    """The texts the run draws from."""
+    path = Path(config.prompts) if config.prompts else shipped_prompts(config.lang)
+    return load_prompts(path)
 
 
 def load_prompts(path: Path) -> tuple[str, ...]:

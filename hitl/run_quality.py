@@ -8,13 +8,6 @@ from hitl.repeats import repeats_of
 from hitl.rundir import RunDir
 
 
-def last_judgement(run_dir: RunDir) -> int:
-    """Number of the newest live judgement; 0 when there is none."""
-    with Journal.open(run_dir.journal_path, readonly=True) as journal:
-        newest = journal.judged(0, 1)
-    return newest[0].id if newest else 0
-
-
 def quality_of(run_dir: RunDir, after: int = 0) -> Quality:
     """Of the live judgements with a number above `after`. Groups shown again count for all of the
     run: they are few."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import hitl
 from hitl.atomic import TEMPORARY, atomic_write, sweep, sync, sync_tree, write_synced
+from hitl.config.recorded import from_json
 from hitl.config.session import SessionConfig
 from hitl.errors import HitlError, UsageError
 from hitl.faultpoints import reach
@@ -157,7 +158,7 @@ class RunDir:
     def options(self) -> SessionConfig:
         """The options the run was made with. Raises RunError, and UsageError for a newer run."""
         config = self.config()
-        return SessionConfig.from_json(config["options"], config["ppo"])
+        return from_json(config["options"], config["ppo"])
 
     def note_base(self, base: dict[str, Any]) -> None:
         """Writes anew what the policy started from. Raises OSError, and leaves it as it was."""

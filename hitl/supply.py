@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -24,6 +25,9 @@ Key = tuple[int, int]
 
 LOOK_S = 0.5
 """Seconds between two looks whether who waits is still there."""
+
+COME_BACK_S = 15.0
+"""Seconds for which a group that was on a screen waits for its operator to come back."""
 
 
 @dataclass(eq=False)
@@ -69,6 +73,7 @@ class Supply:
         self._changed = threading.Condition()  # guards what follows:
         self._twins = Twins()
         self._shown: dict[Key, str] = {}
+        self._kept_until: dict[Key, float] = {}
         self._wanted: deque[Prompt] = deque()
         self._urgent: dict[Key, Seat] = {}
         self._at_work: set[Key] = set()
@@ -79,14 +84,17 @@ class Supply:
         self._failed: BaseException | None = None
 
     def take_up(self, shown_to: str = "") -> None:
-        """The open groups of the journal come first, those that were on a screen last: whoever had
-        one may come back for it. `shown_to` is the operator it was, "" when that is not known."""
+        """The open groups of the journal come first; those that were on a screen come last and not
+        at once, since whoever had one may come back for it. `shown_to` is the operator it was, ""
+        when that is not known."""
         self._twins = Twins(pairs_of(self._journal.events()))
         groups = self._journal.open_groups()
         shown = {g.key for g in groups if self._journal.draft(g.key) is not None}
         self._shown = dict.fromkeys(shown, shown_to)
         if self._twins:
             self._shown |= {j.group: j.operator for j in self._journal.judgements()}
+        if not shown_to:
+            self._keep_for_a_while(shown)
         self._ready.extend(groups if shown_to else sorted(groups, key=lambda g: g.key in shown))
         self._next_number = self._journal.last_group_number() + 1
 
@@ -100,6 +108,7 @@ class Supply:
         with self._changed:
             self._seats.remove(seat)
             self._ready.extend(seat.mine)
+            self._keep_for_a_while(group.key for group in seat.mine)
             self._changed.notify_all()
 
     def ready(self, seat: Seat) -> int:
@@ -199,10 +208,20 @@ class Supply:
     # --- with `_changed` held ------------------------------------------------------------------
 
     def _eligible(self, seat: Seat) -> Sequence[Group]:
-        """What the operator may get: not the twin of what they had."""
-        if not self._twins:
+        """What the operator may get: not the twin of what they had, nor what waits for another."""
+        now = time.monotonic()
+        if not self._twins and all(now >= until for until in self._kept_until.values()):
             return self._ready
-        return [g for g in self._ready if not self._had_twin(seat, g)]
+        return [
+            g
+            for g in self._ready
+            if not self._had_twin(seat, g)
+            and (self._shown.get(g.key) == seat.name or now >= self._kept_until.get(g.key, now))
+        ]
+
+    def _keep_for_a_while(self, keys: Iterable[Key]) -> None:
+        until = time.monotonic() + COME_BACK_S
+        self._kept_until |= dict.fromkeys(keys, until)
 
     def _had_twin(self, seat: Seat, group: Group) -> bool:
         other = self._twins.other(group.key)

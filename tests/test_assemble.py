@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from hitl.assemble import processors
+from hitl.creation import processors
 
 
 def test_threads_are_those_the_process_may_use_unless_openmp_is_told(

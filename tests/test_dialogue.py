@@ -154,7 +154,30 @@ def test_undo_takes_back_ones_own_judgement(tmp_path: Path) -> None:
         assert any("nothing to undo" in e.text for e in anna.events if isinstance(e, Notice))
 
 
-def test_what_one_entered_is_not_shown_to_another(tmp_path: Path) -> None:
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("seconds", [3600, 0])
+def test_a_group_waits_a_while_for_who_had_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, restarted: bool
+) -> None:
+    monkeypatch.setattr("hitl.supply.COME_BACK_S", seconds)
+    with contextlib.ExitStack() as stack:
+        run = stack.enter_context(opened(tmp_path))
+        anna = Person("anna", 0)
+        talk(run, anna)
+        key = anna.desks[0].group.key
+        if restarted:
+            stack.close()
+            run = stack.enter_context(opened(tmp_path))
+        ben = Person("ben", 9)
+        talk(run, ben)
+        assert (key in keys(ben)) == (seconds == 0)
+
+
+def test_what_one_entered_is_not_shown_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hitl.supply.COME_BACK_S", 0)
+
     def half(desk: Desk) -> Reply:
         desk.save_draft(Draft(("3", "")))
         return Quit()
@@ -176,7 +199,11 @@ def test_what_one_entered_is_not_shown_to_another(tmp_path: Path) -> None:
         assert seen.draft is None
 
 
-def test_a_group_goes_back_when_its_operator_is_lost(tmp_path: Path) -> None:
+def test_a_group_goes_back_when_its_operator_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hitl.supply.COME_BACK_S", 0)
+
     class LostError(Exception):
         pass
 

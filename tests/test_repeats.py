@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hitl.checkpoints import Checkpoints
+from hitl.config.recorded import to_json
 from hitl.config.session import SessionConfig
 from hitl.engine import EngineThread
 from hitl.journal import Journal
@@ -174,7 +175,7 @@ def test_skips_and_other_operators_do_not_come_again(stint: Stint) -> None:
 def test_agreement_in_the_operators_figures(tmp_path: Path) -> None:
     from hitl.rundir import RunDir
 
-    run = RunDir.create(tmp_path, "a", {"options": CONFIG.to_json()})
+    run = RunDir.create(tmp_path, "a", {"options": to_json(CONFIG)})
     one = Stint.__new__(Stint)
     one.folder, one.journal = run.path, Journal.open(run.journal_path)
     one(*[GOOD] * FIRST, GOOD, GOOD, BAD)

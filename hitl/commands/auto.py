@@ -9,16 +9,19 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hitl.assemble import config_of, create_run, opened
+from hitl.assemble import opened
 from hitl.auto import ScoringOperator
 from hitl.commands.auto_tracker import Tracker, check_installed
 from hitl.commands.auto_view import AutoView
 from hitl.config.auto import PROBABILITY, UNBOUNDED, Auto
+from hitl.config.recorded import to_json
 from hitl.config.session import SessionConfig
+from hitl.creation import create_run
 from hitl.departure import leaving_by_signal
 from hitl.errors import UsageError
 from hitl.language import with_language
 from hitl.models import resolve
+from hitl.opening import config_of
 from hitl.plots import draw_run
 from hitl.records import UpdateStats
 from hitl.rundir import RunDir, fresh_name
@@ -95,7 +98,7 @@ def _with_prompts(command: Auto, root: Path) -> SessionConfig:
 def _tracking(command: Auto, name: str, config: SessionConfig) -> Callable[[], Tracker] | None:
     if command.report_to == "none":
         return None
-    return functools.partial(Tracker, command.report_to, command.project, name, config.to_json())
+    return functools.partial(Tracker, command.report_to, command.project, name, to_json(config))
 
 
 def _run_dir(root: Path, name: str, config: SessionConfig) -> RunDir:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hitl.assemble import config_of, make_engine, prompts_of
+from hitl.assemble import make_engine
 from hitl.checkpoints import newest_checkpoint
 from hitl.commands.nobody import Nobody
 from hitl.compare import Comparison, compare, markdown
@@ -18,6 +18,8 @@ from hitl.engine import Engine
 from hitl.errors import HitlError, UsageError
 from hitl.journal import Journal
 from hitl.models import resolve
+from hitl.opening import config_of
+from hitl.prompts import prompts_of
 from hitl.records import Group, Prompt
 from hitl.rundir import RunDir
 

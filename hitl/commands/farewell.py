@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from hitl.errors import HitlError
-from hitl.quality import sentences
-from hitl.run_quality import last_judgement, quality_of
+from hitl.journal import Journal
 from hitl.rundir import RunDir
 from hitl.wording import Sentence, Translator
 
@@ -12,13 +11,18 @@ from hitl.wording import Sentence, Translator
 def mark(run_dir: RunDir) -> int:
     """Where the session begins; 0 for a journal that cannot be read, which is said elsewhere."""
     try:
-        return last_judgement(run_dir)
+        with Journal.open(run_dir.journal_path, readonly=True) as journal:
+            newest = journal.judged(0, 1)
     except HitlError:
         return 0
+    return newest[0].id if newest else 0
 
 
 def say_farewell(run_dir: RunDir, since: int, tr: Translator) -> None:
     """That the run is saved, and how the session that began at `since` went."""
+    from hitl.quality import sentences
+    from hitl.run_quality import quality_of
+
     found = quality_of(run_dir, since)
     if found.judgements:
         print(tr("this session:"))

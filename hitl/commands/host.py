@@ -14,13 +14,15 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hitl.assemble import Held, Opening, check_place, config_of, held, leave_rank_lists, open_run
+from hitl.assemble import Held, held, leave_rank_lists, open_run
 from hitl.atomic import write_synced
 from hitl.checkpoints import checkpoint_age
 from hitl.commands.plan import AGAIN
 from hitl.config.commands import Host
+from hitl.config.recorded import to_json
 from hitl.errors import HitlError, UsageError
 from hitl.open_run import OpenRun
+from hitl.opening import Opening, check_place, config_of
 from hitl.operator import Event, Notice, Updated
 from hitl.rundir import RunDir
 from hitl.second import alpha, doubly_judged, pairs_of
@@ -134,7 +136,7 @@ def _welcome(run_dir: RunDir, this: Held) -> Welcome:
     return Welcome(
         PROTOCOL,
         run_dir.name,
-        this.config.to_json(),
+        to_json(this.config),
         dataclasses.asdict(this.config.ppo),
         updates,
         checkpoint_age(run_dir.steps, at_most=len(updates)),

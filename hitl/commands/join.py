@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from hitl.commands.operate import has_terminal
 from hitl.config.commands import Join
-from hitl.config.session import SessionConfig
+from hitl.config.recorded import from_json
 from hitl.departure import leaving_by_signal
 from hitl.errors import UsageError
 from hitl.language import translator_for
@@ -28,9 +28,7 @@ def join(command: Join) -> int:
         raise UsageError("give the token that `hitl host` printed, with --token or in HITL_TOKEN")
     joined = Joined(Where(run, address, token, command.operator))
     welcome = joined.connect()
-    config = replace(
-        SessionConfig.from_json(welcome.options, welcome.ppo), operator_name=command.operator
-    )
+    config = replace(from_json(welcome.options, welcome.ppo), operator_name=command.operator)
     tr = translator_for(command.look)
     back = f"hitl join {command.where} --operator {command.operator}"
     if command.plain or not has_terminal():
@@ -43,7 +41,8 @@ def join(command: Join) -> int:
             joined.hold(operator)
         print(tr("you have left run {run}: {command}", run=run, command=back), file=sys.stderr)
         return departure.exit_code or 0
-    from hitl.tui.app import SessionInfo, SessionPlan
+    from hitl.tui.app import SessionPlan
+    from hitl.tui.screens.frame import SessionInfo
     from hitl.tui.start import run_session
 
     info = SessionInfo(

@@ -6,12 +6,12 @@ import os
 import sys
 from dataclasses import replace
 
-from hitl.assemble import AS_IT_IS, Opening, config_of, run
 from hitl.commands.farewell import saved
 from hitl.commands.stint import Stint
 from hitl.config.look import PLAIN_LOOK, Look
 from hitl.departure import leaving_by_signal
 from hitl.language import translator_for
+from hitl.opening import AS_IT_IS, Opening, config_of
 from hitl.rundir import RunDir
 from hitl.scale import Scale
 
@@ -32,6 +32,7 @@ def operate(
     """One session at the run, until the operator leaves."""
     tr = translator_for(look)
     if plain or not has_terminal():
+        from hitl.assemble import run
         from hitl.plain import PlainOperator
 
         config = config_of(run_dir)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hitl.assemble import AS_IT_IS, Opening, config_of, run
 from hitl.checkpoints import checkpoint_age
 from hitl.journal import Journal
+from hitl.opening import AS_IT_IS, Opening, config_of
 from hitl.operator import Operator
 from hitl.rundir import RunDir
 from hitl.salvage import saying_what_is_left
@@ -22,7 +22,8 @@ AGAIN = 0.05
 
 def plan_of(run_dir: RunDir, opening: Opening = AS_IT_IS) -> SessionPlan:
     """What the terminal UI needs to open the run."""
-    from hitl.tui.app import SessionInfo, SessionPlan
+    from hitl.tui.app import SessionPlan
+    from hitl.tui.screens.frame import SessionInfo
 
     config = config_of(run_dir, opening)
     with (
@@ -41,4 +42,10 @@ def plan_of(run_dir: RunDir, opening: Opening = AS_IT_IS) -> SessionPlan:
 
 
 def _starter(run_dir: RunDir, opening: Opening) -> Callable[[Operator], None]:
-    return lambda operator: run(run_dir, operator, opening)
+    def start(operator: Operator) -> None:
+        # In the session's own thread: a third of what `hitl` imports, and no screen waits for it.
+        from hitl.assemble import run
+
+        run(run_dir, operator, opening)
+
+    return start

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hitl.assemble import RECORDED, Opened, Opening, opened
+from hitl.assemble import Opened, opened
 from hitl.commands.nobody import Nobody
 from hitl.config.commands import Replay
+from hitl.creation import RECORDED
 from hitl.engine import Engine
+from hitl.opening import Opening
 from hitl.records import StepOptions, UpdateStats
 from hitl.rewards import labelled
 from hitl.rundir import RunDir

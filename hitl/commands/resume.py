@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hitl.assemble import Opening, check_place, check_update
 from hitl.commands.operate import operate
 from hitl.config.commands import Resume
 from hitl.errors import UsageError
 from hitl.journal import Journal
+from hitl.opening import Opening, check_place
+from hitl.rollback import check_update
 from hitl.rundir import RunDir
 from hitl.runs import list_runs
 from hitl.salvage import saying_what_is_left

@@ -8,11 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hitl.assemble import Opened, Opening, check_place, config_of, create_run, opened, prompts_of
+from hitl.assemble import Opened, opened
 from hitl.config.commands import Simulate
+from hitl.creation import create_run
 from hitl.departure import leaving_by_signal
 from hitl.language import with_language
 from hitl.models import resolve
+from hitl.opening import Opening, check_place, config_of
+from hitl.prompts import prompts_of
 from hitl.records import Prompt
 from hitl.rundir import RunDir, fresh_name
 from hitl.scale import Scale

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hitl.assemble import config_of
 from hitl.data.kinds import Kind, run_of
 from hitl.data.preferences import preference_pairs
 from hitl.data.ranked import Ranked
@@ -16,6 +15,7 @@ from hitl.errors import UsageError
 from hitl.export import ranked
 from hitl.journal import Journal
 from hitl.language import language_of
+from hitl.opening import config_of
 from hitl.wording import Language
 
 Rankings = Callable[[], Iterator[Ranked]]

@@ -6,15 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hitl.assemble import AS_IT_IS, Opening, create_run
 from hitl.commands.farewell import mark, say_farewell
 from hitl.commands.plan import plan_of
 from hitl.config.session import SessionConfig
+from hitl.creation import create_run
+from hitl.opening import AS_IT_IS, Opening
 from hitl.rundir import RunDir, fresh_name
 from hitl.wording import Language, Translator
 
 if TYPE_CHECKING:
-    from hitl.tui.app import NewRun, ResumeRun, SessionPlan
+    from hitl.tui.app import SessionPlan
+    from hitl.tui.choices import NewRun, ResumeRun
 
 
 class Stint:
@@ -28,7 +30,7 @@ class Stint:
 
     def begin(self, choice: ResumeRun | NewRun) -> SessionPlan:
         """What was chosen in the list of runs."""
-        from hitl.tui.app import NewRun
+        from hitl.tui.choices import NewRun
 
         if isinstance(choice, NewRun):
             return self.open(new_run(self._root, choice.lang), self._opening)

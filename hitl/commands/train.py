@@ -6,12 +6,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from hitl.assemble import Opening, check_place, create_run
 from hitl.commands.operate import operate
 from hitl.config.commands import Label, Train
+from hitl.creation import create_run
 from hitl.errors import UsageError
 from hitl.journal import Journal
 from hitl.language import with_language
+from hitl.opening import Opening, check_place
 from hitl.rundir import RunDir, fresh_name
 
 

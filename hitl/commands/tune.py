@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hitl.assemble import config_of
 from hitl.commands.models import progress
 from hitl.commands.sources import language_in, rankings
 from hitl.config.offline import Dpo, Sft, Tuning
@@ -19,6 +18,7 @@ from hitl.data.writings import Writing, best_of, writings
 from hitl.errors import UsageError
 from hitl.language import language_of
 from hitl.models import resolve
+from hitl.opening import config_of
 
 if TYPE_CHECKING:
     from hitl.learn.sft_dpo import TuningResult

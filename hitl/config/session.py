@@ -6,9 +6,7 @@ import dataclasses
 import math
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import tyro
+from typing import Literal
 
 from hitl.config.checks import at_least, learning_rate
 from hitl.config.ppo import PPOConfig, preset
@@ -106,9 +104,6 @@ class SessionConfig:
     save_steps: int = 1
     """Updates from one checkpoint to the next; the last is always saved on leaving. After a crash,
     updates without one are made again from the journal."""
-    recorded: tyro.conf.Suppress[PPOConfig | None] = None
-    """The numbers of the PPO step as the run began with them: a preset may become another one in a
-    later version, a run may not. None for a new run."""
 
     def __post_init__(self) -> None:
         Scale.parse(self.scale)
@@ -167,8 +162,6 @@ class SessionConfig:
     @property
     def ppo(self) -> PPOConfig:
         """The options of the PPO step: the preset, and what was asked for over it."""
-        if self.recorded is not None:
-            return self.recorded
         ppo = preset(self.preset)
         usual = ppo.lora_lr if self.lora else ppo.lr
         return dataclasses.replace(
@@ -183,33 +176,6 @@ class SessionConfig:
     def step_options(self) -> StepOptions:
         """What updates are made with until the operator changes it."""
         return StepOptions(self.ppo.lr, self.ppo.target_kl)
-
-    def to_json(self) -> dict[str, Any]:
-        """The options for config.json, where `recorded` has a place of its own."""
-        options = dataclasses.asdict(self)
-        del options["recorded"]
-        return options
-
-    @classmethod
-    def from_json(cls, options: dict[str, Any], ppo: dict[str, Any]) -> SessionConfig:
-        """From the options and the numbers of the PPO step in config.json. Raises UsageError when
-        one is not known: the run is of a newer version."""
-        _all_known(options, {f.name for f in dataclasses.fields(cls)} - {"recorded"})
-        _all_known(ppo, {f.name for f in dataclasses.fields(PPOConfig)})
-        if not ppo:
-            return cls(**options)
-        numbers: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in ppo.items()
-        }
-        return cls(**options, recorded=PPOConfig(**numbers))
-
-
-def _all_known(given: dict[str, Any], known: set[str]) -> None:
-    if unknown := sorted(set(given) - known):
-        raise UsageError(
-            f"config.json has options this version does not know ({', '.join(unknown)}): "
-            "the run was made by a newer hitl; update it and try again"
-        )
 
 
 def _lengths(option: str, text: str | None) -> tuple[int, int] | None:

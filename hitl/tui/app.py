@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from textual.app import SystemCommand
 from textual.binding import BindingType
@@ -13,6 +13,7 @@ from textual.events import Key, Paste
 from textual.screen import Screen
 
 from hitl.records import UpdateStats
+from hitl.tui.choices import Choice, Leave, NewRun, ResumeRun, Summary
 from hitl.tui.ending import EndingApp
 from hitl.tui.messages import DeskCame, GoBack, Happened, SessionEnded
 from hitl.tui.operator import TuiOperator
@@ -21,24 +22,10 @@ from hitl.tui.remap import Keymap
 from hitl.tui.screens.entry import EntryScreen
 from hitl.tui.screens.frame import SessionInfo
 from hitl.tui.screens.judging import JudgingScreen
-from hitl.tui.screens.pair import PairScreen
-from hitl.tui.screens.rank import RankScreen
-from hitl.tui.screens.runs import Choice, Leave, NewRun, ResumeRun, RunsScreen, Summary
-from hitl.tui.screens.score import ScoreScreen
 from hitl.tui.screens.small import SmallScreen, too_small
 from hitl.tui.screens.visit import Visit
 from hitl.tui.theme import DARK, THEMES, ThemeName
 from hitl.wording import ENGLISH, Translator
-
-__all__ = [
-    "Choice",
-    "HitlApp",
-    "Leave",
-    "NewRun",
-    "ResumeRun",
-    "SessionInfo",
-    "SessionPlan",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +73,10 @@ class HitlApp(EndingApp[Choice]):
         is a run that the open one is left for. `updates(run)` are those the picker offers to go
         back to."""
         super().__init__(tr)
-        self._look = theme
+        # Not once it runs: all styles would be worked out twice before the first picture.
+        for known in THEMES.values():
+            self.register_theme(known)
+        self.action_colours(theme)
         self._plan = plan
         self._runs = runs
         self._begin = begin
@@ -103,15 +93,14 @@ class HitlApp(EndingApp[Choice]):
         return {name: value for name, value in DARK.variables.items() if "cursor" not in name}
 
     def on_mount(self) -> None:
-        for theme in THEMES.values():
-            self.register_theme(theme)
-        self.action_colours(self._look)
         self.set_keymap(self._keymap_file.bindings)
         self._listen_to_signals()
         self.call_after_refresh(self._fit)
         if self._plan is not None:
             self._open(self._plan)
         else:
+            from hitl.tui.screens.runs import RunsScreen
+
             self.push_screen(RunsScreen(self._runs, self._updates, self._keymap_file), self._picked)
 
     def _picked(self, choice: Choice | None) -> None:
@@ -128,8 +117,9 @@ class HitlApp(EndingApp[Choice]):
 
     def _open(self, plan: SessionPlan) -> None:
         operator = TuiOperator(plan.info.config.operator_name, self.post_message)
-        kind = {"score": ScoreScreen, "rank": RankScreen, "pair": PairScreen}[plan.info.config.mode]
-        self._judging = kind(plan.info, operator.reply, self._clock, self._keymap_file)
+        self._judging = _judging(plan.info.config.mode)(
+            plan.info, operator.reply, self._clock, self._keymap_file
+        )
         self.push_screen(self._judging)
         self._work_behind(plan.start, operator)
 
@@ -256,6 +246,23 @@ class HitlApp(EndingApp[Choice]):
 
     def action_help_quit(self) -> None:
         self.leave()
+
+
+def _judging(mode: Literal["score", "rank", "pair"]) -> type[JudgingScreen]:
+    """Imports the one screen that is shown: the first picture waits for it."""
+    match mode:
+        case "score":
+            from hitl.tui.screens.score import ScoreScreen
+
+            return ScoreScreen
+        case "rank":
+            from hitl.tui.screens.rank import RankScreen
+
+            return RankScreen
+        case "pair":
+            from hitl.tui.screens.pair import PairScreen
+
+            return PairScreen
 
 
 def _visit(name: str, judging: JudgingScreen) -> Visit:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hitl.records import UpdateStats
-from hitl.tui.app import HitlApp, NewRun, ResumeRun, SessionPlan
+from hitl.tui.app import HitlApp, SessionPlan
+from hitl.tui.choices import NewRun, ResumeRun, Summary
 from hitl.tui.remap import keymap_path, load_keymap
-from hitl.tui.screens.runs import Summary
 from hitl.tui.terminal import drawing
 from hitl.tui.theme import ThemeName
 from hitl.wording import ENGLISH, Translator

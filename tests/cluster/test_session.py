@@ -15,11 +15,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hitl.assemble import Opening, create_run, run
+from hitl.assemble import run
 from hitl.cli import main
 from hitl.config.place import Place
 from hitl.config.session import SessionConfig
+from hitl.creation import create_run
 from hitl.journal import Journal
+from hitl.opening import Opening
 from hitl.operator import Desk, Event, Judged, Notice, Progress, Quit, Reply
 from tests.fakes import Scripted, scores
 

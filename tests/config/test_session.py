@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from hitl.assemble import config_of, create_run
 from hitl.config.ppo import HUMAN
+from hitl.config.recorded import from_json, to_json
 from hitl.config.session import SessionConfig
+from hitl.creation import create_run
 from hitl.errors import UsageError
+from hitl.opening import config_of
 
 
 def test_a_run_keeps_its_numbers_when_a_preset_becomes_another(tmp_path: Path) -> None:
@@ -28,8 +30,8 @@ def test_a_run_keeps_its_numbers_when_a_preset_becomes_another(tmp_path: Path) -
 
 def test_options_go_to_json_and_back() -> None:
     config = SessionConfig(lang="en", mode="rank", lr=1e-4, preset="trl-classic")
-    options = json.loads(json.dumps(config.to_json()))
-    assert SessionConfig.from_json(options, {}) == config
+    options = json.loads(json.dumps(to_json(config)))
+    assert from_json(options, {}) == config
     assert "recorded" not in options
 
 
@@ -38,7 +40,7 @@ def test_what_a_newer_version_wrote_is_refused(
     options: dict[str, int], ppo: dict[str, int]
 ) -> None:
     with pytest.raises(UsageError, match=r"does not know \(new(er)?\).*newer hitl"):
-        SessionConfig.from_json(options, ppo)
+        from_json(options, ppo)
 
 
 def test_lengths_are_ranges_of_tokens() -> None:

@@ -18,12 +18,15 @@ import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hitl.assemble import Opening, create_run, opened
+from hitl.assemble import opened
 from hitl.commands.operate import operate
 from hitl.config.ppo import HUMAN
+from hitl.config.recorded import RecordedConfig
 from hitl.config.session import SessionConfig
+from hitl.creation import create_run
 from hitl.faultpoints import VARIABLE
 from hitl.journal import Journal
+from hitl.opening import Opening
 from hitl.rundir import RunDir
 
 from .operators import LAST, SAVE, UNDO, Careful, Minutes, mark_of, scores_of
@@ -47,7 +50,7 @@ class Case:
 
     @property
     def config(self) -> SessionConfig:
-        return SessionConfig(
+        return RecordedConfig(
             policy=str(self.policy),
             prompts=str(self.prompts),
             lang="en",

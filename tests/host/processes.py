@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hitl.assemble import create_run
 from hitl.config.session import SessionConfig
+from hitl.creation import create_run
 from tests.e2e.conftest import environment
 from tests.faults.policy import write_policy, write_prompts
 

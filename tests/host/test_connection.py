@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from hitl.checkpoints import Checkpoints
+from hitl.config.recorded import to_json
 from hitl.config.session import SessionConfig
 from hitl.engine import EngineThread
 from hitl.errors import HitlError, UsageError
@@ -59,7 +60,7 @@ class Hosted:
         listening.bind(("127.0.0.1", self.port))
         listening.listen()
         ppo = dataclasses.asdict(CONFIG.ppo)
-        welcome = Welcome(PROTOCOL, "a", CONFIG.to_json(), ppo, (), None)
+        welcome = Welcome(PROTOCOL, "a", to_json(CONFIG), ppo, (), None)
         self._host = Host(self.run, self.audience, TOKEN, lambda: welcome, self.said.append)
         self._loop = asyncio.get_running_loop()
         self._up.set()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hitl.config.recorded import from_json, to_json
 from hitl.config.session import SessionConfig
 from hitl.host.wire import (
     Answer,
@@ -126,11 +127,11 @@ def test_what_a_screen_needs_comes_as_it_was() -> None:
     config = SessionConfig(lang="en", seed=5)
     import dataclasses
 
-    welcome = Welcome(1, "r", config.to_json(), dataclasses.asdict(config.ppo), (STATS,), 1.5)
+    welcome = Welcome(1, "r", to_json(config), dataclasses.asdict(config.ppo), (STATS,), 1.5)
     again = heard_by_joined(dumps(welcome))
     assert isinstance(again, Welcome)
-    read = SessionConfig.from_json(again.options, again.ppo)
-    assert read.ppo == config.ppo and read.to_json() == config.to_json()
+    read = from_json(again.options, again.ppo)
+    assert read.ppo == config.ppo and to_json(read) == to_json(config)
     assert again.updates == (STATS,)
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from hitl.config.ppo import PPOConfig
+from hitl.config.recorded import RecordedConfig
 from hitl.config.session import SessionConfig
 from hitl.engine import UpdateRefusedError
 from hitl.errors import UsageError
@@ -21,7 +22,7 @@ from hitl.shipped import shipped
 SMALL = PPOConfig(
     ppo_epochs=1, amplify_updates=2, amplify_prompts=2, amplify_group=2, amplify_gate=0.0
 )
-OFF = SessionConfig(lang="zh", group_size=2, max_new_tokens=6, seed=5, recorded=SMALL)
+OFF = RecordedConfig(lang="zh", group_size=2, max_new_tokens=6, seed=5, recorded=SMALL)
 ON = dataclasses.replace(OFF, amplify="on")
 TEXTS = ("这部电影很", "酒店", "房间的", "这本书")
 

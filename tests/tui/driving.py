@@ -11,8 +11,9 @@ from typing import Any
 from textual.pilot import Pilot
 
 from hitl.config.session import SessionConfig
-from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
+from hitl.tui.app import HitlApp, SessionPlan
 from hitl.tui.remap import Keymap
+from hitl.tui.screens.frame import SessionInfo
 from hitl.wording import ENGLISH, Translator
 
 from .scripted import ScriptedSession

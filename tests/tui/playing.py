@@ -8,7 +8,8 @@ from pathlib import Path
 
 from hitl.config.session import SessionConfig
 from hitl.operator import Operator
-from hitl.tui.app import SessionInfo, SessionPlan
+from hitl.tui.app import SessionPlan
+from hitl.tui.screens.frame import SessionInfo
 from hitl.tui.start import run_session
 from tests.tui.scripted import ScriptedSession, group
 

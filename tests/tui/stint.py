@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hitl.checkpoints import Checkpoints
+from hitl.config.recorded import to_json
 from hitl.config.session import SessionConfig
 from hitl.engine import EngineThread
 from hitl.journal import Journal
@@ -17,7 +18,9 @@ from hitl.operator import Operator
 from hitl.records import Prompt
 from hitl.rundir import RunDir
 from hitl.session import Session
-from hitl.tui.app import HitlApp, NewRun, ResumeRun, SessionInfo, SessionPlan
+from hitl.tui.app import HitlApp, SessionPlan
+from hitl.tui.choices import NewRun, ResumeRun
+from hitl.tui.screens.frame import SessionInfo
 from tests.fakes import FakeEngine
 
 from .driving import Driver
@@ -27,7 +30,7 @@ CONFIG = SessionConfig(lang="en", group_size=2, batch_size=8, ahead=2)
 
 
 def new_run(root: Path, name: str = "en-01", config: SessionConfig = CONFIG) -> RunDir:
-    return RunDir.create(root, name, {"options": config.to_json()})
+    return RunDir.create(root, name, {"options": to_json(config)})
 
 
 class Sitter(Driver):

@@ -16,7 +16,8 @@ from hitl.config.session import SessionConfig
 from hitl.operator import Notice, Operator, Progress, Rejudged, Undone, Updated
 from hitl.records import Judgement, Mode, Skip
 from hitl.rundir import RunDir
-from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
+from hitl.tui.app import HitlApp, SessionPlan
+from hitl.tui.screens.frame import SessionInfo
 from hitl.wording import Sentence, translator
 
 from .driving import Driver, driving

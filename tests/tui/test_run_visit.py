@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from hitl.assemble import go_back
 from hitl.checkpoints import Checkpoints
 from hitl.journal import Journal
 from hitl.records import Scores
+from hitl.rollback import go_back
 from hitl.rundir import RunDir
-from hitl.tui.app import HitlApp, NewRun, ResumeRun, SessionPlan
+from hitl.tui.app import HitlApp, SessionPlan
+from hitl.tui.choices import NewRun, ResumeRun
 from hitl.tui.run_figures import updates_of
 from tests.fakes import FakeEngine
 from tests.journal_data import group, judgement, stats

@@ -8,7 +8,9 @@ import pytest
 
 from hitl.config.session import SessionConfig
 from hitl.errors import UsageError
-from hitl.tui.app import HitlApp, Leave, NewRun, ResumeRun, SessionInfo, SessionPlan
+from hitl.tui.app import HitlApp, SessionPlan
+from hitl.tui.choices import Leave, NewRun, ResumeRun
+from hitl.tui.screens.frame import SessionInfo
 
 from .driving import Driver
 from .scripted import ScriptedSession, group

@@ -11,7 +11,8 @@ from textual.pilot import Pilot
 
 from hitl.config.session import SessionConfig
 from hitl.records import Mode
-from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
+from hitl.tui.app import HitlApp, SessionPlan
+from hitl.tui.screens.frame import SessionInfo
 from hitl.tui.theme import ThemeName
 from hitl.wording import Language, translator
 

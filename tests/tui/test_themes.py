@@ -8,7 +8,8 @@ from textual.color import Color
 from textual.theme import Theme
 
 from hitl.config.session import SessionConfig
-from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
+from hitl.tui.app import HitlApp, SessionPlan
+from hitl.tui.screens.frame import SessionInfo
 from hitl.tui.theme import DARK, LIGHT, THEMES, ThemeName
 
 from .driving import Driver

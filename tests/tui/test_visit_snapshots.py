@@ -12,12 +12,14 @@ import pytest
 from textual.pilot import Pilot
 
 from hitl.blind import numbers
+from hitl.config.recorded import to_json
 from hitl.config.session import SessionConfig
 from hitl.journal import Journal
 from hitl.operator import Contrasted, Operator
 from hitl.records import Completion, Group, Judgement, Mode, Prompt, Scores, UpdateStats
 from hitl.rundir import RunDir
-from hitl.tui.app import HitlApp, SessionInfo, SessionPlan
+from hitl.tui.app import HitlApp, SessionPlan
+from hitl.tui.screens.frame import SessionInfo
 from hitl.wording import Language, translator
 
 from .scripted import ScriptedSession, group
@@ -42,7 +44,7 @@ def update(number: int) -> UpdateStats:
 def run_of(root: Path, language: str) -> RunDir:
     """Twelve updates, a flag, a note, three judgements that wait."""
     prompt, good, bad = TEXTS[language]
-    run = RunDir.create(root, f"{language}-01", {"options": SessionConfig(lang=language).to_json()})
+    run = RunDir.create(root, f"{language}-01", {"options": to_json(SessionConfig(lang=language))})
     with Journal.open(run.journal_path) as journal:
         for n in range(1, 16):
             done = tuple(

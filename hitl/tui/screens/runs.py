@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -14,6 +13,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from hitl.records import UpdateStats
+from hitl.tui.choices import Choice, Leave, NewRun, ResumeRun, Summary
 from hitl.tui.content import foreign, own, right
 from hitl.tui.keymap import RUNS, Key, bindings
 from hitl.tui.remap import Keymap
@@ -24,51 +24,8 @@ from hitl.tui.widgets.line import Line
 from hitl.tui.widgets.status import age
 from hitl.wording import Sentence, Translator
 
-
-class Summary(Protocol):
-    """What the picker shows of a run."""
-
-    @property
-    def run(self) -> str: ...
-    @property
-    def policy(self) -> str: ...
-    @property
-    def updates(self) -> int: ...
-    @property
-    def labels(self) -> int: ...
-    @property
-    def reward(self) -> float | None: ...
-    @property
-    def age_s(self) -> float: ...
-    @property
-    def intact(self) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ResumeRun:
-    """Go on with the run of this name."""
-
-    run: str
-    at: int | None = None
-    """The update to go back to first; None goes on where it stands."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewRun:
-    """Begin a run on the shipped policy of the language."""
-
-    lang: Literal["zh", "en"]
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """Nothing."""
-
-
 WIDTHS = (8, 8, 8, 6)
 """Cells of the figures of a run."""
-
-Choice = ResumeRun | NewRun | Leave
 
 NEW = (
     ("zh", Sentence("new run in Chinese"), "z"),

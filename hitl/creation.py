@@ -1,0 +1,55 @@
+"""A new run: its options as they were asked for, and what they were made with."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+from hitl.config.recorded import to_json
+from hitl.config.session import SessionConfig
+from hitl.models import resolve
+from hitl.prompts import prompts_of
+from hitl.rundir import RunDir
+
+RECORDED = ("torch", "transformers", "tokenizers", "safetensors")
+
+
+def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
+    """A new run, once its policy and prompts are seen to be there.
+
+    Raises UsageError when they are not: then no folder is made.
+    """
+    source = resolve(config.base_policy, root, trust_remote_code=config.trust_remote_code)
+    prompts_of(config)
+    config = anchored(config)
+    if config.threads is None:
+        config = dataclasses.replace(config, threads=processors())
+    from importlib.metadata import version  # 17 ms, and only a new run needs it
+
+    return RunDir.create(root, name, {
+        "options": to_json(config),
+        "ppo": dataclasses.asdict(config.ppo),
+        "versions": {package: version(package) for package in RECORDED},
+        "base": {"policy": str(source)},
+    })  # fmt: skip
+
+
+def processors() -> int:
+    """Those this process may use, or fewer if OpenMP is told so."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdigit() and int(told):
+        return int(told)
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def anchored(config: SessionConfig) -> SessionConfig:
+    """The user's own files by their absolute paths: a run may be resumed from another folder."""
+    policy, prompts = config.policy, config.prompts
+    return dataclasses.replace(
+        config,
+        policy=str(Path(policy).resolve()) if policy and Path(policy).is_dir() else policy,
+        prompts=str(Path(prompts).resolve()) if prompts else None,
+    )
