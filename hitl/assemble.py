@@ -54,10 +54,12 @@ def make_engine(
     listener: Listener,
     *,
     shuffle: bool = False,
+    behind: bool = False,
     elsewhere: Elsewhere | None = None,
 ) -> EngineThread:
     """An engine for the config's base policy, in its own thread; its progress goes to the
-    listener, and loading ends with BrokenOffError when they leave. `shuffle` is the session's."""
+    listener, and loading ends with BrokenOffError when they leave. `shuffle` is the session's;
+    `behind` says that a person sits at a screen of this process."""
     source = resolve(config.base_policy, root, trust_remote_code=config.trust_remote_code)
     pulse = Pulse(PROGRESS_S)
 
@@ -86,7 +88,7 @@ def make_engine(
         return engine
 
     if elsewhere is None or elsewhere.place.engine == "local":
-        return EngineThread(make_here)
+        return EngineThread(make_here, behind=behind)
     check_place(elsewhere.place)
     address, past, over = elsewhere.place.ray_address, elsewhere.past, elsewhere.over
 
@@ -153,6 +155,7 @@ def held(run_dir: RunDir, listener: Listener, opening: Opening = AS_IT_IS) -> It
             run_dir.path.parent,
             listener,
             shuffle=opening.shuffle,
+            behind=opening.ahead > 0,
             elsewhere=elsewhere,
         )
         try:
