@@ -22,7 +22,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -277,6 +277,7 @@ def tables(rows: Sequence[Row], kls: Sequence[float], golds: Sequence[float]) ->
                 yield f"| {' | '.join(cells)} |"
         yield ""
         yield from _reached(here, kls, golds)
+        yield from _beside_classic(here)
 
 
 def _reached(rows: Sequence[Row], kls: Sequence[float], golds: Sequence[float]) -> Iterable[str]:
@@ -293,6 +294,59 @@ def _reached(rows: Sequence[Row], kls: Sequence[float], golds: Sequence[float]) 
             cells += [_needed(runs, gold, kl) for gold in golds for kl in kls]
             yield f"| {method.name} | {' | '.join(cells)} |"
     yield ""
+
+
+def _beside_classic(rows: Sequence[Row]) -> Iterable[str]:
+    """Each of our methods beside the classic step after as many labels and at the same KL, seed by
+    seed: on the line through the classic runs' points, from the base policy on and from one
+    learning rate to the next."""
+    head = ["method", "labels", "gold reward", "classic's at this KL", "difference",
+            "distinct-2", "classic's", "tokens", "classic's", "seeds"]  # fmt: skip
+    yield f"| {' | '.join(head)} |"
+    yield "|---" * len(head) + "|"
+    classic = {m.name for m in METHODS if m.preset == "trl-classic"}
+    for method in METHODS:
+        if method.name in classic:
+            continue
+        for labels in sorted({r.labels for r in rows if r.method == method.name} - {0}):
+            pairs = []
+            for mine in (r for r in rows if (r.method, r.labels) == (method.name, labels)):
+                theirs = [r for r in rows if r.seed == mine.seed and r.method in classic]
+                line = [r for r in theirs if r.labels == labels]
+                line += [r for r in theirs if r.labels == 0][:1]
+                if (point := _at_kl(line, mine.sequence_kl)) is not None:
+                    pairs.append((mine, point))
+            if pairs:
+                ours, others = zip(*pairs, strict=True)
+                cells = [
+                    method.name,
+                    str(labels),
+                    _mean_of(ours, "gold"),
+                    _mean_of(others, "gold"),
+                    _spread([one.gold - other.gold for one, other in pairs]),
+                    _mean_of(ours, "distinct2", interval=False),
+                    _mean_of(others, "distinct2", interval=False),
+                    _mean_of(ours, "length", 0, interval=False),
+                    _mean_of(others, "length", 0, interval=False),
+                    str(len(pairs)),
+                ]
+                yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def _at_kl(points: Sequence[Row], kl: float) -> Row | None:
+    """Between the two neighbours in KL; None beyond the last."""
+    for before, after in itertools.pairwise(sorted(points, key=lambda r: r.sequence_kl)):
+        if before.sequence_kl <= kl <= after.sequence_kl:
+            share = (kl - before.sequence_kl) / (after.sequence_kl - before.sequence_kl)
+            return replace(
+                before,
+                sequence_kl=kl,
+                gold=before.gold + share * (after.gold - before.gold),
+                distinct2=before.distinct2 + share * (after.distinct2 - before.distinct2),
+                length=before.length + share * (after.length - before.length),
+            )
+    return None
 
 
 def _runs(rows: Sequence[Row]) -> list[list[Row]]:
