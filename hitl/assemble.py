@@ -81,6 +81,9 @@ def make_engine(
     def make_here() -> Engine:
         from hitl.learn.engine import LocalEngine
 
+        if gc.get_freeze_count():  # by a run that was open before: its policy is let go now
+            gc.unfreeze()
+            gc.collect()
         engine = LocalEngine(source, config, tell, tell_notice, tell_partial)
         # torch and transformers leave some 400,000 objects that stay. To look through them all
         # took the garbage collector 0.35 s in the middle of an update, and no key was heard.

@@ -1,30 +1,34 @@
-"""What a run is given when it is made."""
+"""What becomes of a session's parts when it is over."""
 
 from __future__ import annotations
 
-import os
+import weakref
+from pathlib import Path
 
-import pytest
+from hitl.assemble import opened
+from hitl.config.session import SessionConfig
+from hitl.creation import create_run
+from hitl.scale import Scale
+from hitl.simulate import SimulatedOperator
+from hitl.unsteady import Unsteadiness
 
-from hitl.creation import processors
-
-
-def test_threads_are_those_the_process_may_use_unless_openmp_is_told(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert processors() == len(os.sched_getaffinity(0))
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert processors() == 3
-    for said in ("0", "many"):
-        monkeypatch.setenv("OMP_NUM_THREADS", said)
-        assert processors() >= 1
+from .faults.policy import write_policy, write_prompts
 
 
-def test_a_system_that_cannot_say_so_has_all_its_processors(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
-    monkeypatch.setattr(os, "cpu_count", lambda: 6)
-    assert processors() == 6
+def test_the_policy_of_a_run_that_was_left_is_let_go(tmp_path: Path) -> None:
+    policy, prompts = write_policy(tmp_path), write_prompts(tmp_path)
+    config = SessionConfig(
+        policy=str(policy), prompts=str(prompts), lang="en", group_size=2, batch_size=4,
+        max_new_tokens=4, threads=1,
+    )  # fmt: skip
+    judge = SimulatedOperator(
+        lambda texts: [len(text) / 99 for text in texts], Scale(1, 5), Unsteadiness(0.1), 1, 8
+    )
+    with opened(create_run(tmp_path, "first", config), judge) as first:
+        first.session.run()
+        engine = first.engine.submit(weakref.ref).result()
+        assert first.journal.last_update() == 2 and engine() is not None
+    del first
+    with opened(create_run(tmp_path, "second", config), judge) as second:
+        second.engine.submit(lambda engine: None).result()
+        assert engine() is None
