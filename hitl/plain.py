@@ -12,17 +12,9 @@ from typing import TextIO
 
 from rich.cells import cell_len
 
-from hitl.feedback import (
-    FeedbackError,
-    Flag,
-    Help,
-    Note,
-    expected,
-    help_lines,
-    in_group_order,
-    normalise,
-    parse_line,
-)
+from hitl.feedback.lines import Flag, Help, Note, expected, help_lines, parse_line
+from hitl.feedback.places import in_group_order
+from hitl.feedback.typed import FeedbackError, normalise
 from hitl.operator import (
     Desk,
     Draft,

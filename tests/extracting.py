@@ -15,7 +15,7 @@ from hitl.wording import CATALOGUES
 
 SOURCE = Path(__file__).parents[1] / "hitl"
 
-CALLS = {"tr": 0, "_tr": 0, "Sentence": 0, "_error": 0, "refuse": 0, "Key": 4}
+CALLS = {"tr": 0, "_tr": 0, "Sentence": 0, "refusal": 0, "refuse": 0, "Key": 4}
 """Who is given a message, and as which argument. Babel's extractor would do but for a message
 inside the arguments of another one, which it passes over."""
 

@@ -8,20 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hitl.feedback import (
-    FeedbackError,
-    Flag,
-    Help,
-    Note,
-    expected,
-    help_lines,
-    in_group_order,
-    normalise,
-    parse_line,
-    parse_options,
-    parse_ranking,
-    parse_scores,
-)
+from hitl.feedback.lines import Flag, Help, Note, expected, help_lines, parse_line
+from hitl.feedback.options import parse_options
+from hitl.feedback.places import in_group_order
+from hitl.feedback.ranking import parse_ranking
+from hitl.feedback.scores import parse_scores
+from hitl.feedback.typed import FeedbackError, normalise
 from hitl.operator import OwnPrompt, Quit, Resample, Save, Undo
 from hitl.records import Edit, Mode, Ranking, Rejected, Scores, Skip
 from hitl.scale import Scale

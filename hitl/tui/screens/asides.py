@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hitl.feedback import FeedbackError, parse_edit
+from hitl.feedback.edits import parse_edit
+from hitl.feedback.typed import FeedbackError
 from hitl.operator import Event, Inspected, OwnPrompt
 from hitl.records import Edit, Inspection, Ranking, Scores
 from hitl.tui.content import own, plain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hitl.errors import UsageError
-from hitl.feedback import parse_options
+from hitl.feedback.options import parse_options
 from hitl.operator import Event, Tuned
 from hitl.tui.content import own
 from hitl.tui.screens.entry import Entered, LineScreen
