@@ -93,7 +93,7 @@ def make_engine(
     if elsewhere is None or elsewhere.place.engine == "local":
         return EngineThread(make_here, behind=behind)
     check_place(elsewhere.place)
-    address, past, over = elsewhere.place.ray_address, elsewhere.past, elsewhere.over
+    place, past, over = elsewhere.place, elsewhere.past, elsewhere.over
 
     def make_on_cluster() -> Engine:
         tell("load", 0, 0)
@@ -101,7 +101,7 @@ def make_engine(
         from hitl.cluster.engine import Ears, RayEngine
 
         ears = Ears(tell, tell_notice, tell_partial, lambda: listener.leaving or over())
-        return RayEngine(source, config, connect(address), past, ears)
+        return RayEngine(source, config, connect(place.ray_address), past, ears, place.workers)
 
     return EngineThread(make_on_cluster)
 

@@ -28,6 +28,10 @@ class UpdateRefusedError(HitlError):
     """The batch cannot be learned from (a loss became NaN); the policy is as it was before."""
 
 
+class PeerLostError(HitlError):
+    """A process that this one shares an update with is gone; the update is to be made again."""
+
+
 class BrokenOffError(HitlError):
     """The operator left while the engine was being loaded; nothing has changed."""
 

@@ -44,6 +44,11 @@ class Actor:
             ray.get(asked)
             return True
 
+    def address(self) -> str:
+        """See Handle."""
+        with _answering():
+            return str(ray.get(self._actor.__ray_call__.remote(_node_address)))
+
     def ask(self, method: str, *arguments: Any) -> Any:
         """See Handle."""
         with _answering():
@@ -75,6 +80,11 @@ class RayCluster:
         """See Cluster."""
         return float(ray.cluster_resources().get("GPU", 0.0))
 
+    @property
+    def processors(self) -> float:
+        """See Cluster."""
+        return float(ray.cluster_resources().get("CPU", 0.0))
+
     def start(self, gpus: int) -> Actor:
         """See Cluster."""
         # One processor is what it waits for; how many threads compute is the run's own number.
@@ -86,6 +96,10 @@ class RayCluster:
         """Ends an instance of our own, or leaves the cluster."""
         if self.ours:
             ray.shutdown()
+
+
+def _node_address(worker: Worker) -> str:
+    return str(ray.util.get_node_ip_address())
 
 
 def connect(address: str | None) -> RayCluster:

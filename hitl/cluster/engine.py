@@ -18,7 +18,8 @@ from typing import Any, Protocol, TypeVar
 import hitl
 from hitl.atomic import remove_contents
 from hitl.cluster.past import Past
-from hitl.cluster.remote import Handle, LostError, Remote
+from hitl.cluster.remote import Handle, LostError
+from hitl.cluster.team import Team
 from hitl.cluster.worker import About, Told
 from hitl.config.session import SessionConfig
 from hitl.engine import BrokenOffError
@@ -49,6 +50,10 @@ class Cluster(Protocol):
     def gpus(self) -> float:
         """All there are, free or not."""
 
+    @property
+    def processors(self) -> float:
+        """All there are, free or not."""
+
     def start(self, gpus: int) -> Handle:
         """A new worker, as soon as a node has room for it; returns at once. Raises LostError."""
 
@@ -77,18 +82,21 @@ class RayEngine:
         cluster: Cluster,
         past: Past,
         ears: Ears,
+        workers: int = 1,
     ) -> None:
-        """`source` is the base policy, a folder here or an id of the hub. The cluster is closed
+        """`source` is the base policy, a folder here or an id of the hub. `workers` divide each
+        update; their results are LocalEngine's but for the order of sums. The cluster is closed
         with the engine. Raises HitlError when it has no node such as the config asks for, or there
         is no such policy."""
         self._source, self._past, self._ears = source, past, ears
         self._version = 0
         self._cluster = cluster
-        self._worker: Remote | None = None
+        self._team: Team | None = None
+        self._workers = workers
         self._versions_told = False
         try:
-            self._gpus, self._config = _card(config, cluster)
-            self._ask(lambda worker: None)
+            self._gpus, self._config = _card(config, cluster, workers)
+            self._ask(lambda team: None)
         except BaseException:
             self.close()
             raise
@@ -112,7 +120,9 @@ class RayEngine:
         self, number: int, batch: Sequence[LabelledGroup], options: StepOptions | None = None
     ) -> UpdateStats:
         """See Engine."""
-        stats: UpdateStats = self._call("update", number, batch, options)
+        stats: UpdateStats = self._ask(
+            lambda team: team.update(number, batch, options, hear=self._hear)
+        )
         self._version = number
         return stats
 
@@ -129,35 +139,35 @@ class RayEngine:
     def save(self, directory: Path) -> Manifest:
         """See Engine."""
 
-        def save(worker: Remote) -> Manifest:
+        def save(team: Team) -> Manifest:
             remove_contents(directory)  # of a worker that was lost on the way
-            return worker.save(directory, self._hear)
+            return team.save(directory, self._hear)
 
         return self._ask(save)
 
     def load(self, directory: Path) -> int:
         """See Engine."""
-        self._version = self._ask(lambda worker: worker.load(directory, self._hear))
+        self._version = self._ask(lambda team: team.load(directory, self._hear))
         return self._version
 
     def close(self) -> None:
         """Ends the worker, and the cluster if it is one of our own."""
-        if self._worker is not None:
-            self._worker.handle.close()
-            self._worker = None
+        if self._team is not None:
+            self._team.close()
+            self._team = None
         self._cluster.close()
 
     def _call(self, method: str, *arguments: Any) -> Any:
-        return self._ask(lambda worker: worker.call(method, *arguments, hear=self._hear))
+        return self._ask(lambda team: team.call(method, *arguments, hear=self._hear))
 
-    def _ask(self, ask: Callable[[Remote], T]) -> T:
+    def _ask(self, ask: Callable[[Team], T]) -> T:
         """Of the worker, or of another one when it is lost on the way."""
         losses = 0
         while True:
             try:
-                if self._worker is None:
-                    self._worker = self._another(first=losses == 0 and self._version == 0)
-                return ask(self._worker)
+                if self._team is None:
+                    self._team = self._another(first=losses == 0 and self._version == 0)
+                return ask(self._team)
             except LostError as error:
                 losses += 1
                 self._drop()
@@ -176,30 +186,31 @@ class RayEngine:
                 raise
 
     def _drop(self) -> None:
-        if self._worker is not None:
-            self._worker.handle.end()
-            self._worker = None
+        if self._team is not None:
+            self._team.end()
+            self._team = None
 
-    def _another(self, *, first: bool) -> Remote:
-        """A worker whose policy is at our version."""
-        worker = Remote(self._cluster.start(self._gpus))
+    def _another(self, *, first: bool) -> Team:
+        """Workers whose policy is at our version."""
+        team = Team([self._cluster.start(self._gpus) for _ in range(self._workers)])
         try:
-            about = self._placed(worker)
-            self._compare(about)
-            worker.build(self._source, self._config, self._hear)
+            every = self._placed(team)
+            for about in every:
+                self._compare(about)
+            team.build(self._source, self._config, self._hear)
             if not first:
-                self._make_again(worker, about)
+                self._make_again(team, every[0])
         except BaseException:
-            worker.handle.end()
+            team.end()
             raise
-        return worker
+        return team
 
-    def _placed(self, worker: Remote) -> About:
+    def _placed(self, team: Team) -> list[About]:
         """When a node has room for it, which may be never."""
         began, told = time.monotonic(), False
         while True:
-            if worker.handle.ready(ROOM_S):
-                return worker.about(SAME)
+            if team.ready(ROOM_S):
+                return team.about(SAME)
             if self._ears.leaving():
                 raise BrokenOffError("left while the cluster had no room for the policy")
             if not told and time.monotonic() - began > PATIENCE_S:
@@ -207,6 +218,7 @@ class RayEngine:
                 card = " and a GPU" if self._gpus else ""
                 self._ears.notice(
                     f"waiting for a node of {self._cluster.where} with a free processor{card}"
+                    + (f" for each of {self._workers} workers" if self._workers > 1 else "")
                 )
 
     def _compare(self, about: About) -> None:
@@ -224,19 +236,17 @@ class RayEngine:
             self._versions_told = True
             self._ears.notice(f"{'; '.join(others)}: the last digits may differ")
 
-    def _make_again(self, worker: Remote, about: About) -> None:
+    def _make_again(self, team: Team, about: About) -> None:
         """What the lost worker was: the checkpoint, and the updates after it from the journal."""
         found, at = self._past.checkpoint(self._version), 0
         if found is not None:
-            at = worker.load(found[1], self._hear)
+            at = team.load(found[1], self._hear)
         for number in range(at + 1, self._version + 1):
             if self._ears.leaving():
                 raise BrokenOffError("left while the policy was being made again")
             self._ears.notice(f"making update {number} again from the journal")
             batch, recorded = self._past.update(number)
-            stats: UpdateStats = worker.call(
-                "update", number, batch, recorded.options, hear=self._hear
-            )
+            stats = team.update(number, batch, recorded.options, hear=self._hear)
             if stats.digest != recorded.digest:
                 self._ears.notice(
                     f"update {number} came out different in the last digits from when it was first "
@@ -254,10 +264,10 @@ class RayEngine:
                 self._ears.partial(prompt, texts)
 
 
-def _card(config: SessionConfig, cluster: Cluster) -> tuple[int, SessionConfig]:
-    """GPUs to ask the cluster for, and the config with the device as the worker will see it: Ray
-    shows it the card that it was given and no other. `auto` is decided once, so that a policy does
-    not come back on another kind of device."""
+def _card(config: SessionConfig, cluster: Cluster, workers: int) -> tuple[int, SessionConfig]:
+    """GPUs to ask the cluster for, a worker, and the config with the device as the worker will see
+    it: Ray shows it the card that it was given and no other. `auto` is decided once, so that a
+    policy does not come back on another kind of device."""
     device = config.device
     if device.startswith("cuda:"):
         raise UsageError(f"--device {device}: the cluster picks the card, use --device cuda")
@@ -265,4 +275,11 @@ def _card(config: SessionConfig, cluster: Cluster) -> tuple[int, SessionConfig]:
         raise HitlError(f"--device cuda: {cluster.where} has no GPU; use --device cpu")
     if device == "auto":
         device = "cuda" if cluster.gpus else "cpu"
+    room = {"processor": cluster.processors} | ({"GPU": cluster.gpus} if device == "cuda" else {})
+    for what, there in room.items():
+        if workers > max(there, 1):
+            raise HitlError(
+                f"--workers {workers}: {cluster.where} has {there:g} {what}"
+                f"{'' if there == 1 else 's'}, and each worker takes one: give fewer, or add nodes"
+            )
     return int(device == "cuda"), dataclasses.replace(config, device=device)

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from hitl.cluster import files
 from hitl.cluster.worker import About, Look, Told
-from hitl.config.session import SessionConfig
 from hitl.manifest import Manifest
 
 LOOK_S = 1 / 15
@@ -27,6 +26,9 @@ class Handle(Protocol):
     def ready(self, seconds: float) -> bool:
         """Whether it runs, before so many seconds have gone. Raises LostError, and HitlError when
         it cannot run there."""
+
+    def address(self) -> str:
+        """Of its node, among the cluster's. Raises LostError."""
 
     def ask(self, method: str, *arguments: Any) -> Any:
         """What a method of it returns or raises. Raises LostError when no answer can come."""
@@ -49,21 +51,34 @@ class Remote:
         about: About = self._ask("about", packages)
         return about
 
-    def build(self, source: Path | str, config: SessionConfig, hear: Hear) -> None:
-        """Has it load the base policy. A folder that it does not have is sent to it."""
+    def listen(self, address: str) -> int:
+        """Has it open a port there for the others."""
+        port: int = self._ask("listen", address)
+        return port
+
+    def send_base(self, source: Path | str) -> tuple[str, str]:
+        """How `begin_build` finds the base policy: its name there, and of which kind it is. A
+        folder that it does not have is sent to it."""
         if isinstance(source, str):
-            self._work("begin_build", source, "hub", config, hear=hear)
-            return
+            return source, "hub"
         names = files.model_files(source)
         if self._ask("holds", str(source.resolve()), Manifest.of_files(source, sorted(names))):
-            self._work("begin_build", str(source.resolve()), "path", config, hear=hear)
-            return
+            return str(source.resolve()), "path"
         self._send(source, names, "base")
-        self._work("begin_build", "base", "sent", config, hear=hear)
+        return "base", "sent"
 
     def call(self, method: str, *arguments: Any, hear: Hear) -> Any:
         """What the engine there returns or raises."""
         return self._work("begin", method, arguments, hear=hear)
+
+    def begin(self, begin: str, *arguments: Any) -> None:
+        """Has it begin a call, which `look` then follows."""
+        self._ask(begin, *arguments)
+
+    def look(self, seconds: float) -> Look:
+        """How far the call is, when so long has gone or it is done."""
+        look: Look = self._ask("look", seconds)
+        return look
 
     def save(self, directory: Path, hear: Hear) -> Manifest:
         """Has the engine save, and brings the files here; they are on disk then. The manifest is of
@@ -83,12 +98,14 @@ class Remote:
         self._ask("drop", "save")
         return manifest
 
-    def load(self, directory: Path, hear: Hear) -> int:
-        """Sends what `save` brought here, and has the engine take it up; returns the version."""
+    def send_checkpoint(self, directory: Path) -> str:
+        """Sends what `save` brought here; returns its name there, for `begin_load`."""
         self._send(directory, files.checkpoint_files(directory), "load")
-        version: int = self._work("begin_load", "load", hear=hear)
-        self._ask("drop", "load")
-        return version
+        return "load"
+
+    def drop(self, name: str) -> None:
+        """Removes there what was sent."""
+        self._ask("drop", name)
 
     def _send(self, folder: Path, names: dict[str, int], to: str) -> None:
         self._ask("drop", to)
@@ -97,9 +114,9 @@ class Remote:
                 self._ask("receive", to, name, offset, files.read_piece(folder, name, offset))
 
     def _work(self, begin: str, *arguments: Any, hear: Hear) -> Any:
-        self._ask(begin, *arguments)
+        self.begin(begin, *arguments)
         while True:
-            look: Look = self._ask("look", LOOK_S)
+            look = self.look(LOOK_S)
             for told in look.told:
                 hear(told)
             if look.error is not None:

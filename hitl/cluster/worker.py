@@ -45,6 +45,18 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
+class Seat:
+    """A worker's place among those that divide an update."""
+
+    rank: int
+    size: int
+    address: str
+    """Its own, by which the others reach it."""
+    meeting: tuple[str, int]
+    """Where the first one listens."""
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """How far a call is."""
 
@@ -65,6 +77,7 @@ class Worker:
         self._thread: EngineThread | None = None
         self._call: Future[Any] | None = None
         self._scratch = _scratch_folder()
+        self._listener: socket.socket | None = None
 
     def about(self, packages: Sequence[str]) -> About:
         """Quick: nothing heavy is imported."""
@@ -98,9 +111,18 @@ class Worker:
 
     # --- calls ------------------------------------------------------------------------------
 
-    def begin_build(self, source: str, kind: str, config: SessionConfig) -> None:
+    def listen(self, address: str) -> int:
+        """Opens a port at an address of this machine, where the others of an update will find this
+        worker, its first one."""
+        self._listener = socket.create_server((address, 0))
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    def begin_build(
+        self, source: str, kind: str, config: SessionConfig, seat: Seat | None = None
+    ) -> None:
         """Loads the base policy. `kind` says what `source` is: a folder here ("path"), one that was
-        sent ("sent"), or an id of the "hub"."""
+        sent ("sent"), or an id of the "hub". With a `seat`, updates are divided with others."""
         places: dict[str, Path | str] = {
             "path": Path(source),
             "sent": self._scratch / source,
@@ -110,13 +132,21 @@ class Worker:
 
         def make() -> Engine:
             from hitl.learn.engine import LocalEngine
+            from hitl.learn.join import joined
+            from hitl.learn.share import ALONE
 
+            listener = self._listener.detach() if self._listener is not None else None
             return LocalEngine(
                 place,
                 config,
                 lambda *told: self._told.append(("progress", told)),
                 lambda text: self._told.append(("notice", (text,))),
                 self._tell_partial,
+                lambda device: (
+                    ALONE
+                    if seat is None
+                    else joined(seat.rank, seat.size, seat.address, seat.meeting, listener, device)
+                ),
             )
 
         self._thread = EngineThread(make)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from hitl.config.checks import at_least
 from hitl.errors import UsageError
 
 
@@ -19,7 +20,14 @@ class Place:
     """The Ray cluster: HOST:PORT of its head, ray://HOST:PORT from a machine outside of it, or auto
     for the one this machine is part of. Default: one of our own, reached from this machine only."""
 
+    workers: int = 1
+    """With --engine ray: actors that divide an update among them, each with the whole policy, and
+    with a GPU of its own where the cluster has some."""
+
     def __post_init__(self) -> None:
+        at_least("--workers", self.workers, 1)
+        if self.workers > 1 and self.engine != "ray":
+            raise UsageError(f"--workers {self.workers} needs --engine ray")
         if self.ray_address is None:
             return
         if self.engine != "ray":

@@ -25,9 +25,10 @@ from hitl.learn.labels import Labels
 from hitl.learn.policy import LanguageModel, Policy
 from hitl.learn.rollout import Rollout, rollout_of
 from hitl.learn.sampling import Sampling, complete, limits_of
+from hitl.learn.share import ALONE, Share
 from hitl.learn.step import ppo_step
 from hitl.learn.tokens import Codec
-from hitl.records import Group, LabelledGroup, Mode, Prompt
+from hitl.records import Completion, Group, LabelledGroup, Mode, Prompt
 
 BASE_BATCHES = 2
 """Batches of the base policy's completions that rewards and guards are measured against."""
@@ -43,6 +44,7 @@ class Learner:
     codec: Codec
     how: Sampling
     config: PPOConfig
+    share: Share = ALONE
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def amplify(
         _written(learner, learner.reference, labels, (*key, "base", place))
         for place in range(BASE_BATCHES)
     ]
-    base_features = torch.cat([features(learner.reference, batch, micro) for batch in base])
+    share = learner.share
+    base_features = torch.cat([features(learner.reference, b, micro, share) for b in base])
     scale = Scale.of(base_features, len(DEPTHS))
     right = accuracy(labels, scale)
     if right is None or right < config.amplify_gate:
@@ -105,6 +108,7 @@ def amplify(
             Expected(rollout.score.mean().expand_as(rollout.score), torch.ones_like(rollout.score)),
             functools.partial(_order, len(rollout.ids), (*key, place, "order")),
             lambda done, total: None,
+            share,
         )
         kl_coef, kl_estimate = result.kl_coef, result.kl_estimate
         texts += len(rollout.ids)
@@ -119,7 +123,7 @@ def _order(rows: int, key: Sequence[int | str], epoch: int) -> Tensor:
 def _rewards(learner: Learner, judge: Judge, usual: Usual, written: Rollout) -> Tensor:
     """(B,) fp64"""
     config = learner.config
-    seen = features(learner.reference, written, config.micro_batch_size)
+    seen = features(learner.reference, written, config.micro_batch_size, learner.share)
     return judge(seen, config.amplify_pessimism) - penalties(_ids(written), usual)
 
 
@@ -128,13 +132,14 @@ def _written(
 ) -> Rollout:
     """A batch of completions by `model` of prompts that were judged, with no reward yet. They are
     keyed, and drawn apart from those the operator sees."""
-    config, how = learner.config, learner.how
+    config, how, share = learner.config, learner.how, learner.share
     groups = labels.groups
     drawn = torch.randperm(len(groups), generator=generator(*key, "prompts"))
-    judged = []
-    with model.writing() as writer:
-        for place, index in enumerate(drawn[: config.amplify_prompts].tolist()):
-            prompt_ids = labels.prompt_of(int(groups[index]))
+    prompts = [labels.prompt_of(int(groups[i])) for i in drawn[: config.amplify_prompts].tolist()]
+    own = share.of(torch.arange(len(prompts)))
+    written = list[tuple[Completion, ...]]()
+    with share.agreeing(), model.writing() as writer:
+        for place in own.tolist():
             uniforms = torch.rand(
                 how.max_new_tokens,
                 config.amplify_group,
@@ -142,12 +147,54 @@ def _written(
                 dtype=torch.float64,
             )
             limits = limits_of(how, config.amplify_group, generator(*key, "length", place))
-            completions = complete(
-                writer, learner.codec, prompt_ids, uniforms, limits, how, lambda tokens: None
+            written.append(
+                complete(
+                    writer,
+                    learner.codec,
+                    prompts[place],
+                    uniforms,
+                    limits,
+                    how,
+                    lambda tokens: None,
+                )
             )
-            group = Group(Prompt(""), prompt_ids, completions, 0)
-            judged.append(LabelledGroup(group, (0.0,) * len(completions), "", Mode.SCORE))
+    if not share.whole:
+        written = _of_all(share, written, own, (len(prompts), config.amplify_group), how)
+    judged = [
+        LabelledGroup(
+            Group(Prompt(""), ids, completions, 0), (0.0,) * len(completions), "", Mode.SCORE
+        )
+        for ids, completions in zip(prompts, written, strict=True)
+    ]
     return rollout_of(judged, learner.codec.pad_id, learner.policy.device)
+
+
+def _of_all(
+    share: Share,
+    own: Sequence[tuple[Completion, ...]],
+    places: Tensor,
+    shape: tuple[int, int],
+    how: Sampling,
+) -> list[tuple[Completion, ...]]:
+    """The completions of all prompts, `shape` (P, k), from one's `own` at `places` (p,): their
+    tokens and log-probabilities, which is what a rollout is made of."""
+    tokens = torch.full((len(own), shape[1], how.max_new_tokens), -1)
+    logprobs = torch.zeros(tokens.shape, dtype=torch.float64)
+    for row, completions in enumerate(own):
+        for column, completion in enumerate(completions):
+            n = len(completion.token_ids)
+            tokens[row, column, :n] = torch.tensor(completion.token_ids)
+            logprobs[row, column, :n] = torch.tensor(completion.logprobs, dtype=torch.float64)
+    every = share.spread(tokens, places, shape[0])
+    logp = share.spread(logprobs, places, shape[0])
+    return [
+        tuple(
+            Completion("", tuple(ids[:n]), tuple(given[:n]), finished=True)
+            for ids, given in zip(rows, values, strict=True)
+            for n in [len(ids) - ids.count(-1)]
+        )
+        for rows, values in zip(every.tolist(), logp.tolist(), strict=True)
+    ]
 
 
 def _ids(rollout: Rollout) -> list[tuple[int, ...]]:

@@ -30,6 +30,7 @@ from hitl.learn.policy import Policy, digest
 from hitl.learn.rollout import Rollout, rollout_of
 from hitl.learn.sampling import Sampling, partial_texts, sample_group, shortened
 from hitl.learn.scores import scaled_scores
+from hitl.learn.share import ALONE, Share
 from hitl.learn.state import TrainerState
 from hitl.learn.step import StepResult, per_sequence, ppo_step
 from hitl.manifest import Manifest
@@ -69,8 +70,11 @@ class LocalEngine:
         on_progress: OnProgress,
         on_notice: OnNotice = lambda text: None,
         on_partial: OnPartial | None = None,
+        join: Callable[[torch.device], Share] = lambda device: ALONE,
     ) -> None:
-        """`source` is the base policy. Raises HitlError when it cannot be loaded as configured."""
+        """`source` is the base policy. `join` says which part of the updates is this engine's, once
+        the policy is on its device: all engines of an update are asked for it, with the same
+        arguments. Raises HitlError when it cannot be loaded as configured."""
         self._config = config
         self._ppo: PPOConfig = config.ppo
         self._scale = Scale.parse(config.scale)
@@ -89,6 +93,7 @@ class LocalEngine:
         made = build(source, config, on_progress)
         self._policy, self._reference = made.policy, made.reference
         self._optimizer, self._codec = made.optimizer, made.codec
+        self._share = join(self._policy.device)
         self._frozen = _digest_of_frozen(self._policy)
         self._state = TrainerState(0, self._ppo.init_kl_coef, {}, None)
         self._labels = Labels.none()
@@ -324,6 +329,7 @@ class LocalEngine:
                 generator=generator(self._config.seed, "order", number, epoch),
             ),
             self._passed,
+            self._share,
         )
         labels, more = self._amplify(number, rollout, result)
         outcome = result.outcome
@@ -365,11 +371,12 @@ class LocalEngine:
         """All labels with the update's, and what a reward model of them has taught besides."""
         if self._config.amplify == "off":
             return self._labels, Amplified(None, 0, result.kl_coef, result.kl_estimate)
-        seen = features(self._reference, rollout, self._ppo.micro_batch_size)
+        seen = features(self._reference, rollout, self._ppo.micro_batch_size, self._share)
         labels = self._labels.with_batch(rollout, seen)
         learner = Learner(
-            self._policy, self._reference, self._optimizer, self._codec, self._how, self._ppo
-        )
+            self._policy, self._reference, self._optimizer, self._codec, self._how, self._ppo,
+            self._share,
+        )  # fmt: skip
         more = amplify(
             learner,
             labels,

@@ -16,6 +16,7 @@ from hitl.learn.kl import full_kl
 from hitl.learn.policy import LanguageModel
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling, warp
+from hitl.learn.share import ALONE, Share
 
 
 @dataclass(frozen=True)
@@ -53,32 +54,41 @@ def evaluate(policy: LanguageModel, rollout: Rollout, how: Sampling) -> Evaluate
 
 @torch.no_grad()
 def evaluate_all(
-    policy: LanguageModel, rollout: Rollout, how: Sampling, micro: int
+    policy: LanguageModel, rollout: Rollout, how: Sampling, micro: int, share: Share = ALONE
 ) -> list[Tensor]:
     """(B, T) log-probabilities, values and entropies, `micro` rows at a time."""
     shape = rollout.mask.shape
     out = [torch.zeros(shape, device=rollout.ids.device) for _ in range(3)]
-    for index in split(torch.arange(shape[0], device=rollout.ids.device), micro):
-        part = evaluate(policy, rollout.rows(index), how)
-        width = part.logp.shape[1]
-        for whole, piece in zip(out, (part.logp, part.values, part.entropy), strict=True):
-            whole[index, :width] = piece
+    with share.agreeing():
+        for index in split(share.of(rollout.every_row), micro):
+            part = evaluate(policy, rollout.rows(index), how)
+            width = part.logp.shape[1]
+            for whole, piece in zip(out, (part.logp, part.values, part.entropy), strict=True):
+                whole[index, :width] = piece
+    share.sum(*out)  # what is not one's own is 0
     return out
 
 
 @torch.no_grad()
 def full_kl_all(
-    policy: LanguageModel, reference: LanguageModel, rollout: Rollout, how: Sampling, micro: int
+    policy: LanguageModel,
+    reference: LanguageModel,
+    rollout: Rollout,
+    how: Sampling,
+    micro: int,
+    share: Share = ALONE,
 ) -> Tensor:
     """(B, T) exact KL of each position's distribution to the reference's, nats."""
     kl = torch.zeros(rollout.mask.shape, device=rollout.ids.device)
-    for index in split(torch.arange(len(kl), device=kl.device), micro):
-        rows = rollout.rows(index)
-        ours, theirs = evaluate(policy, rows, how), evaluate(reference, rows, how)
-        kl[index, : rows.mask.shape[1]] = full_kl(ours.free_log_p, theirs.free_log_p)
+    with share.agreeing():
+        for index in split(share.of(rollout.every_row), micro):
+            rows = rollout.rows(index)
+            ours, theirs = evaluate(policy, rows, how), evaluate(reference, rows, how)
+            kl[index, : rows.mask.shape[1]] = full_kl(ours.free_log_p, theirs.free_log_p)
+    share.sum(kl)
     return kl
 
 
 def split(index: Tensor, size: int) -> Iterator[Tensor]:
-    """`index` (N,) in pieces of at most `size`."""
-    return iter(torch.split(index, size))
+    """`index` (N,) in pieces of at most `size`, none of them empty."""
+    return iter(torch.split(index, size) if len(index) else ())

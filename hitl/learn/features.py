@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from hitl.learn.evaluate import split
 from hitl.learn.policy import LanguageModel
 from hitl.learn.rollout import Rollout
+from hitl.learn.share import ALONE, Share
 
 DEPTHS = (1 / 3, 2 / 3, 1.0)
 """Shares of the layers after which hidden states are read. How a text feels is told by the lower
@@ -20,15 +21,16 @@ third of the shipped policies best, but that is not known of another one's."""
 
 
 @torch.no_grad()
-def features(reference: LanguageModel, rollout: Rollout, micro: int) -> Tensor:
+def features(
+    reference: LanguageModel, rollout: Rollout, micro: int, share: Share = ALONE
+) -> Tensor:
     """(B, D) fp32 on the CPU: hidden states at each depth, averaged over the completion's tokens,
     `micro` rows at a time."""
-    with reference.writing() as model:
-        pieces = [
-            _pooled(model, rollout.rows(index))
-            for index in split(torch.arange(len(rollout.ids), device=rollout.ids.device), micro)
-        ]
-    return torch.cat(pieces)
+    own = share.of(rollout.every_row)
+    with share.agreeing(), reference.writing() as model:
+        pieces = [_pooled(model, rollout.rows(index)) for index in split(own, micro)]
+        width = len(DEPTHS) * model.config.get_text_config().hidden_size
+    return share.spread(torch.cat(pieces or [torch.zeros(0, width)]), own, len(rollout.ids))
 
 
 def _pooled(model: PreTrainedModel, rows: Rollout) -> Tensor:

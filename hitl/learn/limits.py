@@ -6,7 +6,7 @@ Shapes: b completions that are measured, T tokens of the longest, V vocabulary.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,10 +15,10 @@ from torch import Tensor
 from hitl.config.ppo import PPOConfig
 from hitl.learn.evaluate import evaluate, split
 from hitl.learn.kl import full_kl
-from hitl.learn.masked import masked_mean
 from hitl.learn.policy import LanguageModel, Policy
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
+from hitl.learn.share import ALONE, Share
 
 Snapshot = tuple[dict[str, Any], dict[str, Any]]
 
@@ -57,6 +57,14 @@ class Yardstick:
     very tokens, and move all others far less.
     """
 
+    share: Share
+    """How the completions are divided: rows below are one's own."""
+    rows: int
+    """Completions in all."""
+    tokens: Tensor
+    """Of all of them."""
+    index: Tensor
+    """(b,) places of one's own."""
     rollout: Rollout
     how: Sampling
     micro: int
@@ -77,21 +85,26 @@ class Yardstick:
         rollout: Rollout,
         how: Sampling,
         config: PPOConfig,
+        share: Share = ALONE,
     ) -> Yardstick:
         """Set up where `policy` is now, on the first MEASURED rows."""
-        rows = rollout.rows(torch.arange(min(len(rollout.ids), MEASURED), device=policy.device))
-        how, micro = how.unrestricted, config.micro_batch_size
-        log_p = _distributions(policy, rows, how, micro)
+        every = rollout.every_row[:MEASURED]
+        tokens, index = rollout.mask[every].sum(), share.of(every)
+        rows, how, micro = rollout.rows(index), how.unrestricted, config.micro_batch_size
+        log_p = _distributions(policy, rows, how, micro, share)
+        new = cls(share, len(every), tokens, index, rows, how, micro, log_p, None, 0.0)
         if config.kl_control != "budget":
-            return cls(rows, how, micro, log_p, None, 0.0)
-        theirs = _distributions(reference, rows, how, micro)
-        return cls(rows, how, micro, log_p, theirs, _drift(log_p, theirs, rows.mask))
+            return new
+        theirs = _distributions(reference, rows, how, micro, share)
+        return replace(new, ref_log_p=theirs, began=new._drift(log_p, theirs))
 
     @torch.no_grad()
     def distance(self, policy: Policy) -> float:
         """KL(then || now), exact, mean over positions, nats a token."""
-        now = _distributions(policy, self.rollout, self.how, self.micro)
-        return float(masked_mean(full_kl(self.log_p, now), self.rollout.mask))
+        now = _distributions(policy, self.rollout, self.how, self.micro, self.share)
+        total = torch.where(self.rollout.mask, full_kl(self.log_p, now), 0.0).sum()
+        self.share.sum(total)
+        return float(total / self.tokens)
 
     @torch.no_grad()
     def drift(self, policy: Policy) -> float:
@@ -99,26 +112,31 @@ class Yardstick:
         0 where no budget asks for it."""
         if self.ref_log_p is None:
             return 0.0
-        now = _distributions(policy, self.rollout, self.how, self.micro)
-        return _drift(now, self.ref_log_p, self.rollout.mask)
+        now = _distributions(policy, self.rollout, self.how, self.micro, self.share)
+        return self._drift(now, self.ref_log_p)
+
+    def _drift(self, log_p: Tensor, ref_log_p: Tensor) -> float:
+        own = torch.where(self.rollout.mask, full_kl(log_p, ref_log_p), 0.0).sum(1)
+        return float(self.share.spread(own, self.index, self.rows).mean())
 
 
-def _distributions(policy: LanguageModel, rollout: Rollout, how: Sampling, micro: int) -> Tensor:
+def _distributions(
+    policy: LanguageModel, rollout: Rollout, how: Sampling, micro: int, share: Share
+) -> Tensor:
     """(b, T, V) log-probabilities, `micro` rows at a time."""
-    pieces = [
-        (index, evaluate(policy, rollout.rows(index), how).log_p)
-        for index in split(torch.arange(len(rollout.ids), device=rollout.ids.device), micro)
-    ]
+    with share.agreeing():
+        pieces = [
+            (index, evaluate(policy, rollout.rows(index), how).log_p)
+            for index in split(rollout.every_row, micro)
+        ]
+    if not pieces:
+        return torch.zeros((*rollout.mask.shape, 1), device=rollout.ids.device)
     if len(pieces) == 1:
         return pieces[0][1]
     whole = pieces[0][1].new_zeros((*rollout.mask.shape, pieces[0][1].shape[-1]))
     for index, piece in pieces:
         whole[index, : piece.shape[1]] = piece
     return whole
-
-
-def _drift(log_p: Tensor, ref_log_p: Tensor, mask: Tensor) -> float:
-    return float(torch.where(mask, full_kl(log_p, ref_log_p), 0.0).sum(1).mean())
 
 
 @torch.no_grad()

@@ -24,6 +24,7 @@ from hitl.learn.masked import whiten
 from hitl.learn.policy import LanguageModel, Policy
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
+from hitl.learn.share import ALONE, Share
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def learn(
     room: float,
     order: Callable[[int], Tensor],
     on_step: Callable[[int, int], None],
+    share: Share = ALONE,
 ) -> Outcome:
     """The passes over the batch. `room` is what is left of a KL budget, nats a sequence;
     `order(epoch)` is a permutation of the rows, (B,).
@@ -99,7 +101,7 @@ def learn(
     per_epoch = -(-len(rollout.ids) // config.mini_batch_size)
     steps: list[dict[str, float]] = []
     step_kl, epochs, stopped = 0.0, 0, False
-    yardstick = Yardstick.at(policy, reference, rollout, how, config)
+    yardstick = Yardstick.at(policy, reference, rollout, how, config, share)
     for epoch in range(config.ppo_epochs):
         before = snapshot(policy, optimizer) if config.stop_kl is not None else None
         taken = len(steps)
@@ -108,11 +110,20 @@ def learn(
         for number, mini in enumerate(minis, 1):
             steps.append(
                 _accumulate(
-                    policy, reference, optimizer, rollout, targets, mini, how, config, kl_coef
+                    policy,
+                    reference,
+                    optimizer,
+                    rollout,
+                    targets,
+                    mini,
+                    how,
+                    config,
+                    kl_coef,
+                    share,
                 )
             )
             if number % config.gradient_accumulation_steps == 0 or number == len(minis):
-                _optimizer_step(optimizer, config.max_grad_norm, steps[-1])
+                _optimizer_step(optimizer, config.max_grad_norm, steps[-1], share)
             on_step(len(steps), per_epoch * config.ppo_epochs)
         moved = yardstick.distance(policy)
         if before is not None and config.stop_kl is not None and not moved <= config.stop_kl:
@@ -151,6 +162,9 @@ def learn(
     )
 
 
+_STATS = ("policy_loss", "value_loss", "entropy", "clip_fraction", "ratio", "policy_kl")
+
+
 def _accumulate(
     policy: Policy,
     reference: LanguageModel,
@@ -161,41 +175,38 @@ def _accumulate(
     how: Sampling,
     config: PPOConfig,
     kl_coef: float,
+    share: Share,
 ) -> dict[str, float]:
-    """Adds the gradient of the mini-batch `index`; its stats. Sums over micro-batches are divided
-    by the mini-batch's tokens, so how it is cut changes nothing."""
+    """Adds the gradient of one's own rows of the mini-batch `index`; the stats of all of it. Sums
+    over micro-batches are divided by the mini-batch's tokens, so how it is cut changes nothing."""
     tokens = rollout.mask[index].sum()
-    totals: dict[str, Tensor] = {}
+    totals = torch.zeros(len(_STATS), device=rollout.ids.device)
     parameters = _parameters(optimizer)
     before = [None if p.grad is None else p.grad.clone() for p in parameters]
-    for micro in split(index, config.micro_batch_size):
-        rows = rollout.rows(micro)
-        mask, fixed = rows.mask, targets.rows(micro, rows.mask.shape[1])
-        now = evaluate(policy, rows, how)
-        pg, clipped = losses.policy_loss(
-            now.logp, fixed.old_logp, fixed.advantages, config.cliprange
-        )
-        if config.advantage == "gae":
-            vf = losses.value_loss(
-                now.values, fixed.old_values, fixed.returns, config.cliprange_value
+    with share.agreeing():
+        for micro in split(share.of(index), config.micro_batch_size):
+            rows = rollout.rows(micro)
+            mask, fixed = rows.mask, targets.rows(micro, rows.mask.shape[1])
+            now = evaluate(policy, rows, how)
+            pg, clipped = losses.policy_loss(
+                now.logp, fixed.old_logp, fixed.advantages, config.cliprange
             )
-            loss = pg + config.vf_coef * vf
-        else:
-            vf = torch.zeros_like(pg)
-            loss = pg + kl_coef * _kl_loss(now, fixed, reference, rows, how, config)
-        share = tokens * config.gradient_accumulation_steps
-        (torch.where(mask, loss, 0.0).sum() / share).backward()  # type: ignore[no-untyped-call]
-        for key, value in (
-            ("policy_loss", pg),
-            ("value_loss", vf),
-            ("entropy", now.entropy),
-            ("clip_fraction", clipped.float()),
-            ("ratio", torch.exp(now.logp - fixed.old_logp)),
-            ("policy_kl", fixed.old_logp - now.logp),
-        ):
-            part = torch.where(mask, value.detach(), 0.0).sum() / tokens
-            totals[key] = totals.get(key, torch.zeros_like(part)) + part
-    stats = {key: float(value) for key, value in totals.items()}
+            if config.advantage == "gae":
+                vf = losses.value_loss(
+                    now.values, fixed.old_values, fixed.returns, config.cliprange_value
+                )
+                loss = pg + config.vf_coef * vf
+            else:
+                vf = torch.zeros_like(pg)
+                loss = pg + kl_coef * _kl_loss(now, fixed, reference, rows, how, config)
+            count = tokens * config.gradient_accumulation_steps
+            (torch.where(mask, loss, 0.0).sum() / count).backward()  # type: ignore[no-untyped-call]
+            moved = now.logp - fixed.old_logp
+            said = (pg, vf, now.entropy, clipped.float(), torch.exp(moved), -moved)
+            parts = [torch.where(mask, value.detach(), 0.0).sum() / tokens for value in said]
+            totals = totals + torch.stack(parts)
+    share.sum(totals)
+    stats = dict(zip(_STATS, totals.tolist(), strict=True))
     if bad := [key for key, value in stats.items() if not math.isfinite(value)]:
         raise NonFiniteUpdateError(f"{', '.join(bad)} became NaN or infinite")
     if stats["ratio"] > config.ratio_threshold:
@@ -224,11 +235,13 @@ def _kl_loss(
 
 
 def _optimizer_step(
-    optimizer: torch.optim.Optimizer, max_norm: float | None, stats: dict[str, float]
+    optimizer: torch.optim.Optimizer, max_norm: float | None, stats: dict[str, float], share: Share
 ) -> None:
-    """Clips, checks and applies the accumulated gradient; its norm goes into `stats`."""
+    """Adds up, clips, checks and applies the gradient; its norm goes into `stats`."""
+    parameters = _parameters(optimizer)
+    share.sum_gradients(parameters)
     limit = max_norm if max_norm is not None else math.inf
-    norm = float(nn.utils.clip_grad_norm_(_parameters(optimizer), limit))
+    norm = float(nn.utils.clip_grad_norm_(parameters, limit))
     if not math.isfinite(norm):
         raise NonFiniteUpdateError("the gradient became NaN or infinite")
     stats["gradient_norm"] = norm

@@ -37,6 +37,8 @@ class Rollout:
 
     def rows(self, index: Tensor) -> Rollout:
         """The rows `index` (N,), padding trimmed to their own longest."""
+        if not len(index):
+            return Rollout(*(getattr(self, name)[:0] for name in self.__dataclass_fields__))
         lengths, mask = self.lengths[index], self.mask[index]
         L, T = int(lengths.max()), int(mask.sum(1).max())
         return Rollout(
@@ -48,6 +50,11 @@ class Rollout:
             self.score[index],
             self.group[index],
         )
+
+    @property
+    def every_row(self) -> Tensor:
+        """(B,) places of all rows."""
+        return torch.arange(len(self.ids), device=self.ids.device)
 
     @property
     def tokens(self) -> Tensor:

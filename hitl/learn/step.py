@@ -29,6 +29,7 @@ from hitl.learn.kl import (
 from hitl.learn.policy import LanguageModel, Policy
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
+from hitl.learn.share import ALONE, Share
 
 
 @dataclass(frozen=True)
@@ -62,20 +63,22 @@ def ppo_step(
     expected: Expected | None,
     order: Callable[[int], Tensor],
     on_step: Callable[[int, int], None],
+    share: Share = ALONE,
 ) -> StepResult:
     """Teaches `policy` the rewards of `rollout`. `expected` is needed by the baseline advantage
     and ignored by gae, whose scores are to be scaled already. `kl_estimate` is what the step
-    before left, if there was one.
+    before left, if there was one. With a `share` of several processes each gives the same
+    arguments, and all come to the same weights and result.
 
     Raises NonFiniteUpdateError; the weights may then have moved, and are the caller's to restore.
     """
     micro, mask = config.micro_batch_size, rollout.mask
-    logp, values, _ = evaluate_all(policy, rollout, how, micro)
-    ref_logp, _, _ = evaluate_all(reference, rollout, how, micro)
+    logp, values, _ = evaluate_all(policy, rollout, how, micro, share)
+    ref_logp, _, _ = evaluate_all(reference, rollout, how, micro, share)
     budgeted = config.kl_control == "budget"
     penalty = config.kl_penalty if config.advantage == "gae" else "kl"
     if budgeted or penalty == "full":
-        exact = full_kl_all(policy, reference, rollout, how, micro)
+        exact = full_kl_all(policy, reference, rollout, how, micro, share)
     kl = exact if penalty == "full" else token_kl(logp, ref_logp, penalty)
     controlled = per_sequence(exact if budgeted else kl, mask)
     if config.advantage == "gae":
@@ -101,8 +104,9 @@ def ppo_step(
     weight = budget_weight(kl_coef, estimate, config.target_kl) if budgeted else kl_coef
     room = drift_allowed(estimate, config.target_kl)
     outcome = ppo.learn(
-        policy, reference, optimizer, rollout, targets, how, config, weight, room, order, on_step
-    )
+        policy, reference, optimizer, rollout, targets, how, config, weight, room, order, on_step,
+        share,
+    )  # fmt: skip
     if config.kl_control != "fixed":
         move = budget_coef if budgeted else adapted_coef
         kl_coef = move(kl_coef, estimate, config.target_kl, labels, config.kl_horizon)

@@ -46,13 +46,18 @@ class Nodes:
         return self._cluster.add_node(num_cpus=1, num_gpus=0, object_store_memory=80_000_000)
 
 
-def the_worker() -> psutil.Process:
-    """The policy's process, among those that this one has started."""
-    [worker] = [
+def workers() -> list[psutil.Process]:
+    """The policy's processes, among those that this one has started."""
+    return [
         process
         for process in psutil.Process().children(recursive=True)
         if process.name().startswith("ray::Worker") or "ray::Worker" in " ".join(process.cmdline())
     ]
+
+
+def the_worker() -> psutil.Process:
+    """The only one."""
+    [worker] = workers()
     return worker
 
 

@@ -35,3 +35,13 @@ def test_an_address_needs_the_engine_it_is_of(
     assert train(tmp_path, "--engine", "ray", "--ray-address", " ") == 2
     assert "--ray-address is empty" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_workers_need_the_engine_they_are_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(tmp_path, "--workers", "2") == 2
+    assert "--workers 2 needs --engine ray" in capsys.readouterr().err
+    assert train(tmp_path, "--engine", "ray", "--workers", "0") == 2
+    assert "--workers 0 is too small: at least 1" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
