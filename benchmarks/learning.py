@@ -426,7 +426,7 @@ def plot(rows: Sequence[Row], path: Path) -> None:
         panel.set(title=f"tiny-{lang}, {mode}", xlabel="labels", ylabel="gold reward")
         panel.legend()
     figure.tight_layout()
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=75)
 
 
 if __name__ == "__main__":
