@@ -115,7 +115,7 @@ class Welcome:
     protocol: int
     run: str
     options: dict[str, Any]
-    """See SessionConfig.to_json."""
+    """See hitl.config.recorded."""
     ppo: dict[str, Any]
     updates: tuple[UpdateStats, ...]
     checkpoint_age: float | None
