@@ -7,7 +7,8 @@
 16 prompts of 8 tokens (4 groups of 4), 24 new tokens each, then 4 passes over all of them. The
 classic side is TRL 0.11.4 itself, in an environment of its own (tests/oracle/README.md). Sides take
 turns, so what else the machine does falls on all of them: the ratios of a round mean something
-where seconds do not. A first round that warms up is not counted.
+where seconds do not. On a machine with other work, ask for `--clock processor` and one thread: time
+that others had is not counted then. A first round that warms up is not counted either.
 
 `compare` holds the ratios against those of speed.json, which are meant to hold on any machine of
 the kind: it fails when one is worse by more than the bounds that stand there.
@@ -24,7 +25,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from worker import Side
@@ -41,6 +42,9 @@ class Run:
     results: Annotated[Path, tyro.conf.Positional]
     classic: Path
     """Python of the environment with TRL 0.11.4."""
+    before: Path | None = None
+    """Another checkout of hitl, whose engine is a side too."""
+    clock: Literal["wall", "processor"] = "wall"
     rounds: int = 5
     threads: int = 1
     presets: tuple[str, ...] = ("trl-classic",)
@@ -60,7 +64,7 @@ class Compare:
 
 
 Rounds = list[dict[str, dict[str, float]]]
-"""Of each round, "side / piece" -> seconds, peak_mb."""
+"""Of each round, "side / piece" -> wall, processor (seconds), peak_mb."""
 
 
 def run(asked: Run) -> None:
@@ -90,7 +94,12 @@ def run(asked: Run) -> None:
                 for dtype in asked.dtypes
             },
         }
-        sides = {name: Side(command, asked.threads) for name, command in commands.items()}
+        sides = {
+            name: Side(command, asked.threads, HERE.parent) for name, command in commands.items()
+        }
+        if asked.before is not None:
+            for name in [name for name in commands if name.startswith("hitl")]:
+                sides[f"before: {name}"] = Side(commands[name], asked.threads, asked.before)
         rounds: Rounds = []
         for number in range(asked.rounds + 1):
             taken = {
@@ -109,7 +118,8 @@ def run(asked: Run) -> None:
         "machine": _machine(asked.threads),
         "sides": about,
         "median": {key: _median(rounds, key) for key in rounds[0]},
-        "ratios": ratios(rounds),
+        "clock": asked.clock,
+        "ratios": ratios(rounds, asked.clock),
         "rounds": rounds,
     }
     asked.results.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -143,22 +153,22 @@ def _machine(threads: int) -> dict[str, str]:
 def _median(rounds: Rounds, key: str) -> dict[str, float]:
     return {
         what: statistics.median(taken[key][what] for taken in rounds)
-        for what in ("seconds", "peak_mb")
+        for what in ("wall", "processor", "peak_mb")
     }
 
 
-def ratios(rounds: Rounds) -> dict[str, float]:
+def ratios(rounds: Rounds, clock: str) -> dict[str, float]:
     """Median over the rounds of another's seconds by ours, and of our peak by the classic one's."""
     found: dict[str, float] = {}
 
-    def add(name: str, top: list[str], bottom: list[str], what: str = "seconds") -> None:
+    def add(name: str, top: list[str], bottom: list[str], what: str = clock) -> None:
         found[name] = statistics.median(
             sum(taken[key][what] for key in top) / sum(taken[key][what] for key in bottom)
             for taken in rounds
         )
 
     for side in sorted({key.partition(" / ")[0] for key in rounds[0]}):
-        if not side.startswith("hitl"):
+        if "hitl" not in side:
             continue
         pieces = [f"{side} / sample", f"{side} / update"]
         classic = [f"{CLASSIC} / sample", f"{CLASSIC} / update"]
@@ -174,10 +184,11 @@ def table(result: dict[str, Any]) -> str:
     """Markdown."""
     lines = [f"{key}: {value}" for key, value in result["machine"].items()]
     lines += [f"{k}: {v['name']}, torch {v['torch']}" for k, v in result["sides"].items()]
-    lines += ["", "| side / piece | s | peak MB |", "|---|---|---|"]
+    lines += ["", "| side / piece | wall s | processor s | peak MB |", "|---|---|---|---|"]
     for key, median in result["median"].items():
-        lines.append(f"| {key} | {median['seconds']:.2f} | {median['peak_mb']:.0f} |")
-    lines += ["", "| ratio | |", "|---|---|"]
+        wall, processor, peak = (median[what] for what in ("wall", "processor", "peak_mb"))
+        lines.append(f"| {key} | {wall:.2f} | {processor:.2f} | {peak:.0f} |")
+    lines += ["", f"| ratio ({result['clock']}) | |", "|---|---|"]
     lines += [f"| {name} | {value:.2f} |" for name, value in result["ratios"].items()]
     return "\n".join(lines)
 

@@ -7,13 +7,8 @@ speed_classic.py FOLDER WORK, a JSON with prompts (ids) and max_new_tokens.
 # (typed against packages that the development environment must not have)
 
 import json
-import os
 import sys
-import warnings
 from importlib.metadata import version
-
-os.environ["ACCELERATE_USE_CPU"] = "true"
-warnings.simplefilter("ignore")
 
 import torch
 from tokenizers import Tokenizer

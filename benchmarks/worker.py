@@ -17,7 +17,8 @@ from typing import Any
 
 def serve(about: Mapping[str, str], pieces: Mapping[str, Callable[[], None]]) -> None:
     """Says what it is, then reads names of `pieces` from stdin, does each, and says how many
-    seconds it took and what the process held at most meanwhile, MB."""
+    seconds it took on the wall and of the processor, and what the process held at most meanwhile,
+    MB."""
     answers = os.fdopen(int(os.environ["ANSWERS"]), "w")
 
     def answer(what: Mapping[str, Any]) -> None:
@@ -27,10 +28,10 @@ def serve(about: Mapping[str, str], pieces: Mapping[str, Callable[[], None]]) ->
     answer(about)
     for line in sys.stdin:
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         pieces[line.strip()]()
-        seconds = time.perf_counter() - started
-        answer({"seconds": seconds, "peak_mb": _peak()})
+        wall, processor = time.perf_counter() - started, time.process_time() - used
+        answer({"wall": wall, "processor": processor, "peak_mb": _peak()})
 
 
 def _peak() -> float:
@@ -41,7 +42,8 @@ def _peak() -> float:
 class Side:
     """The other end of `serve`."""
 
-    def __init__(self, command: list[str], threads: int) -> None:
+    def __init__(self, command: list[str], threads: int, code: Path) -> None:
+        """`code` is the checkout whose hitl it imports, if it imports any."""
         # Not stdout, where libraries print what is no answer.
         reading, writing = os.pipe()
         environment = os.environ | {
@@ -49,7 +51,10 @@ class Side:
             "OMP_NUM_THREADS": str(threads),
             "OMP_WAIT_POLICY": "PASSIVE",
             "CUDA_VISIBLE_DEVICES": "",
+            "ACCELERATE_USE_CPU": "true",
             "HF_HUB_OFFLINE": "1",
+            "PYTHONWARNINGS": "ignore",
+            "PYTHONPATH": str(code),
         }
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=sys.stderr, text=True, env=environment,
