@@ -131,22 +131,25 @@ def _written(
     config, how = learner.config, learner.how
     groups = labels.groups
     drawn = torch.randperm(len(groups), generator=generator(*key, "prompts"))
-    judged = []
+    drawn = drawn[: config.amplify_prompts]
+    prompts = [labels.prompt_of(int(groups[index])) for index in drawn.tolist()]
+    size, uniforms, limits = config.amplify_group, list[Tensor](), list[int]()
+    for place in range(len(prompts)):
+        sampling = generator(*key, "sample", place)
+        shape = how.max_new_tokens, size
+        uniforms.append(torch.rand(shape, generator=sampling, dtype=torch.float64))
+        limits += limits_of(how, size, generator(*key, "length", place))
     with model.writing() as writer:
-        for place, index in enumerate(drawn[: config.amplify_prompts].tolist()):
-            prompt_ids = labels.prompt_of(int(groups[index]))
-            uniforms = torch.rand(
-                how.max_new_tokens,
-                config.amplify_group,
-                generator=generator(*key, "sample", place),
-                dtype=torch.float64,
-            )
-            limits = limits_of(how, config.amplify_group, generator(*key, "length", place))
-            completions = complete(
-                writer, learner.codec, prompt_ids, uniforms, limits, how, lambda tokens: None
-            )
-            group = Group(Prompt(""), prompt_ids, completions, 0)
-            judged.append(LabelledGroup(group, (0.0,) * len(completions), "", Mode.SCORE))
+        completions = complete(
+            writer, learner.codec, prompts, torch.cat(uniforms, 1), limits, how, lambda tokens: None
+        )
+    judged = [
+        LabelledGroup(
+            Group(Prompt(""), ids, completions[place * size : (place + 1) * size], 0),
+            (0.0,) * size, "", Mode.SCORE,
+        )
+        for place, ids in enumerate(prompts)
+    ]  # fmt: skip
     return rollout_of(judged, learner.codec.pad_id, learner.policy.device)
 
 

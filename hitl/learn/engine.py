@@ -28,7 +28,7 @@ from hitl.learn.labels import Labels
 from hitl.learn.limits import restore, snapshot
 from hitl.learn.policy import Policy, digest
 from hitl.learn.rollout import Rollout, rollout_of
-from hitl.learn.sampling import Sampling, partial_texts, sample_group, shortened
+from hitl.learn.sampling import Sampling, partial_texts, sample_groups, shortened
 from hitl.learn.scores import scaled_scores
 from hitl.learn.state import TrainerState
 from hitl.learn.step import StepResult, per_sequence, ppo_step
@@ -53,6 +53,9 @@ OnNotice = Callable[[str], None]
 
 OnPartial = Callable[[Prompt, tuple[str, ...]], None]
 """Told what the completions of a prompt say so far, (k,)."""
+
+ROWS = 64
+"""Completions sampled side by side, which bounds their cache."""
 
 PARTIAL_S = 1 / 15
 """Seconds between two looks at unfinished completions: as text grows for a reader."""
@@ -105,51 +108,54 @@ class LocalEngine:
 
     def sample(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
         """See Engine."""
-        longest = self._how.max_new_tokens
-
-        def sample(model: PreTrainedModel, place: int, prompt: Prompt) -> Group:
+        longest, given = self._how.max_new_tokens, [self._given(p, seed) for p in prompts]
+        for prompt in given:
             self._tell_if_cut(prompt)
-
-            def passed(tokens: Sequence[torch.Tensor]) -> None:
-                self._progress("sample", place * longest + len(tokens), len(prompts) * longest)
-                if self._partial is not None and self._look.due():
-                    self._partial(prompt, partial_texts(self._codec, tokens))
-
-            return sample_group(
-                model,
-                self._codec,
-                prompt,
-                group_size,
-                self._how,
-                seed,
-                self._state.version,
-                passed,
-            )
-
+        groups: list[Group] = []
         with self._policy.writing() as model:
-            groups = [
-                sample(model, place, self._given(prompt, seed))
-                for place, prompt in enumerate(prompts)
-            ]
+            for together in _side_by_side(given, group_size):
+                before = len(groups)
+
+                def passed(
+                    tokens: Sequence[torch.Tensor],
+                    together: Sequence[Prompt] = together,
+                    before: int = before,
+                ) -> None:
+                    done = before * longest + len(together) * len(tokens)
+                    self._progress("sample", done, len(prompts) * longest)
+                    if self._partial is not None and self._look.due():
+                        texts = partial_texts(self._codec, tokens)
+                        for place, prompt in enumerate(together):
+                            start = place * group_size
+                            self._partial(prompt, texts[start : start + group_size])
+
+                groups += self._sampled(
+                    model, together, group_size, seed, self._state.version, passed
+                )
         self._progress("sample", 1, 1)  # they may all have ended before the longest could
         return groups
 
     def sample_base(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
         """See Engine."""
+        given = [self._given(prompt, seed) for prompt in prompts]
+        groups: list[Group] = []
         with self._reference.writing() as base:
-            return [
-                sample_group(
-                    base,
-                    self._codec,
-                    self._given(prompt, seed),
-                    group_size,
-                    self._how,
-                    seed,
-                    0,
-                    lambda tokens: None,
-                )
-                for prompt in prompts
-            ]
+            for together in _side_by_side(given, group_size):
+                groups += self._sampled(base, together, group_size, seed, 0, lambda tokens: None)
+        return groups
+
+    def _sampled(
+        self,
+        model: PreTrainedModel,
+        prompts: Sequence[Prompt],
+        group_size: int,
+        seed: int,
+        version: int,
+        passed: Callable[[Sequence[torch.Tensor]], None],
+    ) -> list[Group]:
+        return sample_groups(
+            model, self._codec, prompts, group_size, self._how, seed, version, passed
+        )
 
     def sequence_kl(self, groups: Sequence[Group]) -> float:
         """Mean over completions of sum over tokens of log p - log p_ref, nats, under the policy
@@ -160,7 +166,7 @@ class LocalEngine:
         ]
         rollout = rollout_of(judged, self._codec.pad_id, self._policy.device)
         micro = self._ppo.micro_batch_size
-        ref_logp, _, _ = evaluate_all(self._reference, rollout, self._how, micro)
+        ref_logp = evaluate_all(self._reference, rollout, self._how, micro).logp
         return per_sequence(rollout.old_logp - ref_logp, rollout.mask)
 
     def inspect(self, group: Group) -> Inspection:
@@ -168,7 +174,7 @@ class LocalEngine:
         asked = [LabelledGroup(group, (0.0,) * len(group.completions), "", Mode.SCORE)]
         rollout = rollout_of(asked, self._codec.pad_id, self._policy.device)
         micro = self._ppo.micro_batch_size
-        ref_logp, _, _ = evaluate_all(self._reference, rollout, self._how, micro)
+        ref_logp = evaluate_all(self._reference, rollout, self._how, micro).logp
         rows = iter(ref_logp.tolist())
         # A completion without tokens has no row.
         return tuple(
@@ -259,7 +265,7 @@ class LocalEngine:
         rollout = rollout_of(
             [LabelledGroup(alone, (0.0,), "", Mode.SCORE)], self._codec.pad_id, self._policy.device
         )
-        logp, _, _ = evaluate_all(self._policy, rollout, self._how, 1)
+        logp = evaluate_all(self._policy, rollout, self._how, 1).logp
         return tuple(logp[0].tolist())
 
     def _learn_or_restore(
@@ -409,6 +415,12 @@ class LocalEngine:
                 )
             )
         return notices
+
+
+def _side_by_side(prompts: Sequence[Prompt], group_size: int) -> list[Sequence[Prompt]]:
+    """`prompts` as they are sampled: as many together as ROWS allows."""
+    step = max(ROWS // group_size, 1)
+    return [prompts[start : start + step] for start in range(0, len(prompts), step)]
 
 
 def staleness(number: int, batch: Sequence[LabelledGroup]) -> float:

@@ -11,72 +11,75 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hitl.learn import losses
-from hitl.learn.kl import full_kl
 from hitl.learn.policy import LanguageModel
+from hitl.learn.reading import Reading, exact_kl, token_logp
 from hitl.learn.rollout import Rollout
-from hitl.learn.sampling import Sampling, warp
+from hitl.learn.sampling import Sampling
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What a policy says of the completions: (B, T) log-probabilities, values, entropies."""
+    """What a policy says of the completions, (B, T) each."""
 
     logp: Tensor
     values: Tensor
     entropy: Tensor
-    log_p: Tensor
-    """(B, T, V) whole distributions."""
-    free_log_p: Tensor
-    """The same without top-k and top-p: a token that leaves the most likely ones is no infinite
-    distance."""
+    """Without gradient."""
+    reading: Reading
+    """What whole distributions can be made of."""
+
+    def rows(self, index: Tensor | slice, width: int) -> Evaluated:
+        """The rows `index`, their first `width` columns."""
+        parts = (part[index, :width] for part in (self.logp, self.values, self.entropy))
+        return Evaluated(*parts, self.reading.rows(index, width))
+
+    def detached(self) -> Evaluated:
+        """The same without a way back."""
+        parts = (part.detach() for part in (self.logp, self.values, self.entropy))
+        return Evaluated(*parts, self.reading.detached())
 
 
 def evaluate(policy: LanguageModel, rollout: Rollout, how: Sampling) -> Evaluated:
     """One forward pass over right-padded rows, under the sampling's transformation."""
-    columns = torch.arange(rollout.ids.shape[1], device=rollout.ids.device)
-    logits, values = policy(rollout.ids, (columns < rollout.lengths[:, None]).long())
-    rows = torch.arange(len(rollout.ids), device=rollout.ids.device)[:, None]
-    tokens = rollout.tokens
-    logits = logits[rows, rollout.predictors]  # (B, T, V)
-    picked = warp(logits, how, keep=tokens)
-    log_p = picked.log_softmax(-1)
-    free = log_p if how.free else warp(logits, how.unrestricted).log_softmax(-1)
-    return Evaluated(
-        logp=log_p.gather(-1, tokens[..., None]).squeeze(-1),
-        values=values[rows, rollout.predictors],
-        entropy=losses.entropy(picked),
-        log_p=log_p,
-        free_log_p=free,
-    )
+    ids = rollout.ids[:, :-1]  # nothing is asked of what follows the last
+    columns = torch.arange(ids.shape[1], device=ids.device)
+    inside = (columns < rollout.lengths[:, None]).long()
+    reading, values = policy.read(ids, inside, rollout.predictors)
+    logp, entropy = token_logp(reading, rollout.tokens, how)
+    return Evaluated(logp, values, entropy, reading)
 
 
 @torch.no_grad()
-def evaluate_all(
-    policy: LanguageModel, rollout: Rollout, how: Sampling, micro: int
-) -> list[Tensor]:
-    """(B, T) log-probabilities, values and entropies, `micro` rows at a time."""
+def evaluate_all(policy: LanguageModel, rollout: Rollout, how: Sampling, micro: int) -> Evaluated:
+    """The same without gradient, `micro` rows at a time."""
     shape = rollout.mask.shape
-    out = [torch.zeros(shape, device=rollout.ids.device) for _ in range(3)]
-    for index in split(torch.arange(shape[0], device=rollout.ids.device), micro):
-        part = evaluate(policy, rollout.rows(index), how)
-        width = part.logp.shape[1]
-        for whole, piece in zip(out, (part.logp, part.values, part.entropy), strict=True):
-            whole[index, :width] = piece
-    return out
+    pieces = [
+        (index, evaluate(policy, rollout.rows(index), how))
+        for index in split(torch.arange(shape[0], device=rollout.ids.device), micro)
+    ]
+    first = pieces[0][1]
+    if first.logp.shape == shape:
+        return first
+    logp, values, entropy = (
+        part.new_zeros(shape) for part in (first.logp, first.values, first.entropy)
+    )
+    states = first.reading.states.new_zeros((*shape, first.reading.states.shape[-1]))
+    for index, piece in pieces:
+        width = piece.logp.shape[1]
+        logp[index, :width], values[index, :width] = piece.logp, piece.values
+        entropy[index, :width] = piece.entropy
+        states[index, :width] = piece.reading.states
+    whole = Reading(states, first.reading.weight, first.reading.compute)
+    return Evaluated(logp, values, entropy, whole)
 
 
-@torch.no_grad()
 def full_kl_all(
     policy: LanguageModel, reference: LanguageModel, rollout: Rollout, how: Sampling, micro: int
 ) -> Tensor:
-    """(B, T) exact KL of each position's distribution to the reference's, nats."""
-    kl = torch.zeros(rollout.mask.shape, device=rollout.ids.device)
-    for index in split(torch.arange(len(kl), device=kl.device), micro):
-        rows = rollout.rows(index)
-        ours, theirs = evaluate(policy, rows, how), evaluate(reference, rows, how)
-        kl[index, : rows.mask.shape[1]] = full_kl(ours.free_log_p, theirs.free_log_p)
-    return kl
+    """(B, T) exact KL of each position's distribution to the reference's, nats, without top-k and
+    top-p: a token that leaves the most likely ones is no infinite distance."""
+    ours, theirs = (evaluate_all(model, rollout, how, micro) for model in (policy, reference))
+    return exact_kl(ours.reading, theirs.reading, how.unrestricted)
 
 
 def split(index: Tensor, size: int) -> Iterator[Tensor]:

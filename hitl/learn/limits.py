@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from hitl.config.ppo import PPOConfig
-from hitl.learn.evaluate import evaluate, split
-from hitl.learn.kl import full_kl
+from hitl.learn.evaluate import Evaluated, evaluate_all
 from hitl.learn.masked import masked_mean
 from hitl.learn.policy import LanguageModel, Policy
+from hitl.learn.reading import Reading, exact_kl, kl_to
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
 
@@ -63,62 +63,57 @@ class Yardstick:
     """Completions a forward pass."""
     log_p: Tensor
     """(b, T, V)"""
-    ref_log_p: Tensor | None
-    """(b, T, V) of the reference, where a budget asks for it."""
+    theirs: Reading | None
+    """(b, T) of the reference, where a budget asks for it."""
     began: float
     """Drift as the update began; 0 where no budget asks for it."""
 
     @classmethod
     @torch.no_grad()
     def at(
-        cls,
-        policy: Policy,
-        reference: LanguageModel,
-        rollout: Rollout,
-        how: Sampling,
-        config: PPOConfig,
+        cls, start: Evaluated, theirs: Evaluated, rollout: Rollout, how: Sampling, config: PPOConfig
     ) -> Yardstick:
-        """Set up where `policy` is now, on the first MEASURED rows."""
-        rows = rollout.rows(torch.arange(min(len(rollout.ids), MEASURED), device=policy.device))
+        """Set up where the policy is now, on the first MEASURED rows; `start` is what it says of
+        the rollout, `theirs` what the reference does."""
+        rows = rollout.rows(torch.arange(_measured(rollout), device=rollout.ids.device))
         how, micro = how.unrestricted, config.micro_batch_size
-        log_p = _distributions(policy, rows, how, micro)
+        log_p = _first(start, rows).log_p(how)
         if config.kl_control != "budget":
             return cls(rows, how, micro, log_p, None, 0.0)
-        theirs = _distributions(reference, rows, how, micro)
-        return cls(rows, how, micro, log_p, theirs, _drift(log_p, theirs, rows.mask))
+        reference = _first(theirs, rows)
+        began = _drift(_first(start, rows), reference, rows.mask, how)
+        return cls(rows, how, micro, log_p, reference, began)
+
+    def look(self, policy: LanguageModel) -> Evaluated:
+        """What is measured: of the policy as it is now."""
+        return evaluate_all(policy, self.rollout, self.how, self.micro)
 
     @torch.no_grad()
-    def distance(self, policy: Policy) -> float:
-        """KL(then || now), exact, mean over positions, nats a token."""
-        now = _distributions(policy, self.rollout, self.how, self.micro)
-        return float(masked_mean(full_kl(self.log_p, now), self.rollout.mask))
+    def distance(self, now: Evaluated) -> float:
+        """KL(then || now), exact, mean over positions, nats a token. `now` may have more rows."""
+        kl = kl_to(self.log_p, _first(now, self.rollout), self.how)
+        return float(masked_mean(kl, self.rollout.mask))
 
     @torch.no_grad()
-    def drift(self, policy: Policy) -> float:
+    def drift(self, now: Evaluated) -> float:
         """KL(now || reference), exact at each position, mean over completions, nats a sequence.
         0 where no budget asks for it."""
-        if self.ref_log_p is None:
+        if self.theirs is None:
             return 0.0
-        now = _distributions(policy, self.rollout, self.how, self.micro)
-        return _drift(now, self.ref_log_p, self.rollout.mask)
+        return _drift(_first(now, self.rollout), self.theirs, self.rollout.mask, self.how)
 
 
-def _distributions(policy: LanguageModel, rollout: Rollout, how: Sampling, micro: int) -> Tensor:
-    """(b, T, V) log-probabilities, `micro` rows at a time."""
-    pieces = [
-        (index, evaluate(policy, rollout.rows(index), how).log_p)
-        for index in split(torch.arange(len(rollout.ids), device=rollout.ids.device), micro)
-    ]
-    if len(pieces) == 1:
-        return pieces[0][1]
-    whole = pieces[0][1].new_zeros((*rollout.mask.shape, pieces[0][1].shape[-1]))
-    for index, piece in pieces:
-        whole[index, : piece.shape[1]] = piece
-    return whole
+def _measured(rollout: Rollout) -> int:
+    return min(len(rollout.ids), MEASURED)
 
 
-def _drift(log_p: Tensor, ref_log_p: Tensor, mask: Tensor) -> float:
-    return float(torch.where(mask, full_kl(log_p, ref_log_p), 0.0).sum(1).mean())
+def _first(evaluated: Evaluated, rows: Rollout) -> Reading:
+    """Of the rows that are measured: they come first, and are no wider than all."""
+    return evaluated.reading.detached().rows(slice(len(rows.ids)), rows.mask.shape[1])
+
+
+def _drift(ours: Reading, theirs: Reading, mask: Tensor, how: Sampling) -> float:
+    return float(torch.where(mask, exact_kl(ours, theirs, how), 0.0).sum(1).mean())
 
 
 @torch.no_grad()
@@ -140,7 +135,7 @@ def shorten(
     for halving in range(1, HALVINGS + 1):
         for name, parameter in policy.trained().items():
             parameter.copy_(before[0][name] + moved[name] * 0.5**halving)
-        if (distance := yardstick.distance(policy)) <= stop_kl:
+        if (distance := yardstick.distance(yardstick.look(policy))) <= stop_kl:
             return distance
     restore(policy, optimizer, before)
     return None
@@ -148,35 +143,41 @@ def shorten(
 
 @torch.no_grad()
 def pull_back(
-    policy: Policy, reference: LanguageModel, yardstick: Yardstick, room: float, stop_kl: float
-) -> bool:
+    policy: Policy,
+    reference: LanguageModel,
+    yardstick: Yardstick,
+    now: Evaluated,
+    room: float,
+    stop_kl: float,
+) -> Evaluated | None:
     """Moves the weights straight towards the reference's until the drift is no more than `room`
-    nats above where it began, or they are `stop_kl` from there; False when there was no need.
+    nats above where it began, or they are `stop_kl` from there. `now` is what the policy says where
+    it is; returned is what it says after that, None when there was no need.
 
     What was learned keeps its direction and loses length, so that what is learned next has room:
     a policy that is held at its budget goes on learning (interpolation towards the initial
     weights; Ramé et al. 2024, "WARP").
     """
     budget = yardstick.began + room
-    if yardstick.drift(policy) <= budget:
-        return False
+    if yardstick.drift(now) <= budget:
+        return None
     origin = reference.origin()
     learned = {name: policy.trained()[name].detach() - start for name, start in origin.items()}
 
-    def keep(share: float) -> None:
+    def keep(share: float) -> Evaluated:
         for name, start in origin.items():
             policy.trained()[name].copy_(start + share * learned[name])
+        return yardstick.look(policy)
 
     low, high = 0.0, 1.0
     for _ in range(SEARCHES):
         middle = (low + high) / 2
-        keep(middle)
-        if yardstick.drift(policy) <= budget:
+        if yardstick.drift(keep(middle)) <= budget:
             low = middle
         else:
             high = middle
-    keep(low)
-    while yardstick.distance(policy) > stop_kl and low < 1 - 2**-SEARCHES:
+    now = keep(low)
+    while yardstick.distance(now) > stop_kl and low < 1 - 2**-SEARCHES:
         low = (1 + low) / 2
-        keep(low)
-    return True
+        now = keep(low)
+    return now

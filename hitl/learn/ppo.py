@@ -84,6 +84,8 @@ def learn(
     optimizer: torch.optim.Optimizer,
     rollout: Rollout,
     targets: Targets,
+    start: Evaluated,
+    theirs: Evaluated,
     how: Sampling,
     config: PPOConfig,
     kl_coef: float,
@@ -91,15 +93,17 @@ def learn(
     order: Callable[[int], Tensor],
     on_step: Callable[[int, int], None],
 ) -> Outcome:
-    """The passes over the batch. `room` is what is left of a KL budget, nats a sequence;
-    `order(epoch)` is a permutation of the rows, (B,).
+    """The passes over the batch. `start` is what the policy says of it before, and `theirs` what
+    the reference does; `room` is what is left of a KL budget, nats a sequence; `order(epoch)` is a
+    permutation of the rows, (B,).
 
     Raises NonFiniteUpdateError before a bad gradient reaches the weights.
     """
     per_epoch = -(-len(rollout.ids) // config.mini_batch_size)
     steps: list[dict[str, float]] = []
     step_kl, epochs, stopped = 0.0, 0, False
-    yardstick = Yardstick.at(policy, reference, rollout, how, config)
+    yardstick = Yardstick.at(start, theirs, rollout, how, config)
+    now: Evaluated | None = start if fits(rollout, config) else None
     for epoch in range(config.ppo_epochs):
         before = snapshot(policy, optimizer) if config.stop_kl is not None else None
         taken = len(steps)
@@ -108,30 +112,46 @@ def learn(
         for number, mini in enumerate(minis, 1):
             steps.append(
                 _accumulate(
-                    policy, reference, optimizer, rollout, targets, mini, how, config, kl_coef
+                    policy, optimizer, rollout, targets, theirs, mini, now, how, config, kl_coef
                 )
             )
+            now = None  # its way back is behind it, and the weights are to move
             if number % config.gradient_accumulation_steps == 0 or number == len(minis):
                 _optimizer_step(optimizer, config.max_grad_norm, steps[-1])
             on_step(len(steps), per_epoch * config.ppo_epochs)
-        moved = yardstick.distance(policy)
+        epochs = epoch + 1
+        last = epochs == config.ppo_epochs or (
+            config.early_stopping and steps[-1]["policy_kl"] > 1.5 * config.early_stop_kl
+        )
+        if config.stop_kl is None and not last:
+            continue
+        # Where the whole batch fits, what is measured is the next pass's way forth.
+        more = not last and fits(rollout, config)
+        now = evaluate(policy, rollout, how) if more else yardstick.look(policy)
+        moved = yardstick.distance(now)
         if before is not None and config.stop_kl is not None and not moved <= config.stop_kl:
+            now = None
             shortened = shorten(policy, optimizer, before, yardstick, config.stop_kl)
             stopped = True
             if shortened is None:
                 del steps[taken:]
+                epochs = epoch
             else:
-                step_kl, epochs = shortened, epoch + 1
+                step_kl = shortened
             break
-        step_kl, epochs = moved, epoch + 1
-        if config.early_stopping and steps[-1]["policy_kl"] > 1.5 * config.early_stop_kl:
+        step_kl = moved
+        if last:
             break
+        if not more:
+            now = None
     pulled, drifted = False, 0.0
     if config.kl_control == "budget":
         limit = math.inf if config.stop_kl is None else config.stop_kl
-        if pulled := pull_back(policy, reference, yardstick, room, limit):
-            step_kl = yardstick.distance(policy)
-        drifted = yardstick.drift(policy) - yardstick.began
+        now = now if now is not None else yardstick.look(policy)
+        if back := pull_back(policy, reference, yardstick, now, room, limit):
+            pulled, now = True, back
+            step_kl = yardstick.distance(now)
+        drifted = yardstick.drift(now) - yardstick.began
 
     def mean(key: str) -> float:
         given = [step[key] for step in steps if key in step]
@@ -151,27 +171,37 @@ def learn(
     )
 
 
+def fits(rollout: Rollout, config: PPOConfig) -> bool:
+    """Whether one forward pass holds the whole batch, and one gradient step is made of it."""
+    return len(rollout.ids) <= min(config.micro_batch_size, config.mini_batch_size)
+
+
 def _accumulate(
     policy: Policy,
-    reference: LanguageModel,
     optimizer: torch.optim.Optimizer,
     rollout: Rollout,
     targets: Targets,
+    theirs: Evaluated,
     index: Tensor,
+    ready: Evaluated | None,
     how: Sampling,
     config: PPOConfig,
     kl_coef: float,
 ) -> dict[str, float]:
     """Adds the gradient of the mini-batch `index`; its stats. Sums over micro-batches are divided
-    by the mini-batch's tokens, so how it is cut changes nothing."""
+    by the mini-batch's tokens, so how it is cut changes nothing. `ready` is what the policy says of
+    the whole batch, where one forward pass holds it and was made already."""
     tokens = rollout.mask[index].sum()
     totals: dict[str, Tensor] = {}
     parameters = _parameters(optimizer)
     before = [None if p.grad is None else p.grad.clone() for p in parameters]
+    if fits(rollout, config):
+        index = torch.arange(len(index), device=index.device)  # order is nothing to one sum
     for micro in split(index, config.micro_batch_size):
         rows = rollout.rows(micro)
-        mask, fixed = rows.mask, targets.rows(micro, rows.mask.shape[1])
-        now = evaluate(policy, rows, how)
+        mask, width = rows.mask, rows.mask.shape[1]
+        fixed = targets.rows(micro, width)
+        now = evaluate(policy, rows, how) if ready is None else ready.rows(slice(None), width)
         pg, clipped = losses.policy_loss(
             now.logp, fixed.old_logp, fixed.advantages, config.cliprange
         )
@@ -182,7 +212,7 @@ def _accumulate(
             loss = pg + config.vf_coef * vf
         else:
             vf = torch.zeros_like(pg)
-            loss = pg + kl_coef * _kl_loss(now, fixed, reference, rows, how, config)
+            loss = pg + kl_coef * _kl_loss(now, fixed, theirs.rows(micro, width), how, config)
         share = tokens * config.gradient_accumulation_steps
         (torch.where(mask, loss, 0.0).sum() / share).backward()  # type: ignore[no-untyped-call]
         for key, value in (
@@ -206,18 +236,12 @@ def _accumulate(
 
 
 def _kl_loss(
-    now: Evaluated,
-    fixed: Targets,
-    reference: LanguageModel,
-    rows: Rollout,
-    how: Sampling,
-    config: PPOConfig,
+    now: Evaluated, fixed: Targets, theirs: Evaluated, how: Sampling, config: PPOConfig
 ) -> Tensor:
     """KL(policy || reference) of each token, (B, T), as a loss."""
     if config.kl_penalty == "full":
-        with torch.no_grad():
-            theirs = evaluate(reference, rows, how).free_log_p
-        return full_kl(now.free_log_p, theirs)
+        how = how.unrestricted
+        return full_kl(now.reading.log_p(how), theirs.reading.log_p(how))
     # Half the squared log-ratio: its gradient on the policy's own tokens is that of the KL, which
     # the plain estimator's is not.
     return token_kl(now.logp, fixed.ref_logp, "mse")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -62,81 +64,142 @@ def warp(logits: Tensor, how: Sampling, keep: Tensor | None = None) -> Tensor:
 
 
 @torch.no_grad()
-def sample_group(
+def sample_groups(
     model: PreTrainedModel,
     codec: Codec,
-    prompt: Prompt,
+    prompts: Sequence[Prompt],
     group_size: int,
     how: Sampling,
     seed: int,
     version: int,
     on_token: Callable[[Sequence[Tensor]], None],
-) -> Group:
-    """k completions of one prompt. The prompt is run once and its cache shared out. `on_token` is
-    called after each step with the tokens so far, (k,) a step.
+) -> list[Group]:
+    """k completions of each of G prompts, side by side. `on_token` is called after each step with
+    the tokens so far, (G * k,) a step: the first k are the first prompt's.
 
-    A group is a batch of its own, so its bits do not depend on what else is sampled, and all its
-    uniforms are drawn at once, so they do not depend on which row ends when.
+    All uniforms of a group are drawn at once and are its own, so they depend neither on which row
+    ends when nor on what else is sampled. The last bits of log-probabilities do depend on what is
+    sampled along with it: products of other shapes are summed in another order.
     """
-    prompt_ids = codec.encode_prompt(prompt.text, how.max_new_tokens)
-    uniforms = torch.rand(
-        how.max_new_tokens,
-        group_size,
-        generator=generator(seed, "sample", prompt.number, prompt.attempt),
-        dtype=torch.float64,
-    )
-    limits = limits_of(how, group_size, generator(seed, "length", prompt.number, prompt.attempt))
-    completions = complete(model, codec, prompt_ids, uniforms, limits, how, on_token)
-    return Group(
-        prompt=prompt,
-        prompt_ids=prompt_ids,
-        completions=completions,
-        policy_version=version,
-        temperature=how.temperature,
-        top_k=how.top_k,
-        top_p=how.top_p,
-    )
+    given = [codec.encode_prompt(prompt.text, how.max_new_tokens) for prompt in prompts]
+    uniforms, limits = list[Tensor](), list[int]()
+    for prompt in prompts:
+        key = prompt.number, prompt.attempt
+        uniforms.append(
+            torch.rand(
+                how.max_new_tokens,
+                group_size,
+                generator=generator(seed, "sample", *key),
+                dtype=torch.float64,
+            )
+        )
+        limits += limits_of(how, group_size, generator(seed, "length", *key))
+    completions = complete(model, codec, given, torch.cat(uniforms, 1), limits, how, on_token)
+    return [
+        Group(
+            prompt=prompt,
+            prompt_ids=ids,
+            completions=completions[place * group_size : (place + 1) * group_size],
+            policy_version=version,
+            temperature=how.temperature,
+            top_k=how.top_k,
+            top_p=how.top_p,
+        )
+        for place, (prompt, ids) in enumerate(zip(prompts, given, strict=True))
+    ]
 
 
 @torch.no_grad()
 def complete(
     model: PreTrainedModel,
     codec: Codec,
-    prompt_ids: tuple[int, ...],
+    prompts: Sequence[tuple[int, ...]],
     uniforms: Tensor,
     limits: Sequence[int],
     how: Sampling,
     on_token: Callable[[Sequence[Tensor]], None],
 ) -> tuple[Completion, ...]:
-    """k completions of `prompt_ids`, drawn at `uniforms` (T, k), fp64 on the CPU, and cut at
-    `limits` (k,) tokens."""
+    """k completions of each of G prompts, drawn at `uniforms` (T, G * k), fp64 on the CPU, and cut
+    at `limits` (G * k,) tokens. A prompt is run once, and its cache shared out."""
     device = next(model.parameters()).device
-    uniforms, k = uniforms.to(device), uniforms.shape[1]
+    uniforms, n = uniforms.to(device), uniforms.shape[1]
+    k = n // len(prompts)
     cache = DynamicCache(config=model.config)
-    ids = torch.tensor([prompt_ids], device=device)
-    output = model(input_ids=ids, past_key_values=cache, use_cache=True)
+    ids, inside = _left_padded(prompts, codec.pad_id)
+    layout = _Layout.of(model, inside.to(device))
+    output = model(
+        input_ids=ids.to(device), past_key_values=cache, use_cache=True, **layout.first()
+    )
     cache.batch_repeat_interleave(k)
-    logits = output.logits[:, -1].float().expand(k, -1)
-    last = torch.tensor(limits, device=device)  # (k,)
-    ended = torch.zeros(k, dtype=torch.bool, device=device)
+    logits = output.logits[:, -1].float().repeat_interleave(k, 0)
+    last = torch.tensor(limits, device=device)  # (n,)
+    ended = torch.zeros(n, dtype=torch.bool, device=device)
     tokens: list[Tensor] = []
     logprobs: list[Tensor] = []
     for step in range(max(limits)):
-        log_p = warp(logits, how).log_softmax(-1)  # (k, V)
-        token = draw(log_p, uniforms[step])  # (k,)
+        log_p = warp(logits, how).log_softmax(-1)  # (n, V)
+        token = draw(log_p, uniforms[step])  # (n,)
         tokens.append(token)
         logprobs.append(log_p.gather(-1, token[:, None]).squeeze(-1))
         ended |= (token == codec.eos_id) | (step + 1 >= last)
         on_token(tokens)
         if step + 1 == max(limits) or bool(ended.all()):
             break
-        output = model(input_ids=token[:, None], past_key_values=cache, use_cache=True)
+        output = model(
+            input_ids=token[:, None], past_key_values=cache, use_cache=True, **layout.next(k, step)
+        )
         logits = output.logits[:, -1].float()
     rows = zip(torch.stack(tokens, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True)
     return tuple(
         _completion(codec, row[:limit], logp[:limit])
         for (row, logp), limit in zip(rows, limits, strict=True)
     )
+
+
+def _left_padded(prompts: Sequence[tuple[int, ...]], pad_id: int) -> tuple[Tensor, Tensor]:
+    """(G, P) ids, and which of them are no padding."""
+    P = max(len(ids) for ids in prompts)
+    rows = [(pad_id,) * (P - len(ids)) + ids for ids in prompts]
+    inside = [[0] * (P - len(ids)) + [1] * len(ids) for ids in prompts]
+    return torch.tensor(rows), torch.tensor(inside)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What a model has to be told of where its tokens are: nothing for prompts of one length."""
+
+    inside: Tensor
+    """(G, P)"""
+    ragged: bool
+    positions: bool
+    """Whether it takes positions; some families make them of the mask."""
+    last_only: bool
+    """Whether it makes logits for the last tokens alone when it is asked to."""
+
+    @classmethod
+    def of(cls, model: PreTrainedModel, inside: Tensor) -> _Layout:
+        takes = inspect.signature(model.forward).parameters
+        ragged = not bool(inside.all())
+        return cls(inside, ragged, "position_ids" in takes, "logits_to_keep" in takes)
+
+    def first(self) -> dict[str, Any]:
+        """For the prompts."""
+        told: dict[str, Any] = {"logits_to_keep": 1} if self.last_only else {}
+        if self.ragged:
+            told["attention_mask"] = self.inside
+            if self.positions:
+                told["position_ids"] = (self.inside.cumsum(1) - 1).clamp_min(0)
+        return told
+
+    def next(self, k: int, step: int) -> dict[str, Any]:
+        """For the token of each of k rows a prompt that was drawn in `step`, from 0."""
+        if not self.ragged:
+            return {}
+        inside = self.inside.repeat_interleave(k, 0)
+        told = {"attention_mask": torch.cat([inside, inside.new_ones(len(inside), step + 1)], 1)}
+        if self.positions:
+            told["position_ids"] = inside.sum(1, keepdim=True) + step
+        return told
 
 
 def limits_of(how: Sampling, group_size: int, chance: torch.Generator) -> list[int]:

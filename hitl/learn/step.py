@@ -15,7 +15,7 @@ from torch import Tensor
 from hitl.config.ppo import PPOConfig
 from hitl.learn import ppo
 from hitl.learn.advantages import baseline_advantages
-from hitl.learn.evaluate import evaluate_all, full_kl_all
+from hitl.learn.evaluate import evaluate_all
 from hitl.learn.expected import Expected
 from hitl.learn.kl import (
     adapted_coef,
@@ -27,6 +27,7 @@ from hitl.learn.kl import (
     token_kl,
 )
 from hitl.learn.policy import LanguageModel, Policy
+from hitl.learn.reading import exact_kl
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
 
@@ -70,12 +71,18 @@ def ppo_step(
     Raises NonFiniteUpdateError; the weights may then have moved, and are the caller's to restore.
     """
     micro, mask = config.micro_batch_size, rollout.mask
-    logp, values, _ = evaluate_all(policy, rollout, how, micro)
-    ref_logp, _, _ = evaluate_all(reference, rollout, how, micro)
+    # With its way back kept where that fits: the first pass begins with it.
+    start = (
+        ppo.evaluate(policy, rollout, how)
+        if ppo.fits(rollout, config)
+        else evaluate_all(policy, rollout, how, micro)
+    )
+    said, theirs = start.detached(), evaluate_all(reference, rollout, how, micro)
+    logp, values, ref_logp = said.logp, said.values, theirs.logp
     budgeted = config.kl_control == "budget"
     penalty = config.kl_penalty if config.advantage == "gae" else "kl"
     if budgeted or penalty == "full":
-        exact = full_kl_all(policy, reference, rollout, how, micro)
+        exact = exact_kl(said.reading, theirs.reading, how.unrestricted)
     kl = exact if penalty == "full" else token_kl(logp, ref_logp, penalty)
     controlled = per_sequence(exact if budgeted else kl, mask)
     if config.advantage == "gae":
@@ -101,8 +108,9 @@ def ppo_step(
     weight = budget_weight(kl_coef, estimate, config.target_kl) if budgeted else kl_coef
     room = drift_allowed(estimate, config.target_kl)
     outcome = ppo.learn(
-        policy, reference, optimizer, rollout, targets, how, config, weight, room, order, on_step
-    )
+        policy, reference, optimizer, rollout, targets, start, theirs, how, config, weight, room,
+        order, on_step,
+    )  # fmt: skip
     if config.kl_control != "fixed":
         move = budget_coef if budgeted else adapted_coef
         kl_coef = move(kl_coef, estimate, config.target_kl, labels, config.kl_horizon)

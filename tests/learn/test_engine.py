@@ -233,7 +233,7 @@ def test_an_update_that_fails_leaves_the_weights_as_they_were(
     one = engine()
     batch, digest = judged(one), one.digest()
 
-    def broken(self: Yardstick, policy: Policy) -> float:
+    def broken(self: Yardstick, now: Evaluated) -> float:
         raise RuntimeError("the driver went away")
 
     monkeypatch.setattr(Yardstick, "distance", broken)  # after the first gradient step
