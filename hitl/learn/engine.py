@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -108,54 +109,50 @@ class LocalEngine:
 
     def sample(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
         """See Engine."""
-        longest, given = self._how.max_new_tokens, [self._given(p, seed) for p in prompts]
+        given = [self._given(prompt, seed) for prompt in prompts]
         for prompt in given:
             self._tell_if_cut(prompt)
-        groups: list[Group] = []
+        total = len(prompts) * self._how.max_new_tokens
+
+        def passed(before: int, together: Sequence[Prompt], tokens: Sequence[torch.Tensor]) -> None:
+            done = before * self._how.max_new_tokens + len(together) * len(tokens)
+            self._progress("sample", done, total)
+            if self._partial is not None and self._look.due():
+                texts = partial_texts(self._codec, tokens)
+                for place, prompt in enumerate(together):
+                    self._partial(prompt, texts[place * group_size : (place + 1) * group_size])
+
         with self._policy.writing() as model:
-            for together in _side_by_side(given, group_size):
-                before = len(groups)
-
-                def passed(
-                    tokens: Sequence[torch.Tensor],
-                    together: Sequence[Prompt] = together,
-                    before: int = before,
-                ) -> None:
-                    done = before * longest + len(together) * len(tokens)
-                    self._progress("sample", done, len(prompts) * longest)
-                    if self._partial is not None and self._look.due():
-                        texts = partial_texts(self._codec, tokens)
-                        for place, prompt in enumerate(together):
-                            start = place * group_size
-                            self._partial(prompt, texts[start : start + group_size])
-
-                groups += self._sampled(
-                    model, together, group_size, seed, self._state.version, passed
-                )
+            groups = self._side_by_side(model, given, group_size, seed, self._state.version, passed)
         self._progress("sample", 1, 1)  # they may all have ended before the longest could
         return groups
 
     def sample_base(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
         """See Engine."""
         given = [self._given(prompt, seed) for prompt in prompts]
-        groups: list[Group] = []
         with self._reference.writing() as base:
-            for together in _side_by_side(given, group_size):
-                groups += self._sampled(base, together, group_size, seed, 0, lambda tokens: None)
-        return groups
+            return self._side_by_side(base, given, group_size, seed, 0, lambda *passed: None)
 
-    def _sampled(
+    def _side_by_side(
         self,
         model: PreTrainedModel,
         prompts: Sequence[Prompt],
         group_size: int,
         seed: int,
         version: int,
-        passed: Callable[[Sequence[torch.Tensor]], None],
+        passed: Callable[[int, Sequence[Prompt], Sequence[torch.Tensor]], None],
     ) -> list[Group]:
-        return sample_groups(
-            model, self._codec, prompts, group_size, self._how, seed, version, passed
-        )
+        """As many prompts at a time as ROWS allows. `passed` is told after each step how many were
+        finished before, those at hand, and their tokens so far."""
+        groups: list[Group] = []
+        many = max(ROWS // group_size, 1)
+        for before in range(0, len(prompts), many):
+            together = prompts[before : before + many]
+            groups += sample_groups(
+                model, self._codec, together, group_size, self._how, seed, version,
+                functools.partial(passed, before, together),
+            )  # fmt: skip
+        return groups
 
     def sequence_kl(self, groups: Sequence[Group]) -> float:
         """Mean over completions of sum over tokens of log p - log p_ref, nats, under the policy
@@ -415,12 +412,6 @@ class LocalEngine:
                 )
             )
         return notices
-
-
-def _side_by_side(prompts: Sequence[Prompt], group_size: int) -> list[Sequence[Prompt]]:
-    """`prompts` as they are sampled: as many together as ROWS allows."""
-    step = max(ROWS // group_size, 1)
-    return [prompts[start : start + step] for start in range(0, len(prompts), step)]
 
 
 def staleness(number: int, batch: Sequence[LabelledGroup]) -> float:

@@ -5,14 +5,16 @@ Shapes: B completions, T tokens of the longest, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from hitl.learn.policy import LanguageModel
-from hitl.learn.reading import Reading, exact_kl, token_logp
+from hitl.learn.reading import Reading, token_logp
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
 
@@ -30,13 +32,14 @@ class Evaluated:
 
     def rows(self, index: Tensor | slice, width: int) -> Evaluated:
         """The rows `index`, their first `width` columns."""
-        parts = (part[index, :width] for part in (self.logp, self.values, self.entropy))
-        return Evaluated(*parts, self.reading.rows(index, width))
+        return self._each(lambda part: part[index, :width], self.reading.rows(index, width))
 
     def detached(self) -> Evaluated:
         """The same without a way back."""
-        parts = (part.detach() for part in (self.logp, self.values, self.entropy))
-        return Evaluated(*parts, self.reading.detached())
+        return self._each(Tensor.detach, self.reading.detached())
+
+    def _each(self, change: Callable[[Tensor], Tensor], reading: Reading) -> Evaluated:
+        return Evaluated(change(self.logp), change(self.values), change(self.entropy), reading)
 
 
 def evaluate(policy: LanguageModel, rollout: Rollout, how: Sampling) -> Evaluated:
@@ -51,35 +54,23 @@ def evaluate(policy: LanguageModel, rollout: Rollout, how: Sampling) -> Evaluate
 
 @torch.no_grad()
 def evaluate_all(policy: LanguageModel, rollout: Rollout, how: Sampling, micro: int) -> Evaluated:
-    """The same without gradient, `micro` rows at a time."""
-    shape = rollout.mask.shape
+    """The same without a way back, `micro` rows at a time."""
     pieces = [
-        (index, evaluate(policy, rollout.rows(index), how))
-        for index in split(torch.arange(shape[0], device=rollout.ids.device), micro)
+        evaluate(policy, rollout.rows(index), how)
+        for index in split(torch.arange(len(rollout.ids), device=rollout.ids.device), micro)
     ]
-    first = pieces[0][1]
-    if first.logp.shape == shape:
-        return first
-    logp, values, entropy = (
-        part.new_zeros(shape) for part in (first.logp, first.values, first.entropy)
+
+    def joined(part: Callable[[Evaluated], Tensor]) -> Tensor:
+        """(B, T, ...); a piece may be narrower, and is 0 from there on."""
+        return pad_sequence([row for piece in pieces for row in part(piece)], batch_first=True)
+
+    states = joined(lambda piece: piece.reading.states)
+    return Evaluated(
+        logp=joined(lambda piece: piece.logp),
+        values=joined(lambda piece: piece.values),
+        entropy=joined(lambda piece: piece.entropy),
+        reading=dataclasses.replace(pieces[0].reading.detached(), states=states),
     )
-    states = first.reading.states.new_zeros((*shape, first.reading.states.shape[-1]))
-    for index, piece in pieces:
-        width = piece.logp.shape[1]
-        logp[index, :width], values[index, :width] = piece.logp, piece.values
-        entropy[index, :width] = piece.entropy
-        states[index, :width] = piece.reading.states
-    whole = Reading(states, first.reading.weight, first.reading.compute)
-    return Evaluated(logp, values, entropy, whole)
-
-
-def full_kl_all(
-    policy: LanguageModel, reference: LanguageModel, rollout: Rollout, how: Sampling, micro: int
-) -> Tensor:
-    """(B, T) exact KL of each position's distribution to the reference's, nats, without top-k and
-    top-p: a token that leaves the most likely ones is no infinite distance."""
-    ours, theirs = (evaluate_all(model, rollout, how, micro) for model in (policy, reference))
-    return exact_kl(ours.reading, theirs.reading, how.unrestricted)
 
 
 def split(index: Tensor, size: int) -> Iterator[Tensor]:

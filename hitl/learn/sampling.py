@@ -6,7 +6,6 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -125,12 +124,12 @@ def complete(
     uniforms, n = uniforms.to(device), uniforms.shape[1]
     k = n // len(prompts)
     cache = DynamicCache(config=model.config)
-    ids, inside = _left_padded(prompts, codec.pad_id)
-    layout = _Layout.of(model, inside.to(device))
-    output = model(
-        input_ids=ids.to(device), past_key_values=cache, use_cache=True, **layout.first()
-    )
+    ids, mask = (part.to(device) for part in _left_padded(prompts, codec.pad_id))
+    padded = not bool(mask.all())
+    told = _padding(model, mask, ids.shape[1]) if padded else {}
+    output = model(input_ids=ids, past_key_values=cache, use_cache=True, **told)
     cache.batch_repeat_interleave(k)
+    mask = mask.repeat_interleave(k, 0)
     logits = output.logits[:, -1].float().repeat_interleave(k, 0)
     last = torch.tensor(limits, device=device)  # (n,)
     ended = torch.zeros(n, dtype=torch.bool, device=device)
@@ -145,9 +144,10 @@ def complete(
         on_token(tokens)
         if step + 1 == max(limits) or bool(ended.all()):
             break
-        output = model(
-            input_ids=token[:, None], past_key_values=cache, use_cache=True, **layout.next(k, step)
-        )
+        if padded:
+            mask = torch.cat([mask, mask.new_ones(n, 1)], 1)
+            told = _padding(model, mask, 1)
+        output = model(input_ids=token[:, None], past_key_values=cache, use_cache=True, **told)
         logits = output.logits[:, -1].float()
     rows = zip(torch.stack(tokens, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True)
     return tuple(
@@ -157,49 +157,20 @@ def complete(
 
 
 def _left_padded(prompts: Sequence[tuple[int, ...]], pad_id: int) -> tuple[Tensor, Tensor]:
-    """(G, P) ids, and which of them are no padding."""
+    """(G, P) ids, and mask: 0 on the padding."""
     P = max(len(ids) for ids in prompts)
     rows = [(pad_id,) * (P - len(ids)) + ids for ids in prompts]
-    inside = [[0] * (P - len(ids)) + [1] * len(ids) for ids in prompts]
-    return torch.tensor(rows), torch.tensor(inside)
+    mask = [[0] * (P - len(ids)) + [1] * len(ids) for ids in prompts]
+    return torch.tensor(rows), torch.tensor(mask)
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """What a model has to be told of where its tokens are: nothing for prompts of one length."""
-
-    inside: Tensor
-    """(G, P)"""
-    ragged: bool
-    positions: bool
-    """Whether it takes positions; some families make them of the mask."""
-    last_only: bool
-    """Whether it makes logits for the last tokens alone when it is asked to."""
-
-    @classmethod
-    def of(cls, model: PreTrainedModel, inside: Tensor) -> _Layout:
-        takes = inspect.signature(model.forward).parameters
-        ragged = not bool(inside.all())
-        return cls(inside, ragged, "position_ids" in takes, "logits_to_keep" in takes)
-
-    def first(self) -> dict[str, Any]:
-        """For the prompts."""
-        told: dict[str, Any] = {"logits_to_keep": 1} if self.last_only else {}
-        if self.ragged:
-            told["attention_mask"] = self.inside
-            if self.positions:
-                told["position_ids"] = (self.inside.cumsum(1) - 1).clamp_min(0)
-        return told
-
-    def next(self, k: int, step: int) -> dict[str, Any]:
-        """For the token of each of k rows a prompt that was drawn in `step`, from 0."""
-        if not self.ragged:
-            return {}
-        inside = self.inside.repeat_interleave(k, 0)
-        told = {"attention_mask": torch.cat([inside, inside.new_ones(len(inside), step + 1)], 1)}
-        if self.positions:
-            told["position_ids"] = inside.sum(1, keepdim=True) + step
-        return told
+def _padding(model: PreTrainedModel, mask: Tensor, new: int) -> dict[str, Tensor]:
+    """What a model has to be told of left-padded rows, whose mask so far is (n, S): with it the
+    positions of the `new` last, which some families make of the mask themselves."""
+    told = {"attention_mask": mask}
+    if "position_ids" in inspect.signature(model.forward).parameters:
+        told["position_ids"] = (mask.cumsum(1) - 1).clamp_min(0)[:, -new:]
+    return told
 
 
 def limits_of(how: Sampling, group_size: int, chance: torch.Generator) -> list[int]:

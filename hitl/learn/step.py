@@ -15,7 +15,7 @@ from torch import Tensor
 from hitl.config.ppo import PPOConfig
 from hitl.learn import ppo
 from hitl.learn.advantages import baseline_advantages
-from hitl.learn.evaluate import evaluate_all
+from hitl.learn.evaluate import evaluate, evaluate_all
 from hitl.learn.expected import Expected
 from hitl.learn.kl import (
     adapted_coef,
@@ -73,7 +73,7 @@ def ppo_step(
     micro, mask = config.micro_batch_size, rollout.mask
     # With its way back kept where that fits: the first pass begins with it.
     start = (
-        ppo.evaluate(policy, rollout, how)
+        evaluate(policy, rollout, how)
         if ppo.fits(rollout, config)
         else evaluate_all(policy, rollout, how, micro)
     )

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hitl.config.ppo import HUMAN, PPOConfig
-from hitl.learn.evaluate import evaluate_all, full_kl_all
+from hitl.learn.evaluate import evaluate_all
 from hitl.learn.expected import Expected
 from hitl.learn.kl import budget_coef, budget_weight, drift_allowed, drift_believed, running_kl
 from hitl.learn.limits import Yardstick, pull_back
 from hitl.learn.policy import Policy
+from hitl.learn.reading import exact_kl
 from hitl.learn.rollout import Rollout, rollout_of
 from hitl.learn.sampling import Sampling, sample_groups
 from hitl.learn.step import StepResult, per_sequence, ppo_step
@@ -166,7 +167,8 @@ def sampled(policy: Policy, number: int) -> list[LabelledGroup]:
 
 def true_kl(policy: Policy) -> float:
     rollout = rollout_of([g for n in range(50, 58) for g in sampled(policy, n)], 1, CPU)
-    return per_sequence(full_kl_all(policy, tiny_policy(), rollout, HOW, 128), rollout.mask)
+    ours, theirs = (evaluate_all(model, rollout, HOW, 128) for model in (policy, tiny_policy()))
+    return per_sequence(exact_kl(ours.reading, theirs.reading, HOW), rollout.mask)
 
 
 def taught(config: PPOConfig, policy: Policy, updates: int, seen_from: int = 0) -> list[float]:

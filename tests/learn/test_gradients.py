@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hitl.config.ppo import HUMAN, TRL_CLASSIC, PPOConfig
 from hitl.learn import ppo
-from hitl.learn.evaluate import evaluate_all
+from hitl.learn.evaluate import evaluate, evaluate_all
 from hitl.learn.reading import Reading
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
@@ -134,7 +134,7 @@ def test_a_step_goes_down_the_gradient_of_the_written_out_loss(
     loss = written_out(table, reference, rollout, targets, config)
     want = torch.autograd.grad(loss, list(table.parameters()), allow_unused=True)
     how = Sampling(T)
-    start = ppo.evaluate(table, rollout, how)
+    start = evaluate(table, rollout, how)
     theirs = evaluate_all(reference, rollout, how, micro)
     ppo.learn(
         table, reference, torch.optim.SGD(table.parameters(), lr=1.0), rollout, targets,
