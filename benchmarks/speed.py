@@ -1,6 +1,7 @@
 """How long sampling and updating take next to the classic loop, as ratios of one run.
 
     python benchmarks/speed.py run RESULTS.json --classic CLASSIC_ENV/bin/python [--rounds 5] ...
+    python benchmarks/speed.py run RESULTS.json --before OLDER_CHECKOUT ...
     python benchmarks/speed.py compare RESULTS.json
 
 `run` does one piece of work with each side in turn: a GPT-2 of 124M parameters with random weights,
@@ -8,7 +9,8 @@
 classic side is TRL 0.11.4 itself, in an environment of its own (tests/oracle/README.md). Sides take
 turns, so what else the machine does falls on all of them: the ratios of a round mean something
 where seconds do not. On a machine with other work, ask for `--clock processor` and one thread: time
-that others had is not counted then. A first round that warms up is not counted either.
+that others had is not counted then. Rounds that warm up are not counted either. Where a round takes
+minutes, ask for fewer: what has been measured is in RESULTS after each.
 
 `compare` holds the ratios against those of speed.json, which are meant to hold on any machine of
 the kind: it fails when one is worse by more than the bounds that stand there.
@@ -40,12 +42,16 @@ class Run:
     """Measure."""
 
     results: Annotated[Path, tyro.conf.Positional]
-    classic: Path
-    """Python of the environment with TRL 0.11.4."""
+    classic: Path | None = None
+    """Python of the environment with TRL 0.11.4; without it, that side is left out."""
     before: Path | None = None
     """Another checkout of hitl, whose engine is a side too."""
     clock: Literal["wall", "processor"] = "wall"
     rounds: int = 5
+    warm_up: int = 1
+    """Rounds before those."""
+    generate: bool = True
+    """Whether transformers' own `generate` is a side."""
     threads: int = 1
     presets: tuple[str, ...] = ("trl-classic",)
     dtypes: tuple[str, ...] = ("fp32", "bf16")
@@ -67,63 +73,82 @@ Rounds = list[dict[str, dict[str, float]]]
 """Of each round, "side / piece" -> wall, processor (seconds), peak_mb."""
 
 
+PIECES = ("sample", "sample by group", "update")
+"""The second is of hitl alone: one group at a time, as a session asks for them."""
+
+
 def run(asked: Run) -> None:
     """Writes what each side took, and prints it as Markdown."""
+    with tempfile.TemporaryDirectory() as folder:
+        _write_policy(folder)
+        sides = _sides(asked, folder, json.dumps(_work(asked)))
+        about = {name: side.about for name, side in sides.items()}
+        rounds: Rounds = []
+        for number in range(-asked.warm_up, asked.rounds):
+            taken = dict[str, dict[str, float]]()
+            for piece in PIECES:
+                for name, side in sides.items():
+                    if _does(name, piece):
+                        taken[f"{name} / {piece}"] = side.do(piece)
+                        print(f"round {number + 1}: {name} / {piece}", file=sys.stderr)
+            if number >= 0:
+                rounds.append(taken)
+                result = _result(asked, about, rounds)
+                asked.results.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        for side in sides.values():
+            side.close()
+    print(table(result))
+
+
+def _work(asked: Run) -> dict[str, Any]:
     chance = random.Random(0)
     given = [
         [chance.randrange(50_000) for _ in range(asked.prompt_tokens)] for _ in range(asked.prompts)
     ]
-    work = json.dumps(
-        {
-            "prompts": [ids for ids in given for _ in range(asked.group_size)],
-            "group_size": asked.group_size,
-            "max_new_tokens": asked.max_new_tokens,
-        }
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        _write_policy(folder)
-        commands = {
-            CLASSIC: [str(asked.classic), str(HERE / "speed_classic.py"), folder, work],
-            **{
-                f"generate {dtype}": _ours("generate", folder, work, dtype)
-                for dtype in ("fp32", "bf16")
-            },
-            **{
-                f"hitl {preset} {dtype}": _ours("engine", folder, work, dtype, preset)
-                for preset in asked.presets
-                for dtype in asked.dtypes
-            },
-        }
-        sides = {
-            name: Side(command, asked.threads, HERE.parent) for name, command in commands.items()
-        }
-        if asked.before is not None:
-            for name in [name for name in commands if name.startswith("hitl")]:
-                sides[f"before: {name}"] = Side(commands[name], asked.threads, asked.before)
-        rounds: Rounds = []
-        for number in range(asked.rounds + 1):
-            taken = {
-                f"{name} / {piece}": side.do(piece)
-                for piece in ("sample", "update")
-                for name, side in sides.items()
-                if piece == "sample" or not name.startswith("generate")
-            }
-            print(f"round {number}: load {os.getloadavg()[0]:.1f}", file=sys.stderr)
-            if number:
-                rounds.append(taken)
-        for side in sides.values():
-            side.close()
-    about = {name: side.about for name, side in sides.items()}
-    result = {
+    return {
+        "prompts": [ids for ids in given for _ in range(asked.group_size)],
+        "group_size": asked.group_size,
+        "max_new_tokens": asked.max_new_tokens,
+    }
+
+
+def _sides(asked: Run, folder: str, work: str) -> dict[str, Side]:
+    commands = dict[str, list[str]]()
+    if asked.classic is not None:
+        commands[CLASSIC] = [str(asked.classic), str(HERE / "speed_classic.py"), folder, work]
+    if asked.generate:
+        for dtype in ("fp32", "bf16"):
+            commands[f"generate {dtype}"] = _ours("generate", folder, work, dtype)
+    for preset in asked.presets:
+        for dtype in asked.dtypes:
+            commands[f"hitl {preset} {dtype}"] = _ours("engine", folder, work, dtype, preset)
+    sides = {name: Side(command, asked.threads, HERE.parent) for name, command in commands.items()}
+    if asked.before is not None:
+        for name in [name for name in commands if name.startswith("hitl")]:
+            sides[f"before: {name}"] = Side(commands[name], asked.threads, asked.before)
+    return sides
+
+
+def _does(side: str, piece: str) -> bool:
+    if piece == "update":
+        return not side.startswith("generate")
+    return piece == "sample" or "hitl" in side
+
+
+def _result(asked: Run, about: dict[str, dict[str, str]], rounds: Rounds) -> dict[str, Any]:
+    return {
         "machine": _machine(asked.threads),
+        "work": (
+            f"{asked.prompts} prompts of {asked.prompt_tokens} tokens, {asked.group_size} "
+            f"completions each of {asked.max_new_tokens}; {len(rounds)} rounds counted after "
+            f"{asked.warm_up}"
+        ),
         "sides": about,
         "median": {key: _median(rounds, key) for key in rounds[0]},
         "clock": asked.clock,
         "ratios": ratios(rounds, asked.clock),
         "rounds": rounds,
     }
-    asked.results.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(table(result))
 
 
 def _ours(*words: str) -> list[str]:
@@ -158,31 +183,37 @@ def _median(rounds: Rounds, key: str) -> dict[str, float]:
 
 
 def ratios(rounds: Rounds, clock: str) -> dict[str, float]:
-    """Median over the rounds of another's seconds by ours, and of our peak by the classic one's."""
+    """Median over the rounds of another's seconds by ours, and of our peak by another's; of the
+    others that were measured."""
     found: dict[str, float] = {}
 
     def add(name: str, top: list[str], bottom: list[str], what: str = clock) -> None:
-        found[name] = statistics.median(
-            sum(taken[key][what] for key in top) / sum(taken[key][what] for key in bottom)
-            for taken in rounds
-        )
+        if all(key in rounds[0] for key in top + bottom):
+            found[name] = statistics.median(
+                sum(taken[key][what] for key in top) / sum(taken[key][what] for key in bottom)
+                for taken in rounds
+            )
 
     for side in sorted({key.partition(" / ")[0] for key in rounds[0]}):
         if "hitl" not in side:
             continue
-        pieces = [f"{side} / sample", f"{side} / update"]
-        classic = [f"{CLASSIC} / sample", f"{CLASSIC} / update"]
-        add(f"{side}: sampling, × classic", classic[:1], pieces[:1])
-        add(f"{side}: sampling, × {GENERATE}", [f"{GENERATE} / sample"], pieces[:1])
-        add(f"{side}: update, × classic", classic[1:], pieces[1:])
-        add(f"{side}: iteration, × classic", classic, pieces)
-        add(f"{side}: peak memory of an update / classic", pieces[1:], classic[1:], "peak_mb")
+        ours = {piece: f"{side} / {piece}" for piece in PIECES}
+        add(f"{side}: sampling, × {GENERATE}", [f"{GENERATE} / sample"], [ours["sample"]])
+        for name, other in ((CLASSIC, CLASSIC), ("before", f"before: {side}")):
+            sample, update = f"{other} / sample", f"{other} / update"
+            add(f"{side}: sampling, × {name}", [sample], [ours["sample"]])
+            add(f"{side}: sampling by group, × {name}", [sample], [ours["sample by group"]])
+            add(f"{side}: update, × {name}", [update], [ours["update"]])
+            both = [ours["sample"], ours["update"]]
+            add(f"{side}: iteration, × {name}", [sample, update], both)
+            add(f"{side}: peak memory of an update / {name}", [ours["update"]], [update], "peak_mb")
     return found
 
 
 def table(result: dict[str, Any]) -> str:
     """Markdown."""
     lines = [f"{key}: {value}" for key, value in result["machine"].items()]
+    lines += [f"work: {result['work']}"]
     lines += [f"{k}: {v['name']}, torch {v['torch']}" for k, v in result["sides"].items()]
     lines += ["", "| side / piece | wall s | processor s | peak MB |", "|---|---|---|---|"]
     for key, median in result["median"].items():

@@ -45,16 +45,22 @@ def serve_engine(folder: str, work: dict[str, Any], dtype: str, preset: str) -> 
         preset=preset,  # type: ignore[arg-type]
         device="cpu",
     )
-    engine = LocalEngine(folder, config, lambda stage, done, total: None)
+    engine = LocalEngine(Path(folder), config, lambda stage, done, total: None)
     texts = [" ".join(map(str, ids)) for ids in work["prompts"][:: config.group_size]]
     batch: list[LabelledGroup] = []
     number = 0
 
-    def sample() -> None:
+    def sample(together: int) -> None:
         nonlocal number
         number += len(texts)
         prompts = [Prompt(text, number + place) for place, text in enumerate(texts)]
-        groups = engine.sample(prompts, config.group_size, config.seed)
+        groups = [
+            group
+            for start in range(0, len(prompts), together)
+            for group in engine.sample(
+                prompts[start : start + together], config.group_size, config.seed
+            )
+        ]
         scores = [float(i % 5 + 1) for i in range(len(work["prompts"]))]
         batch[:] = [
             LabelledGroup(g, tuple(scores[i : i + len(g.completions)]), "op", Mode.SCORE)
@@ -66,7 +72,14 @@ def serve_engine(folder: str, work: dict[str, Any], dtype: str, preset: str) -> 
 
     name = f"hitl, transformers {version('transformers')}, {preset}, {dtype}"
     about = {"name": name, "torch": torch.__version__}
-    serve(about, {"sample": sample, "update": update})
+    serve(
+        about,
+        {
+            "sample": lambda: sample(len(texts)),
+            "sample by group": lambda: sample(1),
+            "update": update,
+        },
+    )
 
 
 def serve_generate(folder: str, work: dict[str, Any], dtype: str) -> None:

@@ -34,6 +34,17 @@ def test_ratios_are_medians_over_rounds_of_what_stood_side_by_side() -> None:
     assert found["hitl x: peak memory of an update / classic"] == pytest.approx(1 / 3)
 
 
+def test_an_older_checkout_is_compared_with_where_there_is_one() -> None:
+    """And what was not measured has no ratio."""
+    found = ratios([taken(6.0, 2.0)], "processor")
+    assert not any("before" in name or "by group" in name for name in found)
+    before = {f"before: {key}": value for key, value in taken(1.0, 5.0).items() if "hitl" in key}
+    found = ratios([taken(6.0, 2.0) | before], "processor")
+    assert found["hitl x: update, × before"] == 2.5
+    assert found["hitl x: peak memory of an update / before"] == 0.4
+    assert found["before: hitl x: update, × classic"] == pytest.approx(1.2)
+
+
 def test_what_is_better_or_nearly_as_good_passes() -> None:
     assert violations(dict(KNOWN), KNOWN, 0.3) == []
     better = {"update, × classic": 9.0, "peak memory of an update / classic": 0.1, "new": 1.0}

@@ -190,18 +190,18 @@ def _accumulate(
 ) -> dict[str, float]:
     """Adds the gradient of the mini-batch `index`; its stats. Sums over micro-batches are divided
     by the mini-batch's tokens, so how it is cut changes nothing. `ready` is what the policy says of
-    the whole batch, where one forward pass holds it and was made already."""
+    the batch, if it was asked already; then the mini-batch is all of it."""
     tokens = rollout.mask[index].sum()
     totals: dict[str, Tensor] = {}
     parameters = _parameters(optimizer)
     before = [None if p.grad is None else p.grad.clone() for p in parameters]
     if fits(rollout, config):
-        index = torch.arange(len(index), device=index.device)  # order is nothing to one sum
+        index = torch.arange(len(index), device=index.device)  # the rows of `ready` are in order
     for micro in split(index, config.micro_batch_size):
         rows = rollout.rows(micro)
         mask, width = rows.mask, rows.mask.shape[1]
         fixed = targets.rows(micro, width)
-        now = evaluate(policy, rows, how) if ready is None else ready.rows(slice(None), width)
+        now = evaluate(policy, rows, how) if ready is None else ready
         pg, clipped = losses.policy_loss(
             now.logp, fixed.old_logp, fixed.advantages, config.cliprange
         )

@@ -24,7 +24,7 @@ IN_CACHE = 1 << 18
 """Numbers that are worked through together where nothing but memory sets the pace."""
 
 KEPT = 1 << 26
-"""Exponentials kept for the way back; of more than so many the logits are made again there."""
+"""Probabilities kept for the way back; of more than so many the logits are made again there."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ def _full(x: Tensor) -> Tensor:
 class _TokenLogp(torch.autograd.Function):
     """log-softmax, gather and entropy of a product, piece by piece.
 
-    The way back needs softmax(logits) and nothing else: its numerators are kept in the precision
-    of the product, which is what they are multiplied in again, or made again.
+    The way back needs the probabilities and nothing else: they are kept in the precision of the
+    product, which is what they are multiplied in again, or made again.
     """
 
     @staticmethod
@@ -137,22 +137,23 @@ class _TokenLogp(torch.autograd.Function):
         x = states if weight is None else states.to(compute)
         w = None if weight is None else weight.to(compute)
         logp = torch.empty(len(x), dtype=_full(x[:0]).dtype, device=x.device)
-        entropy, total = torch.empty_like(logp), torch.empty_like(logp)
+        entropy = torch.empty_like(logp)
         keep = any(ctx.needs_input_grad[:2]) and x.shape[0] * size <= KEPT
         kept: list[Tensor] = []
         for piece in _pieces(len(x), size, AT_ONCE):
-            z = _scores(x[piece], w, tokens[piece], how)
-            e = _numerators(z, logp[piece], entropy[piece], total[piece], tokens[piece])
+            log_p = _log_p(x[piece], w, tokens[piece], how)
+            logp[piece] = log_p.gather(1, tokens[piece, None]).squeeze(1)
+            p, entropy[piece] = _p_and_entropy(log_p)
             if keep:
-                kept.append(e if w is None else e.to(compute))
-        ctx.save_for_backward(x, w, tokens, logp, total, *kept)
+                kept.append(p if w is None else p.to(compute))
+        ctx.save_for_backward(x, w, tokens, logp, *kept)
         ctx.how, ctx.dtypes = how, (states.dtype, None if weight is None else weight.dtype)
         ctx.mark_non_differentiable(entropy)
         return logp, entropy
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, w, tokens, logp, total, *kept = ctx.saved_tensors
+        x, w, tokens, logp, *kept = ctx.saved_tensors
         g = gradients[0]
         wants_x, wants_w = ctx.needs_input_grad[:2]
         size = (x if w is None else w.T).shape[-1]
@@ -160,14 +161,12 @@ class _TokenLogp(torch.autograd.Function):
         dw: Tensor | None = None
         for number, piece in enumerate(_pieces(len(x), size, AT_ONCE)):
             if kept:
-                d = kept[number].mul_((-g[piece] / total[piece])[:, None])
+                d = kept[number]
             else:
-                z = _scores(x[piece], w, tokens[piece], ctx.how)
-                unused = torch.empty_like(g[piece])
-                e = _numerators(z, unused, unused, unused, tokens[piece])
-                d = e.mul_((-g[piece] / total[piece])[:, None])
-                d = d if w is None else d.to(w.dtype)
-            # d log p / d logits = [token] - p; at the token itself in full precision
+                p = _log_p(x[piece], w, tokens[piece], ctx.how).exp_()
+                d = p if w is None else p.to(w.dtype)
+            # d log p(token) / d logits = [token] - p; at the token itself in full precision
+            d.mul_(-g[piece, None])
             at = g[piece] * -torch.expm1(logp[piece])
             d.scatter_(1, tokens[piece, None], at[:, None].to(d.dtype))
             if ctx.how.temperature != 1.0:
@@ -180,27 +179,16 @@ class _TokenLogp(torch.autograd.Function):
         return None if dx is None else dx.to(ctx.dtypes[0]), dw, None, None, None
 
 
-def _scores(x: Tensor, w: Tensor | None, tokens: Tensor, how: Sampling) -> Tensor:
-    """(n, V) logits as they were sampled from."""
-    return warp(_full(x if w is None else x @ w.T), how, tokens)
+def _log_p(x: Tensor, w: Tensor | None, tokens: Tensor, how: Sampling) -> Tensor:
+    """(n, V) log-probabilities as `tokens` (n,) were sampled from."""
+    return warp(_full(x if w is None else x @ w.T), how, tokens).log_softmax(-1)
 
 
-def _numerators(z: Tensor, logp: Tensor, entropy: Tensor, total: Tensor, tokens: Tensor) -> Tensor:
-    """exp(z - max) (n, V), and into the others (n,) what they are called; `total` is its sum.
-
-    Not in place: `z` may be the model's own logits.
-    """
-    e = torch.empty_like(z)
-    picked = z.gather(1, tokens[:, None]).squeeze(1)
-    for rows in _rows(z):
-        top = z[rows].amax(1, keepdim=True)
-        shifted = z[rows] - top
-        torch.exp(shifted, out=e[rows])
-        s = e[rows].sum(1)
-        shifted.masked_fill_(shifted == -torch.inf, 0.0)  # adds nothing, and 0 * inf would be NaN
-        mean = torch.linalg.vecdot(e[rows], shifted) / s
-        total[rows] = s
-        log_s = s.log()
-        logp[rows] = picked[rows] - top[:, 0] - log_s
-        entropy[rows] = log_s - mean
-    return e
+def _p_and_entropy(log_p: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, V) probabilities and (n,) entropies."""
+    p, entropy = torch.empty_like(log_p), torch.empty_like(log_p[:, 0])
+    lowest = torch.finfo(log_p.dtype).min  # for 0 * -inf would be NaN
+    for rows in _rows(log_p):
+        torch.exp(log_p[rows], out=p[rows])
+        entropy[rows] = -torch.linalg.vecdot(p[rows], log_p[rows].clamp_min(lowest))
+    return p, entropy

@@ -163,9 +163,7 @@ def test_classic_step_equals_trl(case: OracleCase, monkeypatch: pytest.MonkeyPat
             "ppo/policy/clipfrac": result.outcome.clip_fraction,
         }
         for name, value in ours_of.items():
-            # Both together, as its README has it: 8 steps at a rate of .3 grow the last bits of
-            # TRL's own log-softmax to 1.5e-5, and those of one in float64 as much.
-            np.testing.assert_allclose(value, step.stats[name], rtol=2e-4, atol=1e-5, err_msg=name)
+            assert value == pytest.approx(step.stats[name], rel=2e-4, abs=1e-5), name
 
     for ours, theirs in ((weights[0], case.parameters_first), (weights[-1], case.parameters_last)):
         assert distance(ours, theirs) <= 1e-4 * distance(theirs, case.policy)
