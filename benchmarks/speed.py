@@ -50,6 +50,9 @@ class Run:
     rounds: int = 5
     warm_up: int = 1
     """Rounds before those."""
+    pieces: tuple[str, ...] = ("sample", "sample by group", "update")
+    """What is done in a round. The second is of hitl alone: one group at a time, as a session asks
+    for them. An update needs groups that were sampled before."""
     generate: bool = True
     """Whether transformers' own `generate` is a side."""
     threads: int = 1
@@ -73,10 +76,6 @@ Rounds = list[dict[str, dict[str, float]]]
 """Of each round, "side / piece" -> wall, processor (seconds), peak_mb."""
 
 
-PIECES = ("sample", "sample by group", "update")
-"""The second is of hitl alone: one group at a time, as a session asks for them."""
-
-
 def run(asked: Run) -> None:
     """Writes what each side took, and prints it as Markdown."""
     with tempfile.TemporaryDirectory() as folder:
@@ -86,7 +85,7 @@ def run(asked: Run) -> None:
         rounds: Rounds = []
         for number in range(-asked.warm_up, asked.rounds):
             taken = dict[str, dict[str, float]]()
-            for piece in PIECES:
+            for piece in asked.pieces:
                 for name, side in sides.items():
                     if _does(name, piece):
                         taken[f"{name} / {piece}"] = side.do(piece)
@@ -197,7 +196,7 @@ def ratios(rounds: Rounds, clock: str) -> dict[str, float]:
     for side in sorted({key.partition(" / ")[0] for key in rounds[0]}):
         if "hitl" not in side:
             continue
-        ours = {piece: f"{side} / {piece}" for piece in PIECES}
+        ours = {p: f"{side} / {p}" for p in ("sample", "sample by group", "update")}
         add(f"{side}: sampling, × {GENERATE}", [f"{GENERATE} / sample"], [ours["sample"]])
         for name, other in ((CLASSIC, CLASSIC), ("before", f"before: {side}")):
             sample, update = f"{other} / sample", f"{other} / update"

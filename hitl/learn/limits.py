@@ -64,7 +64,7 @@ class Yardstick:
     log_p: Tensor
     """(b, T, V)"""
     theirs: Reading | None
-    """(b, T) of the reference, where a budget asks for it."""
+    """What the reference says of them, where a budget asks for it."""
     began: float
     """Drift as the update began; 0 where no budget asks for it."""
 

@@ -1,7 +1,7 @@
-"""From hidden states to what is asked of a vocabulary, without keeping a row of it a token.
+"""From hidden states to log-probabilities, entropies and KL, without the logits of all positions.
 
 The logits of a batch are its largest tensor by far: they are made for the positions that are asked
-about, some at a time, and left again as soon as the figures are out of them.
+about, some at a time, and let go as soon as the figures are out of them.
 
 Shapes: B rows, T positions, N = B * T, D hidden size, V vocabulary.
 """
@@ -84,7 +84,7 @@ def exact_kl(ours: Reading, theirs: Reading, how: Sampling) -> Tensor:
 
 @torch.no_grad()
 def kl_to(log_p: Tensor, ours: Reading, how: Sampling) -> Tensor:
-    """The same from distributions (B, T, V) to ours: KL(log_p || ours)."""
+    """(B, T) KL of distributions `log_p` (B, T, V) to each position's of `ours`, nats."""
     B, T = ours.states.shape[:2]
     parts = []
     for piece in _pieces(B * T, _vocabulary(ours), AT_ONCE):
