@@ -201,7 +201,7 @@ def _accumulate(
         rows = rollout.rows(micro)
         mask, width = rows.mask, rows.mask.shape[1]
         fixed = targets.rows(micro, width)
-        now = evaluate(policy, rows, how) if ready is None else ready
+        now = evaluate(policy, rows, how) if ready is None else ready.rows(slice(None), width)
         pg, clipped = losses.policy_loss(
             now.logp, fixed.old_logp, fixed.advantages, config.cliprange
         )
