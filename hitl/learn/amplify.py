@@ -136,35 +136,31 @@ def _written(
     groups = labels.groups
     drawn = torch.randperm(len(groups), generator=generator(*key, "prompts"))
     prompts = [labels.prompt_of(int(groups[i])) for i in drawn[: config.amplify_prompts].tolist()]
-    own = share.of(torch.arange(len(prompts)))
-    written = list[tuple[Completion, ...]]()
+    own, size = share.of(torch.arange(len(prompts))), config.amplify_group
+    uniforms, limits = list[Tensor](), list[int]()
+    for place in own.tolist():
+        sampling = generator(*key, "sample", place)
+        shape = how.max_new_tokens, size
+        uniforms.append(torch.rand(shape, generator=sampling, dtype=torch.float64))
+        limits += limits_of(how, size, generator(*key, "length", place))
+    completions: tuple[Completion, ...] = ()
     with share.agreeing(), model.writing() as writer:
-        for place in own.tolist():
-            uniforms = torch.rand(
-                how.max_new_tokens,
-                config.amplify_group,
-                generator=generator(*key, "sample", place),
-                dtype=torch.float64,
+        if uniforms:
+            completions = complete(
+                writer,
+                learner.codec,
+                [prompts[place] for place in own.tolist()],
+                torch.cat(uniforms, 1),
+                limits,
+                how,
+                lambda tokens: None,
             )
-            limits = limits_of(how, config.amplify_group, generator(*key, "length", place))
-            written.append(
-                complete(
-                    writer,
-                    learner.codec,
-                    prompts[place],
-                    uniforms,
-                    limits,
-                    how,
-                    lambda tokens: None,
-                )
-            )
+    written = [completions[n : n + size] for n in range(0, len(completions), size)]
     if not share.whole:
-        written = _of_all(share, written, own, (len(prompts), config.amplify_group), how)
+        written = _of_all(share, written, own, (len(prompts), size), how)
     judged = [
-        LabelledGroup(
-            Group(Prompt(""), ids, completions, 0), (0.0,) * len(completions), "", Mode.SCORE
-        )
-        for ids, completions in zip(prompts, written, strict=True)
+        LabelledGroup(Group(Prompt(""), ids, group, 0), (0.0,) * size, "", Mode.SCORE)
+        for ids, group in zip(prompts, written, strict=True)
     ]
     return rollout_of(judged, learner.codec.pad_id, learner.policy.device)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ from hitl.learn.labels import Labels
 from hitl.learn.limits import restore, snapshot
 from hitl.learn.policy import Policy, digest
 from hitl.learn.rollout import Rollout, rollout_of
-from hitl.learn.sampling import Sampling, partial_texts, sample_group, shortened
+from hitl.learn.sampling import Sampling, partial_texts, sample_groups, shortened
 from hitl.learn.scores import scaled_scores
 from hitl.learn.share import ALONE, Share
 from hitl.learn.state import TrainerState
@@ -54,6 +55,9 @@ OnNotice = Callable[[str], None]
 
 OnPartial = Callable[[Prompt, tuple[str, ...]], None]
 """Told what the completions of a prompt say so far, (k,)."""
+
+ROWS = 64
+"""Completions sampled side by side, which bounds their cache."""
 
 PARTIAL_S = 1 / 15
 """Seconds between two looks at unfinished completions: as text grows for a reader."""
@@ -110,51 +114,50 @@ class LocalEngine:
 
     def sample(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
         """See Engine."""
-        longest = self._how.max_new_tokens
-
-        def sample(model: PreTrainedModel, place: int, prompt: Prompt) -> Group:
+        given = [self._given(prompt, seed) for prompt in prompts]
+        for prompt in given:
             self._tell_if_cut(prompt)
+        total = len(prompts) * self._how.max_new_tokens
 
-            def passed(tokens: Sequence[torch.Tensor]) -> None:
-                self._progress("sample", place * longest + len(tokens), len(prompts) * longest)
-                if self._partial is not None and self._look.due():
-                    self._partial(prompt, partial_texts(self._codec, tokens))
-
-            return sample_group(
-                model,
-                self._codec,
-                prompt,
-                group_size,
-                self._how,
-                seed,
-                self._state.version,
-                passed,
-            )
+        def passed(before: int, together: Sequence[Prompt], tokens: Sequence[torch.Tensor]) -> None:
+            done = before * self._how.max_new_tokens + len(together) * len(tokens)
+            self._progress("sample", done, total)
+            if self._partial is not None and self._look.due():
+                texts = partial_texts(self._codec, tokens)
+                for place, prompt in enumerate(together):
+                    self._partial(prompt, texts[place * group_size : (place + 1) * group_size])
 
         with self._policy.writing() as model:
-            groups = [
-                sample(model, place, self._given(prompt, seed))
-                for place, prompt in enumerate(prompts)
-            ]
+            groups = self._side_by_side(model, given, group_size, seed, self._state.version, passed)
         self._progress("sample", 1, 1)  # they may all have ended before the longest could
         return groups
 
     def sample_base(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
         """See Engine."""
+        given = [self._given(prompt, seed) for prompt in prompts]
         with self._reference.writing() as base:
-            return [
-                sample_group(
-                    base,
-                    self._codec,
-                    self._given(prompt, seed),
-                    group_size,
-                    self._how,
-                    seed,
-                    0,
-                    lambda tokens: None,
-                )
-                for prompt in prompts
-            ]
+            return self._side_by_side(base, given, group_size, seed, 0, lambda *passed: None)
+
+    def _side_by_side(
+        self,
+        model: PreTrainedModel,
+        prompts: Sequence[Prompt],
+        group_size: int,
+        seed: int,
+        version: int,
+        passed: Callable[[int, Sequence[Prompt], Sequence[torch.Tensor]], None],
+    ) -> list[Group]:
+        """As many prompts at a time as ROWS allows. `passed` is told after each step how many were
+        finished before, those at hand, and their tokens so far."""
+        groups: list[Group] = []
+        many = max(ROWS // group_size, 1)
+        for before in range(0, len(prompts), many):
+            together = prompts[before : before + many]
+            groups += sample_groups(
+                model, self._codec, together, group_size, self._how, seed, version,
+                functools.partial(passed, before, together),
+            )  # fmt: skip
+        return groups
 
     def sequence_kl(self, groups: Sequence[Group]) -> float:
         """Mean over completions of sum over tokens of log p - log p_ref, nats, under the policy
@@ -165,7 +168,7 @@ class LocalEngine:
         ]
         rollout = rollout_of(judged, self._codec.pad_id, self._policy.device)
         micro = self._ppo.micro_batch_size
-        ref_logp, _, _ = evaluate_all(self._reference, rollout, self._how, micro)
+        ref_logp = evaluate_all(self._reference, rollout, self._how, micro).logp
         return per_sequence(rollout.old_logp - ref_logp, rollout.mask)
 
     def inspect(self, group: Group) -> Inspection:
@@ -173,7 +176,7 @@ class LocalEngine:
         asked = [LabelledGroup(group, (0.0,) * len(group.completions), "", Mode.SCORE)]
         rollout = rollout_of(asked, self._codec.pad_id, self._policy.device)
         micro = self._ppo.micro_batch_size
-        ref_logp, _, _ = evaluate_all(self._reference, rollout, self._how, micro)
+        ref_logp = evaluate_all(self._reference, rollout, self._how, micro).logp
         rows = iter(ref_logp.tolist())
         # A completion without tokens has no row.
         return tuple(
@@ -264,7 +267,7 @@ class LocalEngine:
         rollout = rollout_of(
             [LabelledGroup(alone, (0.0,), "", Mode.SCORE)], self._codec.pad_id, self._policy.device
         )
-        logp, _, _ = evaluate_all(self._policy, rollout, self._how, 1)
+        logp = evaluate_all(self._policy, rollout, self._how, 1).logp
         return tuple(logp[0].tolist())
 
     def _learn_or_restore(

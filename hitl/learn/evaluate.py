@@ -5,88 +5,90 @@ Shapes: B completions, T tokens of the longest, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from hitl.learn import losses
-from hitl.learn.kl import full_kl
 from hitl.learn.policy import LanguageModel
+from hitl.learn.reading import Reading, token_logp
 from hitl.learn.rollout import Rollout
-from hitl.learn.sampling import Sampling, warp
+from hitl.learn.sampling import Sampling
 from hitl.learn.share import ALONE, Share
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What a policy says of the completions: (B, T) log-probabilities, values, entropies."""
+    """What a policy says of the completions, (B, T) each."""
 
     logp: Tensor
     values: Tensor
     entropy: Tensor
-    log_p: Tensor
-    """(B, T, V) whole distributions."""
-    free_log_p: Tensor
-    """The same without top-k and top-p: a token that leaves the most likely ones is no infinite
-    distance."""
+    """Without gradient."""
+    reading: Reading
+    """What whole distributions can be made of."""
+
+    def rows(self, index: Tensor | slice, width: int) -> Evaluated:
+        """The rows `index`, their first `width` columns."""
+        return self._each(lambda part: part[index, :width], self.reading.rows(index, width))
+
+    def detached(self) -> Evaluated:
+        """The same without a way back."""
+        return self._each(Tensor.detach, self.reading.detached())
+
+    def _each(self, change: Callable[[Tensor], Tensor], reading: Reading) -> Evaluated:
+        return Evaluated(change(self.logp), change(self.values), change(self.entropy), reading)
 
 
 def evaluate(policy: LanguageModel, rollout: Rollout, how: Sampling) -> Evaluated:
     """One forward pass over right-padded rows, under the sampling's transformation."""
-    columns = torch.arange(rollout.ids.shape[1], device=rollout.ids.device)
-    logits, values = policy(rollout.ids, (columns < rollout.lengths[:, None]).long())
-    rows = torch.arange(len(rollout.ids), device=rollout.ids.device)[:, None]
-    tokens = rollout.tokens
-    logits = logits[rows, rollout.predictors]  # (B, T, V)
-    picked = warp(logits, how, keep=tokens)
-    log_p = picked.log_softmax(-1)
-    free = log_p if how.free else warp(logits, how.unrestricted).log_softmax(-1)
-    return Evaluated(
-        logp=log_p.gather(-1, tokens[..., None]).squeeze(-1),
-        values=values[rows, rollout.predictors],
-        entropy=losses.entropy(picked),
-        log_p=log_p,
-        free_log_p=free,
-    )
+    ids = rollout.ids[:, :-1]  # nothing is asked of what follows the last
+    columns = torch.arange(ids.shape[1], device=ids.device)
+    inside = (columns < rollout.lengths[:, None]).long()
+    reading, values = policy.read(ids, inside, rollout.predictors)
+    logp, entropy = token_logp(reading, rollout.tokens, how)
+    return Evaluated(logp, values, entropy, reading)
+
+
+def evaluate_own(policy: LanguageModel, rollout: Rollout, how: Sampling, share: Share) -> Evaluated:
+    """The same of one's own rows; see `Share`."""
+    with share.agreeing():
+        return _evaluate_rows(policy, rollout, share.of(rollout.every_row), how)
 
 
 @torch.no_grad()
 def evaluate_all(
     policy: LanguageModel, rollout: Rollout, how: Sampling, micro: int, share: Share = ALONE
-) -> list[Tensor]:
-    """(B, T) log-probabilities, values and entropies, `micro` rows at a time."""
-    shape = rollout.mask.shape
-    out = [torch.zeros(shape, device=rollout.ids.device) for _ in range(3)]
+) -> Evaluated:
+    """The same without a way back, `micro` rows at a time."""
+    index = share.of(rollout.every_row)
     with share.agreeing():
-        for index in split(share.of(rollout.every_row), micro):
-            part = evaluate(policy, rollout.rows(index), how)
-            width = part.logp.shape[1]
-            for whole, piece in zip(out, (part.logp, part.values, part.entropy), strict=True):
-                whole[index, :width] = piece
-    share.sum(*out)  # what is not one's own is 0
-    return out
+        pieces = [_evaluate_rows(policy, rollout, part, how) for part in torch.split(index, micro)]
+
+    def joined(part: Callable[[Evaluated], Tensor]) -> Tensor:
+        """(n, T, ...); a piece may be narrower, and is 0 from there on."""
+        if len(pieces) == 1:
+            return part(pieces[0])
+        return pad_sequence([row for piece in pieces for row in part(piece)], batch_first=True)
+
+    states = joined(lambda piece: piece.reading.states)
+    return Evaluated(
+        logp=joined(lambda piece: piece.logp),
+        values=joined(lambda piece: piece.values),
+        entropy=joined(lambda piece: piece.entropy),
+        reading=dataclasses.replace(pieces[0].reading.detached(), states=states),
+    )
 
 
-@torch.no_grad()
-def full_kl_all(
-    policy: LanguageModel,
-    reference: LanguageModel,
-    rollout: Rollout,
-    how: Sampling,
-    micro: int,
-    share: Share = ALONE,
-) -> Tensor:
-    """(B, T) exact KL of each position's distribution to the reference's, nats."""
-    kl = torch.zeros(rollout.mask.shape, device=rollout.ids.device)
-    with share.agreeing():
-        for index in split(share.of(rollout.every_row), micro):
-            rows = rollout.rows(index)
-            ours, theirs = evaluate(policy, rows, how), evaluate(reference, rows, how)
-            kl[index, : rows.mask.shape[1]] = full_kl(ours.free_log_p, theirs.free_log_p)
-    share.sum(kl)
-    return kl
+def _evaluate_rows(
+    policy: LanguageModel, rollout: Rollout, index: Tensor, how: Sampling
+) -> Evaluated:
+    """Of no rows: nothing, in the shapes that any would have."""
+    rows = rollout.rows(index if len(index) else rollout.every_row[:1])
+    return evaluate(policy, rows, how).rows(slice(len(index)), rows.mask.shape[1])
 
 
 def split(index: Tensor, size: int) -> Iterator[Tensor]:

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from hitl.config.ppo import PPOConfig
-from hitl.learn.evaluate import evaluate, split
-from hitl.learn.kl import full_kl
+from hitl.learn.evaluate import Evaluated, evaluate_all
 from hitl.learn.policy import LanguageModel, Policy
+from hitl.learn.reading import Reading, exact_kl, kl_to
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
 from hitl.learn.share import ALONE, Share
@@ -58,21 +58,18 @@ class Yardstick:
     """
 
     share: Share
-    """How the completions are divided: rows below are one's own."""
-    rows: int
-    """Completions in all."""
-    tokens: Tensor
-    """Of all of them."""
-    index: Tensor
-    """(b,) places of one's own."""
+    """How the completions are divided: what is held below is of one's own."""
     rollout: Rollout
+    """All that are measured."""
+    mask: Tensor
+    """(n, T) of one's own of them."""
     how: Sampling
     micro: int
     """Completions a forward pass."""
     log_p: Tensor
-    """(b, T, V)"""
-    ref_log_p: Tensor | None
-    """(b, T, V) of the reference, where a budget asks for it."""
+    """(n, T, V)"""
+    theirs: Reading | None
+    """What the reference says of them, where a budget asks for it."""
     began: float
     """Drift as the update began; 0 where no budget asks for it."""
 
@@ -80,63 +77,51 @@ class Yardstick:
     @torch.no_grad()
     def at(
         cls,
-        policy: Policy,
-        reference: LanguageModel,
+        start: Evaluated,
+        theirs: Evaluated,
         rollout: Rollout,
         how: Sampling,
         config: PPOConfig,
         share: Share = ALONE,
     ) -> Yardstick:
-        """Set up where `policy` is now, on the first MEASURED rows."""
-        every = rollout.every_row[:MEASURED]
-        tokens, index = rollout.mask[every].sum(), share.of(every)
-        rows, how, micro = rollout.rows(index), how.unrestricted, config.micro_batch_size
-        log_p = _distributions(policy, rows, how, micro, share)
-        new = cls(share, len(every), tokens, index, rows, how, micro, log_p, None, 0.0)
+        """Set up where the policy is now, on the first MEASURED rows; `start` is what it says of
+        one's own rows of the rollout, `theirs` what the reference does."""
+        first, how = rollout.rows(rollout.every_row[:MEASURED]), how.unrestricted
+        own = first.rows(share.of(first.every_row)).mask
+        log_p = _first(start, own).log_p(how)
+        new = cls(share, first, own, how, config.micro_batch_size, log_p, None, 0.0)
         if config.kl_control != "budget":
             return new
-        theirs = _distributions(reference, rows, how, micro, share)
-        return replace(new, ref_log_p=theirs, began=new._drift(log_p, theirs))
+        new = replace(new, theirs=_first(theirs, own))
+        return replace(new, began=new.drift(start))
+
+    def look(self, policy: LanguageModel) -> Evaluated:
+        """What is measured: of the policy as it is now."""
+        return evaluate_all(policy, self.rollout, self.how, self.micro, self.share)
 
     @torch.no_grad()
-    def distance(self, policy: Policy) -> float:
-        """KL(then || now), exact, mean over positions, nats a token."""
-        now = _distributions(policy, self.rollout, self.how, self.micro, self.share)
-        total = torch.where(self.rollout.mask, full_kl(self.log_p, now), 0.0).sum()
+    def distance(self, now: Evaluated) -> float:
+        """KL(then || now), exact, mean over positions, nats a token. `now` may have more rows."""
+        kl = kl_to(self.log_p, _first(now, self.mask), self.how)
+        total = torch.where(self.mask, kl, 0.0).sum()
         self.share.sum(total)
-        return float(total / self.tokens)
+        return float(total / self.rollout.mask.sum())
 
     @torch.no_grad()
-    def drift(self, policy: Policy) -> float:
+    def drift(self, now: Evaluated) -> float:
         """KL(now || reference), exact at each position, mean over completions, nats a sequence.
         0 where no budget asks for it."""
-        if self.ref_log_p is None:
+        if self.theirs is None:
             return 0.0
-        now = _distributions(policy, self.rollout, self.how, self.micro, self.share)
-        return self._drift(now, self.ref_log_p)
-
-    def _drift(self, log_p: Tensor, ref_log_p: Tensor) -> float:
-        own = torch.where(self.rollout.mask, full_kl(log_p, ref_log_p), 0.0).sum(1)
-        return float(self.share.spread(own, self.index, self.rows).mean())
+        kl = exact_kl(_first(now, self.mask), self.theirs, self.how)
+        own, places = torch.where(self.mask, kl, 0.0).sum(1), self.share.of(self.rollout.every_row)
+        return float(self.share.spread(own, places, len(self.rollout.ids)).mean())
 
 
-def _distributions(
-    policy: LanguageModel, rollout: Rollout, how: Sampling, micro: int, share: Share
-) -> Tensor:
-    """(b, T, V) log-probabilities, `micro` rows at a time."""
-    with share.agreeing():
-        pieces = [
-            (index, evaluate(policy, rollout.rows(index), how).log_p)
-            for index in split(rollout.every_row, micro)
-        ]
-    if not pieces:
-        return torch.zeros((*rollout.mask.shape, 1), device=rollout.ids.device)
-    if len(pieces) == 1:
-        return pieces[0][1]
-    whole = pieces[0][1].new_zeros((*rollout.mask.shape, pieces[0][1].shape[-1]))
-    for index, piece in pieces:
-        whole[index, : piece.shape[1]] = piece
-    return whole
+def _first(evaluated: Evaluated, mask: Tensor) -> Reading:
+    """Of the rows that are measured, whose mask is (n, T): they come first, and are no wider than
+    all."""
+    return evaluated.reading.detached().rows(slice(len(mask)), mask.shape[1])
 
 
 @torch.no_grad()
@@ -158,7 +143,7 @@ def shorten(
     for halving in range(1, HALVINGS + 1):
         for name, parameter in policy.trained().items():
             parameter.copy_(before[0][name] + moved[name] * 0.5**halving)
-        if (distance := yardstick.distance(policy)) <= stop_kl:
+        if (distance := yardstick.distance(yardstick.look(policy))) <= stop_kl:
             return distance
     restore(policy, optimizer, before)
     return None
@@ -166,35 +151,41 @@ def shorten(
 
 @torch.no_grad()
 def pull_back(
-    policy: Policy, reference: LanguageModel, yardstick: Yardstick, room: float, stop_kl: float
-) -> bool:
+    policy: Policy,
+    reference: LanguageModel,
+    yardstick: Yardstick,
+    now: Evaluated,
+    room: float,
+    stop_kl: float,
+) -> Evaluated | None:
     """Moves the weights straight towards the reference's until the drift is no more than `room`
-    nats above where it began, or they are `stop_kl` from there; False when there was no need.
+    nats above where it began, or they are `stop_kl` from there. `now` is what the policy says where
+    it is; returned is what it says after that, None when there was no need.
 
     What was learned keeps its direction and loses length, so that what is learned next has room:
     a policy that is held at its budget goes on learning (interpolation towards the initial
     weights; Ramé et al. 2024, "WARP").
     """
     budget = yardstick.began + room
-    if yardstick.drift(policy) <= budget:
-        return False
+    if yardstick.drift(now) <= budget:
+        return None
     origin = reference.origin()
     learned = {name: policy.trained()[name].detach() - start for name, start in origin.items()}
 
-    def keep(share: float) -> None:
+    def keep(share: float) -> Evaluated:
         for name, start in origin.items():
             policy.trained()[name].copy_(start + share * learned[name])
+        return yardstick.look(policy)
 
     low, high = 0.0, 1.0
     for _ in range(SEARCHES):
         middle = (low + high) / 2
-        keep(middle)
-        if yardstick.drift(policy) <= budget:
+        if yardstick.drift(keep(middle)) <= budget:
             low = middle
         else:
             high = middle
-    keep(low)
-    while yardstick.distance(policy) > stop_kl and low < 1 - 2**-SEARCHES:
+    now = keep(low)
+    while yardstick.distance(now) > stop_kl and low < 1 - 2**-SEARCHES:
         low = (1 + low) / 2
-        keep(low)
-    return True
+        now = keep(low)
+    return now

@@ -19,6 +19,7 @@ from transformers.pytorch_utils import Conv1D
 
 from hitl.errors import UsageError
 from hitl.learn.policy import Policy
+from hitl.learn.reading import Reading
 
 NAME = "default"
 """What peft calls an adapter that was given no name."""
@@ -82,11 +83,10 @@ class WithoutAdapters:
         """Where the weights are."""
         return self._policy.device
 
-    def __call__(self, ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """See Policy.forward."""
+    def read(self, ids: Tensor, attention_mask: Tensor, columns: Tensor) -> tuple[Reading, Tensor]:
+        """See Policy.read."""
         with self._off():
-            logits, values = self._policy(ids, attention_mask)
-        return logits, values
+            return self._policy.read(ids, attention_mask, columns)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[PreTrainedModel]:

@@ -21,9 +21,3 @@ def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, cliprange: f
     ± cliprange around what it was."""
     clipped = old_values + (values - old_values).clamp(-cliprange, cliprange)
     return 0.5 * torch.maximum((values - returns).square(), (clipped - returns).square())
-
-
-def entropy(logits: Tensor) -> Tensor:
-    """Entropy of each position's distribution, nats: (B, T, V) -> (B, T)."""
-    log_p = logits.log_softmax(-1)
-    return -torch.where(log_p.isinf(), 0.0, log_p.exp() * log_p).sum(-1)

@@ -16,18 +16,19 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging as transformers_logging
 
 from hitl.learn.hub import located
+from hitl.learn.reading import Reading
 from hitl.learn.tokens import Codec, codec_for
 
 
 class LanguageModel(Protocol):
-    """What can be asked for logits and values: a policy, or its reference."""
+    """What can be asked for distributions and values: a policy, or its reference."""
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
 
-    def __call__(self, ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """See Policy.forward."""
+    def read(self, ids: Tensor, attention_mask: Tensor, columns: Tensor) -> tuple[Reading, Tensor]:
+        """See Policy.read."""
 
     def writing(self) -> contextlib.AbstractContextManager[PreTrainedModel]:
         """The model to sample from, in the precision it computes in."""
@@ -60,6 +61,7 @@ class Policy(nn.Module):
             self.value_head.weight.uniform_(-bound, bound, generator=generator)
             self.value_head.bias.zero_()
         self.eval()
+        self._backbone = backbone_of(model)
 
     @property
     def device(self) -> torch.device:
@@ -109,20 +111,46 @@ class Policy(nn.Module):
         """See LanguageModel."""
         return {f"model.{name}": p for name, p in self.model.named_parameters()}
 
-    def forward(self, ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Right-padded ids and mask (B, L) -> logits (B, L, V) and values (B, L), both fp32.
+    def read(self, ids: Tensor, attention_mask: Tensor, columns: Tensor) -> tuple[Reading, Tensor]:
+        """Right-padded ids and mask (B, L) and columns of them (B, T) -> what tells the tokens
+        that follow these, and values (B, T), fp32.
 
         Positions are the columns: what every family assumes by itself, and some take no other.
         """
+        rows = torch.arange(len(ids), device=ids.device)[:, None]
+        given = {"input_ids": ids, "attention_mask": attention_mask, "use_cache": False}
+        weight: Tensor | None = None
         with self.autocast(), self._checkpointing():
-            output = self.model(
-                input_ids=ids,
-                attention_mask=attention_mask,
-                output_hidden_states=True,
-                use_cache=False,
-            )
-        hidden = output.hidden_states[-1].to(self.value_head.weight.dtype)
-        return output.logits.float(), self.value_head(hidden).squeeze(-1).float()
+            if self._backbone is None:
+                output = self.model(**given, output_hidden_states=True)
+                hidden = output.hidden_states[-1][rows, columns]
+                states = output.logits[rows, columns]
+            else:
+                backbone, head = self._backbone
+                weight = head.weight
+                states = hidden = backbone(**given).last_hidden_state[rows, columns]
+        return Reading(states, weight, self.compute), self._values(hidden)
+
+    def _values(self, hidden: Tensor) -> Tensor:
+        values: Tensor = self.value_head(hidden.to(self.value_head.weight.dtype))
+        return values.squeeze(-1).float()
+
+
+@torch.no_grad()
+def backbone_of(model: PreTrainedModel) -> tuple[nn.Module, nn.Linear] | None:
+    """What makes the last hidden states of a model, and the product that makes them logits; None
+    where logits are more than that product, as a few tokens tell: some families scale or bound
+    them."""
+    backbone, head = model.base_model, model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    if backbone is model or not isinstance(head, nn.Linear) or head.bias is not None:
+        return None
+    ids = torch.arange(4, device=head.weight.device)[None] % head.weight.shape[0]
+    output = model(input_ids=ids, output_hidden_states=True, use_cache=False)
+    hidden = backbone(input_ids=ids, use_cache=False).last_hidden_state
+    same = torch.equal(hidden, output.hidden_states[-1]) and torch.equal(
+        head(hidden), output.logits
+    )
+    return (backbone, head) if same else None
 
 
 @dataclass(frozen=True)

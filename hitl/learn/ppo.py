@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from hitl.config.ppo import PPOConfig
 from hitl.learn import losses
 from hitl.learn.advantages import gae, token_rewards
-from hitl.learn.evaluate import Evaluated, evaluate, split
+from hitl.learn.evaluate import Evaluated, evaluate, evaluate_own, split
 from hitl.learn.kl import full_kl, token_kl
 from hitl.learn.limits import Yardstick, pull_back, shorten, snapshot
 from hitl.learn.masked import whiten
@@ -85,6 +85,8 @@ def learn(
     optimizer: torch.optim.Optimizer,
     rollout: Rollout,
     targets: Targets,
+    start: Evaluated,
+    theirs: Evaluated,
     how: Sampling,
     config: PPOConfig,
     kl_coef: float,
@@ -93,7 +95,8 @@ def learn(
     on_step: Callable[[int, int], None],
     share: Share = ALONE,
 ) -> Outcome:
-    """The passes over the batch. `room` is what is left of a KL budget, nats a sequence;
+    """The passes over the batch. `start` is what the policy says before of one's own rows, and
+    `theirs` what the reference does; `room` is what is left of a KL budget, nats a sequence;
     `order(epoch)` is a permutation of the rows, (B,).
 
     Raises NonFiniteUpdateError before a bad gradient reaches the weights.
@@ -101,12 +104,15 @@ def learn(
     per_epoch = -(-len(rollout.ids) // config.mini_batch_size)
     steps: list[dict[str, float]] = []
     step_kl, epochs, stopped = 0.0, 0, False
-    yardstick = Yardstick.at(policy, reference, rollout, how, config, share)
+    yardstick = Yardstick.at(start, theirs, rollout, how, config, share)
+    fitting = fits(rollout, config, share)
+    now: Evaluated | None = start if fitting else None
     for epoch in range(config.ppo_epochs):
         before = snapshot(policy, optimizer) if config.stop_kl is not None else None
         taken = len(steps)
         index = order(epoch).to(rollout.ids.device)
-        minis = list(split(index, config.mini_batch_size))
+        # Where the batch is one piece its order says nothing, and the rows of `now` are in order.
+        minis = [rollout.every_row] if fitting else list(split(index, config.mini_batch_size))
         for number, mini in enumerate(minis, 1):
             steps.append(
                 _accumulate(
@@ -116,33 +122,50 @@ def learn(
                     rollout,
                     targets,
                     mini,
+                    now,
                     how,
                     config,
                     kl_coef,
                     share,
                 )
             )
+            now = None  # its way back is behind it, and the weights are to move
             if number % config.gradient_accumulation_steps == 0 or number == len(minis):
                 _optimizer_step(optimizer, config.max_grad_norm, steps[-1], share)
             on_step(len(steps), per_epoch * config.ppo_epochs)
-        moved = yardstick.distance(policy)
+        epochs = epoch + 1
+        last = epochs == config.ppo_epochs or (
+            config.early_stopping and steps[-1]["policy_kl"] > 1.5 * config.early_stop_kl
+        )
+        if config.stop_kl is None and not last:
+            continue
+        # Where the whole batch fits, what is measured is the next pass's way forth.
+        more = not last and fitting
+        now = evaluate_own(policy, rollout, how, share) if more else yardstick.look(policy)
+        moved = yardstick.distance(now)
         if before is not None and config.stop_kl is not None and not moved <= config.stop_kl:
+            now = None
             shortened = shorten(policy, optimizer, before, yardstick, config.stop_kl)
             stopped = True
             if shortened is None:
                 del steps[taken:]
+                epochs = epoch
             else:
-                step_kl, epochs = shortened, epoch + 1
+                step_kl = shortened
             break
-        step_kl, epochs = moved, epoch + 1
-        if config.early_stopping and steps[-1]["policy_kl"] > 1.5 * config.early_stop_kl:
+        step_kl = moved
+        if last:
             break
+        if not more:
+            now = None
     pulled, drifted = False, 0.0
     if config.kl_control == "budget":
         limit = math.inf if config.stop_kl is None else config.stop_kl
-        if pulled := pull_back(policy, reference, yardstick, room, limit):
-            step_kl = yardstick.distance(policy)
-        drifted = yardstick.drift(policy) - yardstick.began
+        now = now if now is not None else yardstick.look(policy)
+        if back := pull_back(policy, reference, yardstick, now, room, limit):
+            pulled, now = True, back
+            step_kl = yardstick.distance(now)
+        drifted = yardstick.drift(now) - yardstick.began
 
     def mean(key: str) -> float:
         given = [step[key] for step in steps if key in step]
@@ -162,6 +185,13 @@ def learn(
     )
 
 
+def fits(rollout: Rollout, config: PPOConfig, share: Share) -> bool:
+    """Whether one forward pass holds each share's part of the batch, and one gradient step is made
+    of all of it. The same for every share."""
+    rows = len(rollout.ids)
+    return -(-rows // share.size) <= config.micro_batch_size and rows <= config.mini_batch_size
+
+
 _STATS = ("policy_loss", "value_loss", "entropy", "clip_fraction", "ratio", "policy_kl")
 
 
@@ -172,13 +202,15 @@ def _accumulate(
     rollout: Rollout,
     targets: Targets,
     index: Tensor,
+    ready: Evaluated | None,
     how: Sampling,
     config: PPOConfig,
     kl_coef: float,
     share: Share,
 ) -> dict[str, float]:
     """Adds the gradient of one's own rows of the mini-batch `index`; the stats of all of it. Sums
-    over micro-batches are divided by the mini-batch's tokens, so how it is cut changes nothing."""
+    over micro-batches are divided by the mini-batch's tokens, so how it is cut changes nothing.
+    `ready` is what the policy says of one's own rows, if it was asked already."""
     tokens = rollout.mask[index].sum()
     totals = torch.zeros(len(_STATS), device=rollout.ids.device)
     parameters = _parameters(optimizer)
@@ -186,8 +218,9 @@ def _accumulate(
     with share.agreeing():
         for micro in split(share.of(index), config.micro_batch_size):
             rows = rollout.rows(micro)
-            mask, fixed = rows.mask, targets.rows(micro, rows.mask.shape[1])
-            now = evaluate(policy, rows, how)
+            mask, width = rows.mask, rows.mask.shape[1]
+            fixed = targets.rows(micro, width)
+            now = evaluate(policy, rows, how) if ready is None else ready.rows(slice(None), width)
             pg, clipped = losses.policy_loss(
                 now.logp, fixed.old_logp, fixed.advantages, config.cliprange
             )
@@ -201,7 +234,7 @@ def _accumulate(
                 loss = pg + kl_coef * _kl_loss(now, fixed, reference, rows, how, config)
             count = tokens * config.gradient_accumulation_steps
             (torch.where(mask, loss, 0.0).sum() / count).backward()  # type: ignore[no-untyped-call]
-            moved = now.logp - fixed.old_logp
+            moved = (now.logp - fixed.old_logp).detach()
             said = (pg, vf, now.entropy, clipped.float(), torch.exp(moved), -moved)
             parts = [torch.where(mask, value.detach(), 0.0).sum() / tokens for value in said]
             totals = totals + torch.stack(parts)
@@ -226,9 +259,10 @@ def _kl_loss(
 ) -> Tensor:
     """KL(policy || reference) of each token, (B, T), as a loss."""
     if config.kl_penalty == "full":
+        how = how.unrestricted
         with torch.no_grad():
-            theirs = evaluate(reference, rows, how).free_log_p
-        return full_kl(now.free_log_p, theirs)
+            theirs = evaluate(reference, rows, how).reading.log_p(how)
+        return full_kl(now.reading.log_p(how), theirs)
     # Half the squared log-ratio: its gradient on the policy's own tokens is that of the KL, which
     # the plain estimator's is not.
     return token_kl(now.logp, fixed.ref_logp, "mse")

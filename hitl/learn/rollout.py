@@ -36,9 +36,11 @@ class Rollout:
     """(B,) which group of the batch a completion belongs to."""
 
     def rows(self, index: Tensor) -> Rollout:
-        """The rows `index` (N,), padding trimmed to their own longest."""
+        """The rows `index` (N,), padding trimmed to their own longest. None: as wide as the first
+        row."""
         if not len(index):
-            return Rollout(*(getattr(self, name)[:0] for name in self.__dataclass_fields__))
+            first = self.rows(self.every_row[:1]) if len(self.ids) else self
+            return Rollout(*(getattr(first, name)[:0] for name in self.__dataclass_fields__))
         lengths, mask = self.lengths[index], self.mask[index]
         L, T = int(lengths.max()), int(mask.sum(1).max())
         return Rollout(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -62,81 +63,114 @@ def warp(logits: Tensor, how: Sampling, keep: Tensor | None = None) -> Tensor:
 
 
 @torch.no_grad()
-def sample_group(
+def sample_groups(
     model: PreTrainedModel,
     codec: Codec,
-    prompt: Prompt,
+    prompts: Sequence[Prompt],
     group_size: int,
     how: Sampling,
     seed: int,
     version: int,
     on_token: Callable[[Sequence[Tensor]], None],
-) -> Group:
-    """k completions of one prompt. The prompt is run once and its cache shared out. `on_token` is
-    called after each step with the tokens so far, (k,) a step.
+) -> list[Group]:
+    """k completions of each of G prompts, side by side. `on_token` is called after each step with
+    the tokens so far, (G * k,) a step: the first k are the first prompt's.
 
-    A group is a batch of its own, so its bits do not depend on what else is sampled, and all its
-    uniforms are drawn at once, so they do not depend on which row ends when.
+    All uniforms of a group are drawn at once and are its own, so they depend neither on which row
+    ends when nor on what else is sampled. The last bits of log-probabilities do depend on what is
+    sampled along with it: products of other shapes are summed in another order.
     """
-    prompt_ids = codec.encode_prompt(prompt.text, how.max_new_tokens)
-    uniforms = torch.rand(
-        how.max_new_tokens,
-        group_size,
-        generator=generator(seed, "sample", prompt.number, prompt.attempt),
-        dtype=torch.float64,
-    )
-    limits = limits_of(how, group_size, generator(seed, "length", prompt.number, prompt.attempt))
-    completions = complete(model, codec, prompt_ids, uniforms, limits, how, on_token)
-    return Group(
-        prompt=prompt,
-        prompt_ids=prompt_ids,
-        completions=completions,
-        policy_version=version,
-        temperature=how.temperature,
-        top_k=how.top_k,
-        top_p=how.top_p,
-    )
+    given = [codec.encode_prompt(prompt.text, how.max_new_tokens) for prompt in prompts]
+    uniforms, limits = list[Tensor](), list[int]()
+    for prompt in prompts:
+        key = prompt.number, prompt.attempt
+        uniforms.append(
+            torch.rand(
+                how.max_new_tokens,
+                group_size,
+                generator=generator(seed, "sample", *key),
+                dtype=torch.float64,
+            )
+        )
+        limits += limits_of(how, group_size, generator(seed, "length", *key))
+    completions = complete(model, codec, given, torch.cat(uniforms, 1), limits, how, on_token)
+    return [
+        Group(
+            prompt=prompt,
+            prompt_ids=ids,
+            completions=completions[place * group_size : (place + 1) * group_size],
+            policy_version=version,
+            temperature=how.temperature,
+            top_k=how.top_k,
+            top_p=how.top_p,
+        )
+        for place, (prompt, ids) in enumerate(zip(prompts, given, strict=True))
+    ]
 
 
 @torch.no_grad()
 def complete(
     model: PreTrainedModel,
     codec: Codec,
-    prompt_ids: tuple[int, ...],
+    prompts: Sequence[tuple[int, ...]],
     uniforms: Tensor,
     limits: Sequence[int],
     how: Sampling,
     on_token: Callable[[Sequence[Tensor]], None],
 ) -> tuple[Completion, ...]:
-    """k completions of `prompt_ids`, drawn at `uniforms` (T, k), fp64 on the CPU, and cut at
-    `limits` (k,) tokens."""
+    """k completions of each of G prompts, drawn at `uniforms` (T, G * k), fp64 on the CPU, and cut
+    at `limits` (G * k,) tokens. A prompt is run once, and its cache shared out."""
     device = next(model.parameters()).device
-    uniforms, k = uniforms.to(device), uniforms.shape[1]
+    uniforms, n = uniforms.to(device), uniforms.shape[1]
+    k = n // len(prompts)
     cache = DynamicCache(config=model.config)
-    ids = torch.tensor([prompt_ids], device=device)
-    output = model(input_ids=ids, past_key_values=cache, use_cache=True)
+    ids, mask = (part.to(device) for part in _left_padded(prompts, codec.pad_id))
+    padded = not bool(mask.all())
+    told = _padding(model, mask, ids.shape[1]) if padded else {}
+    output = model(input_ids=ids, past_key_values=cache, use_cache=True, **told)
     cache.batch_repeat_interleave(k)
-    logits = output.logits[:, -1].float().expand(k, -1)
-    last = torch.tensor(limits, device=device)  # (k,)
-    ended = torch.zeros(k, dtype=torch.bool, device=device)
+    mask = mask.repeat_interleave(k, 0)
+    logits = output.logits[:, -1].float().repeat_interleave(k, 0)
+    last = torch.tensor(limits, device=device)  # (n,)
+    ended = torch.zeros(n, dtype=torch.bool, device=device)
     tokens: list[Tensor] = []
     logprobs: list[Tensor] = []
     for step in range(max(limits)):
-        log_p = warp(logits, how).log_softmax(-1)  # (k, V)
-        token = draw(log_p, uniforms[step])  # (k,)
+        log_p = warp(logits, how).log_softmax(-1)  # (n, V)
+        token = draw(log_p, uniforms[step])  # (n,)
         tokens.append(token)
         logprobs.append(log_p.gather(-1, token[:, None]).squeeze(-1))
         ended |= (token == codec.eos_id) | (step + 1 >= last)
         on_token(tokens)
         if step + 1 == max(limits) or bool(ended.all()):
             break
-        output = model(input_ids=token[:, None], past_key_values=cache, use_cache=True)
+        if padded:
+            mask = torch.cat([mask, mask.new_ones(n, 1)], 1)
+            told = _padding(model, mask, 1)
+        output = model(input_ids=token[:, None], past_key_values=cache, use_cache=True, **told)
         logits = output.logits[:, -1].float()
     rows = zip(torch.stack(tokens, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True)
     return tuple(
         _completion(codec, row[:limit], logp[:limit])
         for (row, logp), limit in zip(rows, limits, strict=True)
     )
+
+
+def _left_padded(prompts: Sequence[tuple[int, ...]], pad_id: int) -> tuple[Tensor, Tensor]:
+    """(G, P) ids, and mask: 0 on the padding."""
+    P = max(len(ids) for ids in prompts)
+    rows = [(pad_id,) * (P - len(ids)) + ids for ids in prompts]
+    mask = [[0] * (P - len(ids)) + [1] * len(ids) for ids in prompts]
+    return torch.tensor(rows), torch.tensor(mask)
+
+
+def _padding(model: PreTrainedModel, mask: Tensor, new: int) -> dict[str, Tensor]:
+    """What a model has to be told of left-padded rows, whose mask so far is (n, S): with it the
+    positions of the `new` last, which some families make of the mask themselves."""
+    told = {"attention_mask": mask}
+    if "position_ids" in inspect.signature(model.forward).parameters:
+        told["position_ids"] = (mask.cumsum(1) - 1).clamp_min(0)[:, -new:]
+    return told
 
 
 def limits_of(how: Sampling, group_size: int, chance: torch.Generator) -> list[int]:

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hitl.config.ppo import PPOConfig
 from hitl.learn import ppo
 from hitl.learn.advantages import baseline_advantages
-from hitl.learn.evaluate import evaluate_all, full_kl_all
+from hitl.learn.evaluate import evaluate_all, evaluate_own
 from hitl.learn.expected import Expected
 from hitl.learn.kl import (
     adapted_coef,
@@ -27,6 +28,7 @@ from hitl.learn.kl import (
     token_kl,
 )
 from hitl.learn.policy import LanguageModel, Policy
+from hitl.learn.reading import exact_kl
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
 from hitl.learn.share import ALONE, Share
@@ -73,12 +75,24 @@ def ppo_step(
     Raises NonFiniteUpdateError; the weights may then have moved, and are the caller's to restore.
     """
     micro, mask = config.micro_batch_size, rollout.mask
-    logp, values, _ = evaluate_all(policy, rollout, how, micro, share)
-    ref_logp, _, _ = evaluate_all(reference, rollout, how, micro, share)
+    own = share.of(rollout.every_row)
+
+    def of_all(figures: Tensor) -> Tensor:
+        """(B, T) from one's own (n, T), which may be narrower."""
+        wide = F.pad(figures, (0, mask.shape[1] - figures.shape[1]))
+        return share.spread(wide, own, len(mask))
+
+    if ppo.fits(rollout, config, share):  # the first pass begins with it: its way back is kept
+        start = evaluate_own(policy, rollout, how, share)
+    else:
+        start = evaluate_all(policy, rollout, how, micro, share)
+    theirs = evaluate_all(reference, rollout, how, micro, share)
+    said = start.detached()
+    logp, values, ref_logp = of_all(said.logp), of_all(said.values), of_all(theirs.logp)
     budgeted = config.kl_control == "budget"
     penalty = config.kl_penalty if config.advantage == "gae" else "kl"
     if budgeted or penalty == "full":
-        exact = full_kl_all(policy, reference, rollout, how, micro, share)
+        exact = of_all(exact_kl(said.reading, theirs.reading, how.unrestricted))
     kl = exact if penalty == "full" else token_kl(logp, ref_logp, penalty)
     controlled = per_sequence(exact if budgeted else kl, mask)
     if config.advantage == "gae":
@@ -104,8 +118,8 @@ def ppo_step(
     weight = budget_weight(kl_coef, estimate, config.target_kl) if budgeted else kl_coef
     room = drift_allowed(estimate, config.target_kl)
     outcome = ppo.learn(
-        policy, reference, optimizer, rollout, targets, how, config, weight, room, order, on_step,
-        share,
+        policy, reference, optimizer, rollout, targets, start, theirs, how, config, weight, room,
+        order, on_step, share,
     )  # fmt: skip
     if config.kl_control != "fixed":
         move = budget_coef if budgeted else adapted_coef

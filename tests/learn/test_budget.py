@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hitl.config.ppo import HUMAN, PPOConfig
-from hitl.learn.evaluate import full_kl_all
+from hitl.learn.evaluate import evaluate_all
 from hitl.learn.expected import Expected
 from hitl.learn.kl import budget_coef, budget_weight, drift_allowed, drift_believed, running_kl
 from hitl.learn.limits import Yardstick, pull_back
 from hitl.learn.policy import Policy
+from hitl.learn.reading import exact_kl
 from hitl.learn.rollout import Rollout, rollout_of
-from hitl.learn.sampling import Sampling, sample_group
+from hitl.learn.sampling import Sampling, sample_groups
 from hitl.learn.step import StepResult, per_sequence, ppo_step
 from hitl.records import LabelledGroup, Mode, Prompt
 
@@ -80,7 +81,21 @@ def away(noise: float = 0.15) -> Policy:
 
 def yardstick_of(policy: Policy, reference: Policy) -> Yardstick:
     rollout = rollout_of(groups_of(policy, [5.0, 1.0, 4.0, 2.0]), 1, CPU)
-    return Yardstick.at(policy, reference, rollout, HOW, HUMAN)
+    return at(policy, reference, rollout, HUMAN)
+
+
+def at(policy: Policy, reference: Policy, rollout: Rollout, config: PPOConfig) -> Yardstick:
+    start, theirs = (
+        evaluate_all(model, rollout, HOW, config.micro_batch_size) for model in (policy, reference)
+    )
+    return Yardstick.at(start, theirs, rollout, HOW, config)
+
+
+def pull(policy: Policy, reference: Policy, yardstick: Yardstick, room: float, most: float) -> bool:
+    """Whether it was pulled back; what is told of it then is what it is."""
+    back = pull_back(policy, reference, yardstick, yardstick.look(policy), room, most)
+    assert back is None or torch.equal(back.logp, yardstick.look(policy).logp)
+    return back is not None
 
 
 def test_the_way_back_is_straight_and_as_short_as_it_may_be() -> None:
@@ -88,8 +103,8 @@ def test_the_way_back_is_straight_and_as_short_as_it_may_be() -> None:
     yardstick = yardstick_of(policy, reference)
     learned = weights(policy) - weights(reference)
     assert yardstick.began > 1
-    assert pull_back(policy, reference, yardstick, -0.4 * yardstick.began, stop_kl=torch.inf)
-    assert 0.53 < yardstick.drift(policy) / yardstick.began <= 0.6
+    assert pull(policy, reference, yardstick, -0.4 * yardstick.began, torch.inf)
+    assert 0.53 < yardstick.drift(yardstick.look(policy)) / yardstick.began <= 0.6
     left = weights(policy) - weights(reference)
     assert torch.nn.functional.cosine_similarity(left, learned, dim=0) > 0.9999
     assert left.norm() < learned.norm()
@@ -100,24 +115,25 @@ def test_a_distance_is_the_same_measured_in_small_pieces() -> None:
     rollout = rollout_of(groups_of(policy, [5.0, 1.0, 4.0, 2.0]), 1, CPU)
     for micro in (1, 3):
         pieces = dataclasses.replace(HUMAN, micro_batch_size=micro)
-        yardstick = Yardstick.at(policy, reference, rollout, HOW, pieces)
+        yardstick = at(policy, reference, rollout, pieces)
         whole = yardstick_of(policy, reference)
         assert yardstick.began == pytest.approx(whole.began, rel=1e-5)
-        assert yardstick.distance(reference) == pytest.approx(whole.distance(reference), rel=1e-5)
+        far = whole.distance(whole.look(reference))
+        assert yardstick.distance(yardstick.look(reference)) == pytest.approx(far, rel=1e-5)
 
 
 def test_there_is_no_way_back_for_a_policy_within_its_budget() -> None:
     reference, policy = tiny_policy(), away()
     yardstick, before = yardstick_of(policy, reference), weights(policy)
-    assert not pull_back(policy, reference, yardstick, 0.0, stop_kl=torch.inf)
+    assert not pull(policy, reference, yardstick, 0.0, torch.inf)
     assert torch.equal(weights(policy), before)
 
 
 def test_the_way_back_goes_no_further_than_the_hard_stop() -> None:
     reference, policy = tiny_policy(), away()
     yardstick = yardstick_of(policy, reference)
-    assert pull_back(policy, reference, yardstick, -yardstick.began, stop_kl=0.02)
-    assert 0.001 < yardstick.distance(policy) <= 0.02
+    assert pull(policy, reference, yardstick, -yardstick.began, 0.02)
+    assert 0.001 < yardstick.distance(yardstick.look(policy)) <= 0.02
 
 
 def test_a_policy_learns_whatever_the_weight_of_the_kl() -> None:
@@ -132,10 +148,12 @@ def test_a_policy_learns_whatever_the_weight_of_the_kl() -> None:
 def sampled(policy: Policy, number: int) -> list[LabelledGroup]:
     """16 completions; liked is one token."""
     groups = [
-        sample_group(policy.model, CODEC, Prompt("5 6", 10 * number + i), 4, HOW, 1, 0,
-                     lambda done: None)
+        group
         for i in range(4)
-    ]  # fmt: skip
+        for group in sample_groups(
+            policy.model, CODEC, [Prompt("5 6", 10 * number + i)], 4, HOW, 1, 0, lambda done: None
+        )
+    ]
     return [
         LabelledGroup(
             g,
@@ -149,7 +167,8 @@ def sampled(policy: Policy, number: int) -> list[LabelledGroup]:
 
 def true_kl(policy: Policy) -> float:
     rollout = rollout_of([g for n in range(50, 58) for g in sampled(policy, n)], 1, CPU)
-    return per_sequence(full_kl_all(policy, tiny_policy(), rollout, HOW, 128), rollout.mask)
+    ours, theirs = (evaluate_all(model, rollout, HOW, 128) for model in (policy, tiny_policy()))
+    return per_sequence(exact_kl(ours.reading, theirs.reading, HOW), rollout.mask)
 
 
 def taught(config: PPOConfig, policy: Policy, updates: int, seen_from: int = 0) -> list[float]:

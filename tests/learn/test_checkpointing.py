@@ -28,8 +28,9 @@ def gradients(policy: Policy) -> tuple[list[torch.Tensor], int]:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        logits, values = policy(IDS, torch.ones_like(IDS))
-        loss = logits.log_softmax(-1)[..., 3].mean() + values.mean()
+        every = torch.arange(IDS.shape[1]).expand_as(IDS)
+        reading, values = policy.read(IDS, torch.ones_like(IDS), every)
+        loss = reading.logits().log_softmax(-1)[..., 3].mean() + values.mean()
     found = torch.autograd.grad(loss, list(policy.trained().values()))
     return list(found), kept
 

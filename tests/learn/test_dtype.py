@@ -65,8 +65,10 @@ def test_losses_are_made_of_fp32() -> None:
     policy = Policy(tiny_policy().model, 0, torch.bfloat16)
     rollout = rollout_of(groups_of(tiny_policy(), [5.0, 1.0]), 1, CPU)
     got = evaluate(policy, rollout, Sampling(8))
-    assert {t.dtype for t in (got.logp, got.values, got.entropy, got.log_p)} == {torch.float32}
-    assert got.log_p.exp().sum(-1)[rollout.mask].sub(1).abs().max() < 1e-5
+    assert {
+        t.dtype for t in (got.logp, got.values, got.entropy, got.reading.log_p(Sampling(8)))
+    } == {torch.float32}
+    assert got.reading.log_p(Sampling(8)).exp().sum(-1)[rollout.mask].sub(1).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("name", ["gpt2-bert", "qwen2-tied"])

@@ -50,7 +50,7 @@ def judged(
 
 def recomputed(engine: LocalEngine, batch: list[LabelledGroup]) -> tuple[torch.Tensor, ...]:
     rollout = rollout_of(batch, engine._codec.pad_id, CPU)
-    logp, _, _ = evaluate_all(engine._policy, rollout, engine._how, 3)
+    logp = evaluate_all(engine._policy, rollout, engine._how, 3).logp
     return logp, rollout.old_logp, rollout.mask
 
 
@@ -73,6 +73,19 @@ def test_sampled_log_probabilities_are_the_recomputed_and_the_bare_models(
             :, 0
         ]
         assert torch.allclose(own, torch.tensor(completion.logprobs), atol=1e-5)
+
+
+def test_prompts_of_several_lengths_are_sampled_side_by_side(family: str, folder: Path) -> None:
+    engine, text = engine_of(folder), prompt_of(family)
+    prompts = [Prompt(words, n) for n, words in enumerate((text, text * 2, text[:1]), 1)]
+    groups = engine.sample(prompts, 4, 5)
+    assert len({len(group.prompt_ids) for group in groups}) == 3
+    batch = [LabelledGroup(group, (1.0,) * 4, "op", Mode.SCORE) for group in groups]
+    now, then, mask = recomputed(engine, batch)
+    assert (now - then)[mask].abs().max() < 2e-5
+    alone = [engine.sample([prompt], 4, 5)[0] for prompt in prompts]
+    for one, other in zip(groups, alone, strict=True):
+        assert [c.token_ids for c in one.completions] == [c.token_ids for c in other.completions]
 
 
 def test_an_update_raises_the_good_and_lowers_the_bad(family: str, folder: Path) -> None:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from hitl.config.ppo import HUMAN, TRL_CLASSIC, PPOConfig
 from hitl.learn import ppo
+from hitl.learn.evaluate import evaluate, evaluate_all
+from hitl.learn.reading import Reading
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
 
@@ -32,9 +34,9 @@ class Table(nn.Module):
         )
         self.values = nn.Parameter(torch.randn(B, P + T, generator=generator, dtype=torch.float64))
 
-    def forward(self, ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        L = ids.shape[1]
-        return self.logits[ids[:, 0], :L], self.values[ids[:, 0], :L]
+    def read(self, ids: Tensor, attention_mask: Tensor, columns: Tensor) -> tuple[Reading, Tensor]:
+        rows = ids[:, :1]
+        return Reading(self.logits[rows, columns], None, torch.float64), self.values[rows, columns]
 
     def trained(self) -> dict[str, nn.Parameter]:
         return dict(self.named_parameters())
@@ -131,9 +133,12 @@ def test_a_step_goes_down_the_gradient_of_the_written_out_loss(
     before = {n: p.detach().clone() for n, p in table.named_parameters()}
     loss = written_out(table, reference, rollout, targets, config)
     want = torch.autograd.grad(loss, list(table.parameters()), allow_unused=True)
+    how = Sampling(T)
+    start = evaluate(table, rollout, how)
+    theirs = evaluate_all(reference, rollout, how, micro)
     ppo.learn(
         table, reference, torch.optim.SGD(table.parameters(), lr=1.0), rollout, targets,
-        Sampling(T), config, BETA, 0.0, lambda epoch: torch.arange(B), lambda *at: None,
+        start, theirs, how, config, BETA, 0.0, lambda epoch: torch.arange(B), lambda *at: None,
     )  # fmt: skip
     for (name, parameter), gradient in zip(table.named_parameters(), want, strict=True):
         got = before[name] - parameter.detach()

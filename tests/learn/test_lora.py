@@ -42,7 +42,7 @@ def frozen(engine: LocalEngine) -> dict[str, torch.Tensor]:
 
 def ref_logp(engine: LocalEngine, batch: list) -> torch.Tensor:
     rollout = rollout_of(batch, engine._codec.pad_id, CPU)
-    return evaluate_all(engine._reference, rollout, engine._how, 3)[0]
+    return evaluate_all(engine._reference, rollout, engine._how, 3).logp
 
 
 def test_adapters_change_nothing_until_they_learn(name: str, folder: Path) -> None:

@@ -29,6 +29,15 @@ from hitl.records import Completion, Group, LabelledGroup, Mode, Prompt
 
 CASES = load_cases()
 
+KL_BOUND = 2e-5
+"""Of the mean over rows of a sum over tokens, which is near 0 while its parts are not.
+
+`early-stop-sgd` takes up to 32 steps at a rate of .3, which grow the order in which gradients are
+summed: ours is that of the batch, TRL's that of its permutation. In float64 we are within 8.1e-6 of
+TRL at every step of the case, in either order; where the mean is .028, within 2.4e-6 in float64 and
+from 3.3e-6 to 1.01e-5 in fp32, as threads divide the sums.
+"""
+
 
 def policy_of(case: OracleCase, parameters: Parameters) -> Policy:
     policy = Policy(GPT2LMHeadModel(GPT2Config(**case.model)), seed=0)
@@ -163,7 +172,8 @@ def test_classic_step_equals_trl(case: OracleCase, monkeypatch: pytest.MonkeyPat
             "ppo/policy/clipfrac": result.outcome.clip_fraction,
         }
         for name, value in ours_of.items():
-            assert value == pytest.approx(step.stats[name], rel=2e-4, abs=1e-5), name
+            bound = KL_BOUND if name == "objective/kl" else 1e-5
+            assert value == pytest.approx(step.stats[name], rel=2e-4, abs=bound), name
 
     for ours, theirs in ((weights[0], case.parameters_first), (weights[-1], case.parameters_last)):
         assert distance(ours, theirs) <= 1e-4 * distance(theirs, case.policy)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hitl.learn.evaluate import evaluate_all
 from hitl.learn.rollout import rollout_of
-from hitl.learn.sampling import Sampling, draw, sample_group, shortened, warp
+from hitl.learn.sampling import Sampling, draw, sample_groups, shortened, warp
 from hitl.learn.tokens import Codec
 from hitl.records import Group, LabelledGroup, Mode, Prompt
 
@@ -33,7 +33,12 @@ CODEC = Codec(Numbers(), eos_id=1, pad_id=1, context=48)
 
 
 def sample(prompt: Prompt, how: Sampling, k: int = 4, seed: int = 3) -> Group:
-    return sample_group(tiny_policy().model, CODEC, prompt, k, how, seed, 0, lambda step: None)
+    [group] = together([prompt], how, k, seed)
+    return group
+
+
+def together(prompts: list[Prompt], how: Sampling, k: int = 4, seed: int = 3) -> list[Group]:
+    return sample_groups(tiny_policy().model, CODEC, prompts, k, how, seed, 0, lambda step: None)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +50,7 @@ def test_recorded_log_probabilities_are_those_the_update_computes(how: Sampling)
     groups = [sample(Prompt("5 6 7", 1), how), sample(Prompt("2 3 4 5 6 7 8", 2), how)]
     batch = [LabelledGroup(g, (1.0,) * 4, "op", Mode.SCORE) for g in groups]
     rollout = rollout_of(batch, 1, torch.device("cpu"))
-    logp, _, _ = evaluate_all(tiny_policy(), rollout, how, micro=3)
+    logp = evaluate_all(tiny_policy(), rollout, how, micro=3).logp
     assert rollout.mask.sum() > 20
     assert torch.allclose(logp[rollout.mask], rollout.old_logp[rollout.mask], atol=1e-5)
 
@@ -58,6 +63,19 @@ def test_a_group_does_not_depend_on_what_was_sampled_before_it() -> None:
     assert sample(Prompt("5 6", 8), how).completions != alone.completions
     assert sample(Prompt("5 6", 7, attempt=1), how).completions != alone.completions
     assert sample(Prompt("5 6", 7), how, seed=4).completions != alone.completions
+
+
+@pytest.mark.parametrize("texts", [["5 6 7", "9 8 7"], ["5", "9 8 7 6 5", "2 3"]])
+def test_prompts_side_by_side_are_sampled_as_each_alone(texts: list[str]) -> None:
+    """Of one length, and of several: then the shorter are padded."""
+    prompts = [Prompt(text, number) for number, text in enumerate(texts, 1)]
+    how = Sampling(12, lengths=(4, 12))
+    for got, prompt in zip(together(prompts, how), prompts, strict=True):
+        alone = sample(prompt, how)
+        assert (got.prompt, got.prompt_ids) == (alone.prompt, alone.prompt_ids)
+        for one, other in zip(got.completions, alone.completions, strict=True):
+            assert one.token_ids == other.token_ids and one.finished == other.finished
+            assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
 
 
 def test_a_completion_ends_with_its_end_token() -> None:

@@ -19,11 +19,12 @@ from hitl.config.recorded import RecordedConfig
 from hitl.engine import UpdateRefusedError
 from hitl.learn import ppo
 from hitl.learn.engine import LocalEngine
-from hitl.learn.evaluate import evaluate_all, full_kl_all
+from hitl.learn.evaluate import evaluate_all
 from hitl.learn.expected import Expected
 from hitl.learn.keyed import generator
 from hitl.learn.limits import Yardstick
 from hitl.learn.policy import Policy, digest
+from hitl.learn.reading import exact_kl
 from hitl.learn.rollout import rollout_of
 from hitl.learn.sampling import Sampling
 from hitl.learn.share import ALONE, Share
@@ -130,24 +131,33 @@ def test_what_is_measured_is_of_all_rows_even_where_a_share_has_none(rows: int) 
     rollout = rollout_of(batch_of(rows, 7), 1, CPU)
 
     def measured(share: Share) -> list[Tensor]:
+        """One's own log-probabilities, values and KL at their places, and what is of all."""
         policy = copy.deepcopy(POLICY)
-        yardstick = Yardstick.at(policy, REFERENCE, rollout, HOW, HUMAN, share)
+        before = [evaluate_all(model, rollout, HOW, 2, share) for model in (policy, REFERENCE)]
+        yardstick = Yardstick.at(*before, rollout, HOW, HUMAN, share)
         with torch.no_grad():
             policy.value_head.weight.zero_()
             for parameter in policy.model.parameters():
                 parameter.mul_(1.1)
-        tokens = [
-            *evaluate_all(policy, rollout, HOW, 2, share),
-            full_kl_all(policy, REFERENCE, rollout, HOW, 2, share),
-        ]
-        lengths = (yardstick.distance(policy), yardstick.drift(policy), yardstick.began)
-        return [*(each[rollout.mask] for each in tokens), torch.tensor(lengths)]
+        said, theirs = (
+            evaluate_all(model, rollout, HOW, 2, share) for model in (policy, REFERENCE)
+        )
+        own, out = share.of(rollout.every_row), list[Tensor]()
+        for part in (said.logp, said.values, exact_kl(said.reading, theirs.reading, HOW)):
+            whole = torch.zeros(rollout.mask.shape)
+            whole[own, : part.shape[1]] = part
+            out.append(whole[rollout.mask])
+        now = yardstick.look(policy)
+        lengths = (yardstick.distance(now), yardstick.drift(now), yardstick.began)
+        return [*out, torch.tensor(lengths)]
 
     alone = measured(ALONE)
     assert alone[-1].min() > 0
-    for each in together(4, measured):
-        for got, want in zip(each, alone, strict=True):
-            assert torch.allclose(got, want, rtol=1e-5, atol=1e-6)
+    every = together(4, measured)
+    for place, want in enumerate(alone[:-1]):
+        assert torch.allclose(sum(each[place] for each in every), want, rtol=1e-5, atol=1e-6)
+    for each in every:
+        assert torch.allclose(each[-1], alone[-1], rtol=1e-5, atol=1e-6)
 
 
 def test_memory_that_runs_out_for_one_runs_out_for_all() -> None:

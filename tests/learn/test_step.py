@@ -50,7 +50,7 @@ def step(
 
 def total_logp(policy: Policy, batch: list[LabelledGroup]) -> torch.Tensor:
     rollout = rollout_of(batch, 1, CPU)
-    logp, _, _ = evaluate_all(policy, rollout, HOW, 8)
+    logp = evaluate_all(policy, rollout, HOW, 8).logp
     return torch.where(rollout.mask, logp, 0.0).sum(1)
 
 

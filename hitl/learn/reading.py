@@ -1,0 +1,194 @@
+"""From hidden states to log-probabilities, entropies and KL, without the logits of all positions.
+
+The logits of a batch are its largest tensor by far: they are made for the positions that are asked
+about, some at a time, and let go as soon as the figures are out of them.
+
+Shapes: B rows, T positions, N = B * T, D hidden size, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hitl.learn.kl import full_kl
+from hitl.learn.sampling import Sampling, warp
+
+AT_ONCE = 1 << 25
+"""Logits that are made at a time: 128 MiB of them."""
+
+IN_CACHE = 1 << 18
+"""Numbers that are worked through together where nothing but memory sets the pace."""
+
+KEPT = 1 << 26
+"""Probabilities kept for the way back; of more than so many the logits are made again there."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a model made of some positions: all that its head needs to tell the next token."""
+
+    states: Tensor
+    """(B, T, D) last hidden states; (B, T, V) logits where `weight` is None."""
+    weight: Tensor | None
+    """(V, D) of the head. The model's own: it moves with it. None for a head that is more than a
+    product, whose logits are there already."""
+    compute: torch.dtype
+    """What the product is made in."""
+
+    def rows(self, index: Tensor | slice, width: int) -> Reading:
+        """The rows `index`, their first `width` positions."""
+        return Reading(self.states[index, :width], self.weight, self.compute)
+
+    def detached(self) -> Reading:
+        """The same without a way back."""
+        weight = None if self.weight is None else self.weight.detach()
+        return Reading(self.states.detach(), weight, self.compute)
+
+    def logits(self) -> Tensor:
+        """(B, T, V), fp32 or better."""
+        if self.weight is None:
+            return _full(self.states)
+        return _full(self.states.to(self.compute) @ self.weight.to(self.compute).T)
+
+    def log_p(self, how: Sampling, keep: Tensor | None = None) -> Tensor:
+        """(B, T, V) whole distributions under temperature, top-k and top-p; see `warp`."""
+        return warp(self.logits(), how, keep).log_softmax(-1)
+
+
+def token_logp(reading: Reading, tokens: Tensor, how: Sampling) -> tuple[Tensor, Tensor]:
+    """(B, T) log-probability of `tokens` (B, T) and entropy of the distribution; only the first
+    has a gradient."""
+    logp, entropy = _TokenLogp.apply(  # type: ignore[no-untyped-call]
+        reading.states.flatten(0, 1), reading.weight, tokens.flatten(), how, reading.compute
+    )
+    return logp.view(tokens.shape), entropy.view(tokens.shape)
+
+
+@torch.no_grad()
+def exact_kl(ours: Reading, theirs: Reading, how: Sampling) -> Tensor:
+    """(B, T) KL of each position's distribution to the other's, nats."""
+    B, T = ours.states.shape[:2]
+    parts = []
+    for piece in _pieces(B * T, _vocabulary(ours), AT_ONCE):
+        a, b = _some(ours, piece).logits()[0], _some(theirs, piece).logits()[0]
+        parts += [
+            full_kl(warp(a[rows], how).log_softmax(-1), warp(b[rows], how).log_softmax(-1))
+            for rows in _rows(a)
+        ]
+    return torch.cat(parts).view(B, T)
+
+
+@torch.no_grad()
+def kl_to(log_p: Tensor, ours: Reading, how: Sampling) -> Tensor:
+    """(B, T) KL of distributions `log_p` (B, T, V) to each position's of `ours`, nats."""
+    B, T = ours.states.shape[:2]
+    parts = []
+    for piece in _pieces(B * T, _vocabulary(ours), AT_ONCE):
+        a, b = log_p.flatten(0, 1)[piece], _some(ours, piece).logits()[0]
+        parts += [full_kl(a[rows], warp(b[rows], how).log_softmax(-1)) for rows in _rows(b)]
+    return torch.cat(parts).view(B, T)
+
+
+def _some(reading: Reading, piece: slice) -> Reading:
+    """Some of the N positions as one row."""
+    return Reading(reading.states.flatten(0, 1)[piece][None], reading.weight, reading.compute)
+
+
+def _vocabulary(reading: Reading) -> int:
+    return int((reading.states if reading.weight is None else reading.weight.T).shape[-1])
+
+
+def _pieces(n: int, size: int, most: int) -> list[slice]:
+    step = max(most // size, 1)
+    return [slice(start, min(start + step, n)) for start in range(0, max(n, 1), step)]
+
+
+def _rows(x: Tensor) -> list[slice]:
+    """Rows of x (n, V) to work through together: on a CPU what fits into its cache, since each of
+    several operations in a row would fetch all of it from memory; on a GPU all."""
+    return _pieces(len(x), x.shape[1], IN_CACHE if x.device.type == "cpu" else AT_ONCE)
+
+
+def _full(x: Tensor) -> Tensor:
+    return x if x.dtype in (torch.float32, torch.float64) else x.float()
+
+
+class _TokenLogp(torch.autograd.Function):
+    """log-softmax, gather and entropy of a product, piece by piece.
+
+    The way back needs the probabilities and nothing else: they are kept in the precision of the
+    product, which is what they are multiplied in again, or made again.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        states: Tensor,
+        weight: Tensor | None,
+        tokens: Tensor,
+        how: Sampling,
+        compute: torch.dtype,
+    ) -> tuple[Tensor, Tensor]:
+        size = (states if weight is None else weight.T).shape[-1]
+        x = states if weight is None else states.to(compute)
+        w = None if weight is None else weight.to(compute)
+        logp = torch.empty(len(x), dtype=_full(x[:0]).dtype, device=x.device)
+        entropy = torch.empty_like(logp)
+        keep = any(ctx.needs_input_grad[:2]) and x.shape[0] * size <= KEPT
+        kept: list[Tensor] = []
+        for piece in _pieces(len(x), size, AT_ONCE):
+            log_p = _log_p(x[piece], w, tokens[piece], how)
+            logp[piece] = log_p.gather(1, tokens[piece, None]).squeeze(1)
+            p, entropy[piece] = _p_and_entropy(log_p)
+            if keep:
+                kept.append(p if w is None else p.to(compute))
+        ctx.save_for_backward(x, w, tokens, logp, *kept)
+        ctx.how, ctx.dtypes = how, (states.dtype, None if weight is None else weight.dtype)
+        ctx.mark_non_differentiable(entropy)
+        return logp, entropy
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, w, tokens, logp, *kept = ctx.saved_tensors
+        g = gradients[0]
+        wants_x, wants_w = ctx.needs_input_grad[:2]
+        size = (x if w is None else w.T).shape[-1]
+        dx = torch.empty_like(x) if wants_x else None
+        dw: Tensor | None = None
+        for number, piece in enumerate(_pieces(len(x), size, AT_ONCE)):
+            if kept:
+                d = kept[number]
+            else:
+                p = _log_p(x[piece], w, tokens[piece], ctx.how).exp_()
+                d = p if w is None else p.to(w.dtype)
+            # d log p(token) / d logits = [token] - p; at the token itself in full precision
+            d.mul_(-g[piece, None])
+            at = g[piece] * -torch.expm1(logp[piece])
+            d.scatter_(1, tokens[piece, None], at[:, None].to(d.dtype))
+            if ctx.how.temperature != 1.0:
+                d /= ctx.how.temperature
+            if dx is not None:
+                dx[piece] = d if w is None else d @ w
+            if wants_w:
+                part = d.T @ x[piece]
+                dw = part.to(ctx.dtypes[1]) if dw is None else dw.add_(part)
+        return None if dx is None else dx.to(ctx.dtypes[0]), dw, None, None, None
+
+
+def _log_p(x: Tensor, w: Tensor | None, tokens: Tensor, how: Sampling) -> Tensor:
+    """(n, V) log-probabilities as `tokens` (n,) were sampled from."""
+    return warp(_full(x if w is None else x @ w.T), how, tokens).log_softmax(-1)
+
+
+def _p_and_entropy(log_p: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, V) probabilities and (n,) entropies."""
+    p, entropy = torch.empty_like(log_p), torch.empty_like(log_p[:, 0])
+    lowest = torch.finfo(log_p.dtype).min  # for 0 * -inf would be NaN
+    for rows in _rows(log_p):
+        torch.exp(log_p[rows], out=p[rows])
+        entropy[rows] = -torch.linalg.vecdot(p[rows], log_p[rows].clamp_min(lowest))
+    return p, entropy
