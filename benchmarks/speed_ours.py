@@ -25,15 +25,20 @@ from hitl.records import LabelledGroup, Mode, Prompt
 VOCABULARY = 50257
 
 
-def write_policy(folder: Path) -> None:
-    """GPT-2 of 124M parameters with random weights; its tokens are called 0, 1, 2 …"""
+def write_policy(folder: Path, config: GPT2Config | None = None) -> Path:
+    """GPT-2 with random weights, of 124M parameters unless `config` says otherwise; its tokens are
+    called 0, 1, 2 …"""
     torch.manual_seed(0)
-    GPT2LMHeadModel(GPT2Config()).save_pretrained(folder)
-    words = Tokenizer(WordLevel({str(i): i for i in range(VOCABULARY)}, unk_token="0"))
+    config = config or GPT2Config()
+    last = config.vocab_size - 1
+    config.bos_token_id = config.eos_token_id = last
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    words = Tokenizer(WordLevel({str(i): i for i in range(last + 1)}, unk_token="0"))
     words.pre_tokenizer = WhitespaceSplit()
     PreTrainedTokenizerFast(
-        tokenizer_object=words, eos_token=str(VOCABULARY - 1), pad_token=str(VOCABULARY - 1)
+        tokenizer_object=words, eos_token=str(last), pad_token=str(last)
     ).save_pretrained(folder)
+    return folder
 
 
 def serve_engine(folder: str, work: dict[str, Any], dtype: str, preset: str) -> None:

@@ -36,6 +36,9 @@ from hitl.wording import Sentence
 HEARTBEAT_S = 10.0
 """Seconds between two signs of life; one that is not answered in half of it ends a connection."""
 
+LEAVING_S = 2.0
+"""Seconds in which somebody who has left is let go, and their name is free."""
+
 LONGEST_NAME = 60
 
 
@@ -161,10 +164,14 @@ class Host:
         if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
             return f"--operator: a name has 1 to {LONGEST_NAME} printable characters"
         if (place := self._places.get(name)) is not None:
-            if place.client != said.client:
-                return f"{name} has joined already: choose another --operator NAME"
-            place.operator.hang_up()  # their connection was lost, and this host did not see it yet
-            await place.left.wait()
+            if place.client == said.client:
+                place.operator.hang_up()  # their connection was lost: this host did not see it yet
+                await place.left.wait()
+            else:
+                with contextlib.suppress(TimeoutError):  # who has just left is still being let go
+                    await asyncio.wait_for(place.left.wait(), LEAVING_S)
+                if not place.left.is_set() or self._places.get(name, place) is not place:
+                    return f"{name} has joined already: choose another --operator NAME"
         return ""
 
     async def _hold(self, connection: web.WebSocketResponse, hello: Hello) -> None:

@@ -255,7 +255,7 @@ def test_a_session_that_is_ended_from_outside_keeps_every_label(
     terminal.start("train", "--lang", "zh", "--run", "a")
     terminal.until(r"Prompt 1\b[\s\S]*▶")
     terminal.judge("4", "3", "5", "1")
-    terminal.until(r"batch 4/16")
+    terminal.until(r"batch 4/16[\s\S]*Prompt 2\b[\s\S]*▶")
     terminal.keys("2", "5")
     terminal.until(r"\[ 5 \]")
     process = holder(tmp_path / "checkpoints" / "a")

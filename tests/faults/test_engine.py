@@ -19,10 +19,11 @@ from .conftest import Bench
 def session(folder: str, fault: str, ahead: int, typed: Sequence[str]) -> dict[str, Any]:
     """`hitl resume a` where the first update meets a fault."""
     from hitl.commands import operate
+    from hitl.learn import evaluate as passes
     from hitl.learn import ppo
 
     times = iter([True])
-    evaluate = ppo.evaluate
+    evaluate = passes.evaluate
 
     def faulty(*given: Any) -> Any:
         import torch
@@ -41,7 +42,7 @@ def session(folder: str, fault: str, ahead: int, typed: Sequence[str]) -> dict[s
                 raise RuntimeError("CUDA error: an illegal memory access was encountered")
         return found
 
-    ppo.evaluate = faulty
+    passes.evaluate = ppo.evaluate = faulty
     if ahead:
         run = operate.run
         operate.run = lambda *given, **named: run(*given, **{**named, "ahead": ahead})
