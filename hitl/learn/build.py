@@ -24,8 +24,8 @@ LARGE = 500_000_000
 
 
 @dataclass(frozen=True)
-class Learner:
-    """What an update needs besides a batch."""
+class Built:
+    """What a run learns with, loaded."""
 
     policy: Policy
     reference: LanguageModel
@@ -34,7 +34,7 @@ class Learner:
     codec: Codec
 
 
-def build(source: Path | str, config: SessionConfig, on_progress: OnProgress) -> Learner:
+def build(source: Path | str, config: SessionConfig, on_progress: OnProgress) -> Built:
     """Loads the base policy `source` and readies it for learning as `config` says.
 
     Raises HitlError when there is no such device or policy, or no room for a prompt.
@@ -78,7 +78,7 @@ def build(source: Path | str, config: SessionConfig, on_progress: OnProgress) ->
         fused=True,
     )
     on_progress("load", 2, 2)
-    return Learner(policy, reference, optimizer, loaded.codec)
+    return Built(policy, reference, optimizer, loaded.codec)
 
 
 def _checkpoint_gradients(policy: Policy, name: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,22 +17,19 @@ from hitl.engine import UpdateRefusedError
 from hitl.errors import HitlError
 from hitl.faultpoints import reach
 from hitl.learn import ppo, state
-from hitl.learn.amplify import Amplified, Learner, amplify
+from hitl.learn.amplify import Learner
 from hitl.learn.build import OnProgress, build
 from hitl.learn.edits import with_edit
 from hitl.learn.evaluate import evaluate_all
-from hitl.learn.expected import expected, moments_after
-from hitl.learn.features import features
-from hitl.learn.keyed import generator
 from hitl.learn.labels import Labels
 from hitl.learn.limits import restore, snapshot
 from hitl.learn.policy import Policy, digest
 from hitl.learn.rollout import Rollout, rollout_of
 from hitl.learn.sampling import Sampling, partial_texts, sample_groups, shortened
-from hitl.learn.scores import scaled_scores
 from hitl.learn.share import ALONE, Share
 from hitl.learn.state import TrainerState
-from hitl.learn.step import StepResult, per_sequence, ppo_step
+from hitl.learn.step import per_sequence
+from hitl.learn.teaching import Known, Taught, teach
 from hitl.manifest import Manifest
 from hitl.pulse import Pulse
 from hitl.records import (
@@ -205,12 +201,12 @@ class LocalEngine:
             group["lr"] = options.lr
         batch = [with_edit(group, self._codec, self._scale, self._logprobs) for group in batch]
         rollout = rollout_of(batch, self._codec.pad_id, self._policy.device)
-        after, stats, labels = self._learn_or_restore(number, batch, rollout)
+        taught = self._learn_or_restore(number, batch, rollout)
         stats = dataclasses.replace(
-            stats, seconds=time.perf_counter() - started, digest=self.digest()
+            taught.stats, seconds=time.perf_counter() - started, digest=self.digest()
         )
-        self._state = dataclasses.replace(after, version=number, last=stats)
-        self._labels = labels
+        self._state = dataclasses.replace(taught.state, version=number, last=stats)
+        self._labels = taught.labels
         return stats
 
     def logprob(self, prompt: str, text: str) -> float:
@@ -272,13 +268,18 @@ class LocalEngine:
 
     def _learn_or_restore(
         self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout
-    ) -> tuple[TrainerState, UpdateStats, Labels]:
+    ) -> Taught:
         """Whatever goes wrong, the weights are those from before. Out of memory is tried again in
         smaller pieces, which add up to the same."""
         before = snapshot(self._policy, self._optimizer)
         while True:
             try:
-                return self._learn(number, batch, rollout)
+                learner = Learner(
+                    self._policy, self._reference, self._optimizer, self._codec, self._how,
+                    self._ppo, self._share,
+                )  # fmt: skip
+                before_it = Known(self._state, self._labels)
+                return teach(learner, before_it, number, batch, rollout, self._config, self._passed)
             except ppo.NonFiniteUpdateError as error:
                 restore(self._policy, self._optimizer, before)
                 raise UpdateRefusedError(
@@ -301,136 +302,9 @@ class LocalEngine:
                 restore(self._policy, self._optimizer, before)
                 raise
 
-    def _learn(
-        self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout
-    ) -> tuple[TrainerState, UpdateStats, Labels]:
-        """The trainer's state after the update, but for its number and stats; the stats; and all
-        labels until now."""
-        config, kl_coef = self._ppo, self._state.kl_coef
-        if len(rollout.ids) == 0:
-            idle = _idle(
-                number,
-                rollout,
-                kl_coef,
-                Sentence("nothing in the batch was judged: nothing learned"),
-            )
-            idle = dataclasses.replace(idle, lr=config.lr, target_kl=config.target_kl)
-            return self._state, idle, self._labels
-        score, scores = scaled_scores(rollout.score, self._state.scores, config)
-        result = ppo_step(
-            self._policy,
-            self._reference,
-            self._optimizer,
-            dataclasses.replace(rollout, score=score),
-            self._how,
-            config,
-            kl_coef,
-            self._state.kl_estimate,
-            expected(batch, rollout, self._state.moments, self._scale, config),
-            lambda epoch: torch.randperm(
-                len(rollout.ids),
-                generator=generator(self._config.seed, "order", number, epoch),
-            ),
-            self._passed,
-            self._share,
-        )
-        labels, more = self._amplify(number, rollout, result)
-        outcome = result.outcome
-        stats = UpdateStats(
-            number=number,
-            labels=len(rollout.ids),
-            reward=float(rollout.score.mean()),
-            reward_std=float(rollout.score.std(correction=0)),
-            sequence_kl=result.sequence_kl,
-            kl_coef=result.kl_coef,
-            policy_loss=outcome.policy_loss,
-            value_loss=outcome.value_loss,
-            entropy=outcome.entropy,
-            clip_fraction=outcome.clip_fraction,
-            step_kl=outcome.step_kl,
-            gradient_norm=outcome.gradient_norm,
-            epochs=outcome.epochs,
-            seconds=0.0,
-            lr=config.lr,
-            target_kl=config.target_kl,
-            staleness=staleness(number, batch),
-            notices=tuple(self._notices(number, batch, rollout, outcome)),
-            own_texts=more.texts,
-            own_accuracy=more.accuracy,
-        )
-        moments = moments_after(batch, self._state.moments, self._scale, config)
-        after = dataclasses.replace(
-            self._state,
-            kl_coef=more.kl_coef,
-            kl_estimate=more.kl_estimate,
-            moments=moments,
-            scores=scores,
-        )
-        return after, stats, labels
-
-    def _amplify(
-        self, number: int, rollout: Rollout, result: StepResult
-    ) -> tuple[Labels, Amplified]:
-        """All labels with the update's, and what a reward model of them has taught besides."""
-        if self._config.amplify == "off":
-            return self._labels, Amplified(None, 0, result.kl_coef, result.kl_estimate)
-        seen = features(self._reference, rollout, self._ppo.micro_batch_size, self._share)
-        labels = self._labels.with_batch(rollout, seen)
-        learner = Learner(
-            self._policy, self._reference, self._optimizer, self._codec, self._how, self._ppo,
-            self._share,
-        )  # fmt: skip
-        more = amplify(
-            learner,
-            labels,
-            self._config.seed,
-            number,
-            result.kl_coef,
-            result.kl_estimate,
-            self._passed,
-        )
-        return labels, more
-
     def _passed(self, done: int, total: int) -> None:
         reach("update:learning")
         self._progress("update", done, total)
-
-    def _notices(
-        self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout, outcome: ppo.Outcome
-    ) -> list[str]:
-        notices = list[str]()
-        if (age := staleness(number, batch)) > 1:
-            notices.append(
-                Sentence(
-                    "what this batch judged was sampled {age:.1f} updates before: the older, the "
-                    "less it can teach",
-                    age=age,
-                )
-            )
-        if float(rollout.score.std(correction=0)) == 0.0:
-            notices.append(
-                Sentence("all labels of this batch are equal: it can teach only a little")
-            )
-        if outcome.stopped and outcome.epochs == 0:
-            notices.append(
-                Sentence(
-                    "one pass would have moved the policy too far, so nothing was learned: "
-                    "lower --lr"
-                )
-            )
-        return notices
-
-
-def staleness(number: int, batch: Sequence[LabelledGroup]) -> float:
-    """Mean over labels of the updates between the policy that sampled a completion and the one
-    that update `number` starts from: 0 when all are its own."""
-    ages = [
-        number - 1 - judged.group.policy_version
-        for judged in batch
-        for reward in judged.rewards
-        if not math.isnan(reward)
-    ]
-    return sum(ages) / len(ages) if ages else 0.0
 
 
 def _digest_of_frozen(policy: Policy) -> dict[str, torch.Tensor]:
@@ -439,12 +313,3 @@ def _digest_of_frozen(policy: Policy) -> dict[str, torch.Tensor]:
     if not frozen:
         return {}
     return {"base": torch.tensor(list(bytes.fromhex(digest(frozen.items()))), dtype=torch.uint8)}
-
-
-def _idle(number: int, rollout: Rollout, kl_coef: float, notice: str) -> UpdateStats:
-    """Stats of an update that changed nothing."""
-    mean = float(rollout.score.mean()) if len(rollout.ids) else math.nan
-    return UpdateStats(
-        number, len(rollout.ids), mean, 0.0, 0.0, kl_coef, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0,
-        notices=(notice,),
-    )  # fmt: skip
