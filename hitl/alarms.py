@@ -66,7 +66,7 @@ def alarms(
         return []
     found = [
         _far(updates[-1], target_kl, lr),
-        _thrown(updates, lr),
+        _thrown(updates),
         _short(first, last),
         _repeating(first, last),
         _level(updates),
@@ -92,7 +92,7 @@ def _far(last: UpdateStats, target: float, lr: float) -> Alarm | None:
     )
 
 
-def _thrown(updates: Sequence[UpdateStats], lr: float) -> Alarm | None:
+def _thrown(updates: Sequence[UpdateStats]) -> Alarm | None:
     recent = updates[-3:]
     clipped = statistics.fmean(u.clip_fraction for u in recent)
     empty = sum(u.epochs == 0 for u in recent)
@@ -113,7 +113,7 @@ def _thrown(updates: Sequence[UpdateStats], lr: float) -> Alarm | None:
             recent=len(recent),
         )
     )
-    do = Sentence("a lower lr, such as {lr:.1e}", lr=lr / 2)
+    do = Sentence("a lower lr, such as {lr:.1e}", lr=updates[-1].lr / 2)
     return Alarm(Sentence("steps too long"), what, do)
 
 

@@ -199,6 +199,8 @@ class StepOptions:
     """Learning rate of Adam."""
     target_kl: float
     """KL to the reference to stay near, nats a sequence."""
+    lr_decay: float | None = None
+    """Labels after which `lr` has fallen to its 1/√2, and goes on as 1/√labels; None: it stays."""
 
 
 @dataclass(frozen=True, slots=True)

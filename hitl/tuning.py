@@ -21,7 +21,8 @@ KIND = "tuning"
 
 @dataclass(frozen=True, slots=True)
 class Tune:
-    """A change; None leaves as it is. A reply of the operator to the session.
+    """A change; None leaves as it is. A reply of the operator to the session. A learning rate that
+    is given holds from then on, and falls no more.
 
     Raises UsageError for what no update could be made with.
     """
@@ -57,16 +58,23 @@ class Tuning:
 
     def after(self, change: Tune) -> Tuning:
         """With the change made."""
-        options = StepOptions(
-            self.options.lr if change.lr is None else change.lr,
-            self.options.target_kl if change.target_kl is None else change.target_kl,
-        )
+        options = self.options
+        if change.lr is not None:
+            options = replace(options, lr=change.lr, lr_decay=None)
+        if change.target_kl is not None:
+            options = replace(options, target_kl=change.target_kl)
         return Tuning(options, self.paused if change.paused is None else change.paused)
 
     @property
     def sentence(self) -> Sentence:
         """For the operator."""
         lr, kl = self.options.lr, self.options.target_kl
+        if self.options.lr_decay is not None:
+            if self.paused:
+                return Sentence(
+                    "paused, lr falling from {lr:g}, KL budget {kl:g} nats", lr=lr, kl=kl
+                )
+            return Sentence("lr falling from {lr:g}, KL budget {kl:g} nats", lr=lr, kl=kl)
         if self.paused:
             return Sentence("paused, lr {lr:g}, KL budget {kl:g} nats", lr=lr, kl=kl)
         return Sentence("lr {lr:g}, KL budget {kl:g} nats", lr=lr, kl=kl)
@@ -119,9 +127,10 @@ def options_when_full(
     return None if tuning.paused else tuning.options
 
 
-def warmed_up(options: StepOptions, number: int, warmup: int) -> StepOptions:
-    """What update `number` (1 is the first) is made with when the learning rate rises over the
-    first `warmup` ones."""
-    if number >= warmup:
-        return options
-    return replace(options, lr=options.lr * number / warmup)
+def in_effect(options: StepOptions, number: int, batch_size: int, warmup: int) -> StepOptions:
+    """What update `number` (1 is the first) is made with, each of `batch_size` labels: the learning
+    rate rises over the first `warmup` updates, and falls as `lr_decay` has it."""
+    lr = options.lr * min(number / warmup, 1.0) if warmup else options.lr
+    if options.lr_decay is not None:
+        lr /= math.sqrt(1 + (number - 1) * batch_size / options.lr_decay)
+    return StepOptions(lr, options.target_kl)

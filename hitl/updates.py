@@ -130,7 +130,8 @@ class Updates:
         """Update, journal, checkpoint, in this order (engine's thread)."""
         number = self._journal.last_update() + 1
         ids = [judged.id for judged in batch]
-        options = tuning.warmed_up(options, number, self._config.warmup)
+        config = self._config
+        options = tuning.in_effect(options, number, config.batch_size, config.warmup)
         reach("update:begin")
         try:
             stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch], options)

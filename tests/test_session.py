@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
 import time
@@ -47,13 +48,18 @@ from hitl.records import (
     StepOptions,
 )
 from hitl.session import Session
-from hitl.tuning import Tune, Tuning
+from hitl.tuning import Tune, Tuning, in_effect
 from hitl.updates import full_batches, oldest_batch
 
 from .fakes import FakeEngine, Line, Scripted, scores
 
 CONFIG = SessionConfig(lang="en", group_size=2, batch_size=4)
 GOOD, BAD = scores(5, 4), scores(1, 2)
+
+
+def usual(number: int) -> StepOptions:
+    """What update `number` is made with when nothing was changed."""
+    return in_effect(CONFIG.step_options, number, CONFIG.batch_size, CONFIG.warmup)
 
 
 class Stint:
@@ -351,6 +357,14 @@ class Slowly(FakeEngine):
         self.go = threading.Semaphore(0)
         self.before_update = lambda: self.go.acquire(timeout=20) and None
 
+    def bad(self, desk: Desk) -> Judgement:
+        """BAD, once the four groups after this one are there: they cannot be sampled while the
+        update that it begins stands still."""
+        deadline = time.monotonic() + 20
+        while len(self.sampled) < 6 and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return BAD(desk)
+
 
 def test_a_second_full_batch_does_not_keep_the_operator_waiting(stint: Stint) -> None:
     engine = Slowly()
@@ -360,7 +374,7 @@ def test_a_second_full_batch_does_not_keep_the_operator_waiting(stint: Stint) ->
         engine.go.release(9)
         return GOOD(desk)
 
-    stint(GOOD, BAD, GOOD, GOOD, at_last, ahead=4, engine=engine)
+    stint(GOOD, engine.bad, GOOD, GOOD, at_last, ahead=4, engine=engine)
     assert engine.version >= 1
     _, engine = stint()
     assert engine.version == 2, "what was left for later is made at the next start"
@@ -378,7 +392,7 @@ def test_an_undo_reaches_the_same_whether_the_engine_is_slow_or_quick(
 
     pause, go_on = Tune(paused=True), Tune(paused=False)
     said = [GOOD, BAD, GOOD, BAD, pause, Undo(), GOOD, Undo(), BAD, go_on]
-    slow, _ = stint(*said, let_go, ahead=4, engine=engine)
+    slow, _ = stint(GOOD, engine.bad, *said[2:], let_go, ahead=4, engine=engine)
     texts = [notice.text for notice in slow.heard(Notice)]
     assert texts == ["too late: its batch is full and goes into the next update"]
     (tmp_path / "quick").mkdir()
@@ -406,10 +420,10 @@ def test_options_are_those_of_the_moment_when_the_batch_was_full(stint: Stint) -
             time.sleep(0.01)
         return Save()
 
-    said = [GOOD, BAD, GOOD, BAD, Tune(lr=1e-4, paused=True), let_go, later, Save(), later]
+    said = [GOOD, engine.bad, GOOD, BAD, Tune(lr=1e-4, paused=True), let_go, later, Save(), later]
     stint(*said, ahead=4, engine=engine)
     options = [stats.options for stats in stint.journal.updates()]
-    assert options == [CONFIG.step_options] * 2, "neither the change nor the pause came before"
+    assert options == [usual(1), usual(2)], "neither the change nor the pause came before"
 
 
 def test_leaving_before_an_update_began_does_not_change_its_options(stint: Stint) -> None:
@@ -419,10 +433,10 @@ def test_leaving_before_an_update_began_does_not_change_its_options(stint: Stint
         engine.go.release(9)
         return Quit()
 
-    stint(GOOD, BAD, GOOD, BAD, Tune(lr=1e-4), leave, ahead=4, engine=engine)
+    stint(GOOD, engine.bad, GOOD, BAD, Tune(lr=1e-4), leave, ahead=4, engine=engine)
     stint(GOOD, BAD)
     options = [stats.options for stats in stint.journal.updates()]
-    assert options == [*[CONFIG.step_options] * 2, StepOptions(1e-4, CONFIG.step_options.target_kl)]
+    assert options == [usual(1), usual(2), StepOptions(1e-4, CONFIG.step_options.target_kl)]
 
 
 def test_while_training_is_paused_everything_that_waits_can_be_undone(stint: Stint) -> None:
@@ -615,7 +629,7 @@ def test_labelling_alone_trains_nothing(stint: Stint) -> None:
 def test_a_change_of_options_holds_from_the_next_update_on(stint: Stint) -> None:
     operator, _ = stint(GOOD, BAD, Tune(lr=1e-4), GOOD, BAD, Tune(target_kl=2.0), GOOD, BAD)
     made = [e.stats.options for e in operator.heard(Updated)]
-    first = CONFIG.step_options
+    first = usual(1)
     assert made == [first, StepOptions(1e-4, first.target_kl), StepOptions(1e-4, 2.0)]
     assert operator.heard(Tuned)[-1].tuning == Tuning(made[-1])
 
@@ -640,7 +654,7 @@ def test_a_pause_collects_labels_and_its_end_trains_them(stint: Stint) -> None:
 def test_a_change_that_cannot_be_kept_is_not_made(stint: Stint) -> None:
     stint.journal.event = lambda kind, data: (_ for _ in ()).throw(JournalError("full"))  # type: ignore[method-assign]
     operator, _ = stint(Tune(lr=0.5), GOOD, BAD)
-    assert operator.heard(Updated)[0].stats.options == CONFIG.step_options
+    assert operator.heard(Updated)[0].stats.options == usual(1)
     assert operator.heard(Notice)[0].text == "full" and operator.heard(Tuned) == []
 
 
@@ -648,7 +662,9 @@ def test_the_learning_rate_warms_up_and_a_resume_makes_the_same_updates(stint: S
     stint.config = replace(CONFIG, warmup=4, lr=1e-4)
     operator, engine = stint(*[GOOD, BAD] * 5)
     rates = [updated.stats.lr for updated in operator.heard(Updated)]
-    assert rates == pytest.approx([0.25e-4, 0.5e-4, 0.75e-4, 1e-4, 1e-4])
+    falling = [1 / math.sqrt(1 + 4 * before / 16) for before in range(5)]
+    rising = [0.25e-4, 0.5e-4, 0.75e-4, 1e-4, 1e-4]
+    assert rates == pytest.approx([r * f for r, f in zip(rising, falling, strict=True)])
     shutil.rmtree(stint.folder / "steps")
     _, again = stint()
     assert (again.version, again.weights) == (5, engine.weights)

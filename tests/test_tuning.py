@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from hitl.errors import UsageError
 from hitl.records import StepOptions
-from hitl.tuning import Change, Tune, Tuning, options_when_full, tuning_of, warmed_up
+from hitl.tuning import Change, Tune, Tuning, in_effect, options_when_full, tuning_of
 
 BASE = StepOptions(3e-4, 6.0)
 changes = st.builds(
@@ -76,7 +77,27 @@ def test_in_words() -> None:
 
 
 def test_the_learning_rate_rises_over_the_warmup_and_stays() -> None:
-    rates = [warmed_up(BASE, number, 4).lr / BASE.lr for number in range(1, 7)]
+    rates = [in_effect(BASE, number, 16, 4).lr / BASE.lr for number in range(1, 7)]
     assert rates == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1])
-    assert warmed_up(BASE, 1, 0) == warmed_up(BASE, 1, 1) == BASE
-    assert warmed_up(BASE, 1, 4).target_kl == BASE.target_kl
+    assert in_effect(BASE, 1, 16, 0) == in_effect(BASE, 1, 16, 1) == BASE
+    assert in_effect(BASE, 1, 16, 4).target_kl == BASE.target_kl
+
+
+def test_the_learning_rate_falls_with_the_square_root_of_labels() -> None:
+    falling = replace(BASE, lr_decay=16.0)
+    rates = [in_effect(falling, number, 16, 0).lr / BASE.lr for number in (1, 2, 4, 9)]
+    assert rates == pytest.approx([1, 2**-0.5, 1 / 2, 1 / 3])
+    # As many labels in other batches end at the same rate.
+    assert in_effect(falling, 9, 8, 0) == in_effect(falling, 5, 16, 0)
+    both = [in_effect(falling, number, 16, 2).lr / BASE.lr for number in (1, 2, 4)]
+    assert both == pytest.approx([1 / 2, 2**-0.5, 1 / 2])
+
+
+def test_a_learning_rate_that_was_given_holds() -> None:
+    falling = Tuning(replace(BASE, lr_decay=16.0))
+    assert "falling from 0.0003" in str(falling)
+    given = falling.after(Tune(lr=1e-4))
+    assert in_effect(given.options, 9, 16, 0) == StepOptions(1e-4, BASE.target_kl)
+    assert "falling" not in str(given)
+    wider = falling.after(Tune(target_kl=9.0))
+    assert in_effect(wider.options, 4, 16, 0) == StepOptions(BASE.lr / 2, 9.0)

@@ -15,10 +15,13 @@ class PPOConfig:
     advantage: Literal["baseline", "gae"] = "baseline"
     """`baseline`: reward against a running baseline, one advantage a completion.
     `gae`: token-level rewards, generalized advantage estimation on the value head, whitening."""
-    lr: float = 3e-4
-    """Learning rate of Adam."""
-    lora_lr: float = 1e-3
+    lr: float = 9e-4
+    """Learning rate of Adam, in the first update."""
+    lora_lr: float = 3e-3
     """The same for adapters, whose B begins at 0 and has further to go."""
+    lr_decay: float | None = 16.0
+    """Labels after which the rate has fallen to 1/√2 of that; on it goes with the square root of
+    labels. None: it stays."""
     adam_betas: tuple[float, float] = (0.9, 0.999)
     """Decay of Adam's moments."""
     adam_eps: float = 1e-8
@@ -107,6 +110,7 @@ TRL_CLASSIC = PPOConfig(
     advantage="gae",
     lr=1.41e-5,
     lora_lr=1.41e-5,
+    lr_decay=None,
     max_grad_norm=None,
     kl_penalty="kl",
     kl_control="adaptive",

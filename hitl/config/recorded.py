@@ -37,6 +37,7 @@ def from_json(options: dict[str, Any], ppo: dict[str, Any]) -> SessionConfig:
     if not ppo:
         return SessionConfig(**options)
     numbers: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in ppo.items()}
+    numbers.setdefault("lr_decay", None)  # a run from before there was one keeps its rate
     return RecordedConfig(**options, recorded=PPOConfig(**numbers))
 
 

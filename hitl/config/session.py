@@ -53,7 +53,8 @@ class SessionConfig:
     preset: Literal["human", "trl-classic"] = "human"
     """Options of the PPO step: made for a person's small batches, or TRL 0.11's."""
     lr: float | None = None
-    """Learning rate; default: the preset's, which is higher for adapters."""
+    """Learning rate of the first update; default: the preset's, which is higher for adapters. The
+    human preset lets it fall with the square root of labels."""
     target_kl: float | None = None
     """KL to the reference to stay near, nats a sequence; default: the preset's."""
     warmup: int = 0
@@ -175,7 +176,7 @@ class SessionConfig:
     @property
     def step_options(self) -> StepOptions:
         """What updates are made with until the operator changes it."""
-        return StepOptions(self.ppo.lr, self.ppo.target_kl)
+        return StepOptions(self.ppo.lr, self.ppo.target_kl, self.ppo.lr_decay)
 
 
 def _lengths(option: str, text: str | None) -> tuple[int, int] | None:
