@@ -58,6 +58,8 @@ class Method:
     preset: Literal["human", "trl-classic"]
     lr: float | None = None
     """None: the preset's own."""
+    lr_decay: float | None = None
+    """None: the preset's own."""
     amplify: Literal["off", "on"] = "off"
     target_kl: float | None = None
     """None: the preset's own."""
@@ -65,6 +67,7 @@ class Method:
 
 METHODS = (
     Method("default", "human"),
+    Method("lr 0.0003 throughout", "human", lr=3e-4, lr_decay=0),
     Method("default, KL 8", "human", target_kl=8.0),
     Method("amplify", "human", amplify="on"),
     Method("amplify, KL 8", "human", amplify="on", target_kl=8.0),
@@ -178,6 +181,7 @@ def learn(command: Run, lang: Lang, mode: Mode, method: Method, seed: int) -> It
         mode=mode,
         preset=method.preset,
         lr=method.lr,
+        lr_decay=method.lr_decay,
         target_kl=method.target_kl,
         amplify=method.amplify,
         seed=seed,

@@ -55,6 +55,9 @@ class SessionConfig:
     lr: float | None = None
     """Learning rate of the first update; default: the preset's, which is higher for adapters. The
     human preset lets it fall with the square root of labels."""
+    lr_decay: float | None = None
+    """Labels after which the learning rate has fallen to 1/√2 of --lr; 0: it stays. Default: the
+    preset's."""
     target_kl: float | None = None
     """KL to the reference to stay near, nats a sequence; default: the preset's."""
     warmup: int = 0
@@ -117,6 +120,10 @@ class SessionConfig:
         at_least("--lora-rank", self.lora_rank, 1)
         at_least("--lora-alpha", self.lora_alpha, 1)
         at_least("--warmup", self.warmup, 0)
+        if self.lr_decay is not None and not 0 <= self.lr_decay < math.inf:
+            raise UsageError(
+                f"--lr-decay {self.lr_decay:g}: give a number of labels, or 0 for none"
+            )
         at_least("--save-steps", self.save_steps, 1)
         for option, given in (("--query-tokens", self.query_lengths),
                               ("--answer-tokens", self.answer_lengths)):  # fmt: skip
@@ -168,6 +175,7 @@ class SessionConfig:
         return dataclasses.replace(
             ppo,
             lr=usual if self.lr is None else self.lr,
+            lr_decay=ppo.lr_decay if self.lr_decay is None else self.lr_decay or None,
             target_kl=ppo.target_kl if self.target_kl is None else self.target_kl,
             early_stopping=self.early_stopping or ppo.early_stopping,
             early_stop_kl=ppo.early_stop_kl if self.early_stop_kl is None else self.early_stop_kl,

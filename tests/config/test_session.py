@@ -15,6 +15,7 @@ from hitl.config.session import SessionConfig
 from hitl.creation import create_run
 from hitl.errors import UsageError
 from hitl.opening import config_of
+from hitl.records import StepOptions
 
 
 def test_a_run_keeps_its_numbers_when_a_preset_becomes_another(tmp_path: Path) -> None:
@@ -43,6 +44,20 @@ def test_what_a_newer_version_wrote_is_refused(
         from_json(options, ppo)
 
 
+def test_how_the_learning_rate_falls() -> None:
+    assert SessionConfig().step_options.lr_decay == SessionConfig().ppo.lr_decay == 16.0
+    assert SessionConfig(lr_decay=64.0, lr=1e-4).step_options == StepOptions(1e-4, 6.0, 64.0)
+    assert SessionConfig(lr_decay=0).step_options.lr_decay is None
+    assert SessionConfig(preset="trl-classic").step_options.lr_decay is None
+
+
+def test_a_run_from_before_it_fell_keeps_its_rate() -> None:
+    config = SessionConfig()
+    numbers = dataclasses.asdict(config.ppo) | {"lr": 3e-4}
+    del numbers["lr_decay"]
+    assert from_json(to_json(config), numbers).step_options == StepOptions(3e-4, 6.0)
+
+
 def test_lengths_are_ranges_of_tokens() -> None:
     config = SessionConfig(query_tokens="2-8", answer_tokens="4-16", max_new_tokens=16)
     assert (config.query_lengths, config.answer_lengths) == ((2, 8), (4, 16))
@@ -57,6 +72,8 @@ def test_lengths_are_ranges_of_tokens() -> None:
         ({"query_tokens": "0-2"}, "--query-tokens: give LOW-HIGH from 1"),
         ({"answer_tokens": "4-40"}, "--answer-tokens 4-40 goes beyond --max-new-tokens 32"),
         ({"warmup": -1}, "--warmup -1 is too small"),
+        ({"lr_decay": -1.0}, "--lr-decay -1: give a number of labels"),
+        ({"lr_decay": float("nan")}, "--lr-decay nan: give a number of labels"),
         ({"save_steps": 0}, "--save-steps 0 is too small"),
         ({"early_stop_kl": 0.0}, "--early-stop-kl 0 must be above 0"),
     ],
