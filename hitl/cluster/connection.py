@@ -124,7 +124,8 @@ def connect(address: str | None) -> RayCluster:
                 raise HitlError(f"Ray does not start on this machine ({_line(error)})") from error
             raise UsageError(
                 f"--ray-address {address}: no Ray cluster can be used there ({_line(error)}); "
-                "`ray status` on its head says whether it is up"
+                "`ray status` says whether it is up from here; one that asks for a token needs "
+                "RAY_AUTH_MODE=token and the token on this machine too"
             ) from error
         return RayCluster(f"the Ray cluster at {address}", ours=True)
 
