@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import logging
 import os
 import signal
@@ -27,6 +28,8 @@ CLOSE_S = 10.0
 """Seconds that a worker has to end by itself."""
 LOOPBACK = "127.0.0.1"
 _SETUP = threading.Lock()
+_SIGACTION = 512
+"""Bytes: room for a `struct sigaction` of any system."""
 
 
 class Actor:
@@ -124,7 +127,8 @@ def connect(address: str | None) -> RayCluster:
                 raise HitlError(f"Ray does not start on this machine ({_line(error)})") from error
             raise UsageError(
                 f"--ray-address {address}: no Ray cluster can be used there ({_line(error)}); "
-                "`ray status` on its head says whether it is up"
+                "`ray status` says whether it is up from here; one that asks for a token needs "
+                "RAY_AUTH_MODE=token and the token on this machine too"
             ) from error
         return RayCluster(f"the Ray cluster at {address}", ours=True)
 
@@ -156,11 +160,17 @@ def _start_here(quiet: dict[str, Any]) -> None:
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
     """Processes that are started here do not hear Ctrl+C or the terminal's end: the policy is still
-    to be saved then. They inherit what this thread does not hear."""
+    to be saved then. They inherit what this thread does not hear. And this process goes on hearing
+    SIGTERM as it did."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    # Ray sets a handler of its own below Python's, which ends the process and saves nothing. Python
+    # cannot put one back from this thread.
+    libc, handler = ctypes.CDLL(None), ctypes.create_string_buffer(_SIGACTION)
+    libc.sigaction(int(signal.SIGTERM), None, handler)
     try:
         yield
     finally:
+        libc.sigaction(int(signal.SIGTERM), handler, None)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
