@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hitl.atomic import atomic_write
-from hitl.base import check_base, identity_of
+from hitl.base import base_of, check_base, identity_of
 from hitl.checkpoints import Checkpoints, newest_checkpoint
 from hitl.cluster.past import Past
 from hitl.config.place import Place
@@ -60,7 +60,7 @@ def make_engine(
     """An engine for the config's base policy, in its own thread; its progress goes to the
     listener, and loading ends with BrokenOffError when they leave. `shuffle` is the session's;
     `behind` says that a person sits at a screen of this process."""
-    source = resolve(config.base_policy, root, trust_remote_code=config.trust_remote_code)
+    source = resolve(config.base_policy, root, "policy", trust_remote_code=config.trust_remote_code)
     pulse = Pulse(PROGRESS_S)
 
     def tell(stage: str, done: int, total: int) -> None:
@@ -142,6 +142,7 @@ def held(run_dir: RunDir, listener: Listener, opening: Opening = AS_IT_IS) -> It
     Raises UsageError when there is no update to go back to; nothing is changed then.
     """
     config = config_of(run_dir, opening)
+    base_of(run_dir, config)
     texts = prompts_of(config)
     with (
         RunLock(run_dir.path),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from hitl.assemble import Held, held, leave_rank_lists, open_run
 from hitl.atomic import write_synced
 from hitl.checkpoints import checkpoint_age
+from hitl.commands.listening import not_listening
 from hitl.commands.plan import AGAIN
 from hitl.config.commands import Host
 from hitl.config.recorded import to_json
@@ -166,9 +167,7 @@ def _listening(host: str, port: int) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
     except OSError as error:
-        raise HitlError(
-            f"{host}:{port} cannot be listened on ({error.strerror}): another --port?"
-        ) from error
+        raise not_listening(host, port, error) from error
     return bound
 
 

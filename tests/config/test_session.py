@@ -31,7 +31,7 @@ def test_a_run_keeps_its_numbers_when_a_preset_becomes_another(tmp_path: Path) -
 def test_options_go_to_json_and_back() -> None:
     config = SessionConfig(lang="en", mode="rank", lr=1e-4, preset="trl-classic")
     options = json.loads(json.dumps(to_json(config)))
-    assert from_json(options, {}) == config
+    assert from_json(options, {}, "config.json") == config
     assert "recorded" not in options
 
 
@@ -40,7 +40,7 @@ def test_what_a_newer_version_wrote_is_refused(
     options: dict[str, int], ppo: dict[str, int]
 ) -> None:
     with pytest.raises(UsageError, match=r"does not know \(new(er)?\).*newer hitl"):
-        from_json(options, ppo)
+        from_json(options, ppo, "config.json")
 
 
 def test_lengths_are_ranges_of_tokens() -> None:

@@ -145,7 +145,7 @@ def test_files_that_do_not_look_like_what_they_are(
     Path("lists.txt").write_text("很好很喜欢\t太差了\n只有一个\n", "utf-8")
     words = ["reward", "eval", "mine", "lists.txt", "--root", "models", "--json"]
     assert main([*words, "--data-kind", "ranklist"]) == 2
-    assert "1 bad rows of 2" in capsys.readouterr().err
+    assert "1 bad row of 2" in capsys.readouterr().err
     assert main([*words, "--data-kind", "ranklist", "--bad-rows", "skip"]) == 0
     assert json.loads(capsys.readouterr().out)["pairwise_accuracy"] == 1
 

@@ -28,7 +28,7 @@ def test_sft_learns_a_style_and_a_session_goes_on_from_it(
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     (tmp_path / "texts.jsonl").write_text("\n".join([*lines, "no JSON"]), "utf-8")
     refused = hitl("sft", "texts.jsonl", "--out", "styled", *QUICK)
-    assert refused.returncode == 2 and "1 bad rows of 65 (line 65 is not JSON" in refused.stderr
+    assert refused.returncode == 2 and "1 bad row of 65 (line 65 is not JSON" in refused.stderr
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "base").symlink_to(ROOT / "checkpoints" / "tiny-zh")
     found = told(

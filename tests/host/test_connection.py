@@ -267,7 +267,7 @@ def test_who_may_join(tmp_path: Path) -> None:
     with hosted(tmp_path, port):
         with pytest.raises(UsageError, match="refused the token"):
             Person(port, token="another-token")
-        with pytest.raises(UsageError, match="does not host a run b"):
+        with pytest.raises(UsageError, match="hosts another run than b: join it as"):
             Joined(Where("b", f"127.0.0.1:{port}", TOKEN, "anna")).connect()
         anna = Person(port)
         with pytest.raises(HitlError, match="anna has joined already"):

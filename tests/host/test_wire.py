@@ -130,7 +130,7 @@ def test_what_a_screen_needs_comes_as_it_was() -> None:
     welcome = Welcome(1, "r", to_json(config), dataclasses.asdict(config.ppo), (STATS,), 1.5)
     again = heard_by_joined(dumps(welcome))
     assert isinstance(again, Welcome)
-    read = from_json(again.options, again.ppo)
+    read = from_json(again.options, again.ppo, "here")
     assert read.ppo == config.ppo and to_json(read) == to_json(config)
     assert again.updates == (STATS,)
 
