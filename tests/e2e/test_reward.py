@@ -52,7 +52,7 @@ def test_lists_of_the_old_labeller_train_a_model_that_transformers_loads(
         "--pairs-per-step", "8", "--heldout", "0.2", "--json", *QUICK,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "lists.tsv line 26: is not UTF-8" in done.stderr
+    assert "lists.tsv line 26 is not UTF-8" in done.stderr
     assert "Warning" not in done.stderr and "gradient_checkpointing" not in done.stderr
     found = figures(done.stdout)
     assert found["train_lists"] == 19 and found["lists"] == 5
@@ -160,7 +160,7 @@ def test_files_that_do_not_look_like_what_they_are(
     Path("texts.txt").write_bytes("好\n".encode("gb18030"))
     assert main(score) == 2
     said = capsys.readouterr().err
-    assert said == "hitl: texts.txt line 1: is not UTF-8: mend it, or take it out\n"
+    assert said == "hitl: texts.txt line 1 is not UTF-8: mend it, or take it out\n"
 
 
 def test_a_model_is_taught_at_the_rate_and_on_the_kind_it_is_told(

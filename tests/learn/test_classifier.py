@@ -214,7 +214,7 @@ def test_a_policy_without_a_mask_token_cannot_hide_any(data: Path, tmp_path: Pat
     ("content", "message"),
     [
         ("text,label\n好,1\n很好,1\n", "texts with a label below 0.5"),
-        ("text\n好\n坏\n", "its 0 labelled training texts"),
+        ("text\n好\n坏\n", "none of its training texts has one: add a column label"),
         ("text,label\n好,good\n", "line 2 has label 'good'"),
     ],
 )
