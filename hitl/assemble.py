@@ -22,7 +22,7 @@ from hitl.export import as_lines, rank_lists
 from hitl.journal import Journal
 from hitl.lock import RunLock
 from hitl.models import resolve
-from hitl.open_run import OpenRun
+from hitl.open_run import Held
 from hitl.opening import AS_IT_IS, Opening, check_place, config_of
 from hitl.operator import Listener, Notice, Operator, Partial, Progress
 from hitl.prompts import draw, prompts_of
@@ -118,19 +118,8 @@ def past_of(run_dir: RunDir, journal: Journal) -> Past:
 
 
 @dataclass(frozen=True)
-class Held:
-    """A run's folder, locked, with all that a session is made of."""
-
-    config: SessionConfig
-    journal: Journal
-    checkpoints: Checkpoints
-    engine: EngineThread
-    prompt: Callable[[int], Prompt]
-
-
-@dataclass(frozen=True)
 class Opened(Held):
-    """A run with everything in place around it."""
+    """A run with everything in place around it, for one operator."""
 
     session: Session
 
@@ -180,36 +169,7 @@ def held(run_dir: RunDir, listener: Listener, opening: Opening = AS_IT_IS) -> It
 def opened(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> Iterator[Opened]:
     """The same for one operator, with their session."""
     with held(run_dir, operator, opening) as this:
-        session = Session(
-            this.config,
-            this.journal,
-            this.checkpoints,
-            this.engine,
-            this.prompt,
-            operator,
-            opening.ahead,
-            shuffle=opening.shuffle,
-            again=opening.again,
-        )
-        yield Opened(this.config, this.journal, this.checkpoints, this.engine, this.prompt, session)
-
-
-def open_run(
-    this: Held, listener: Listener, opening: Opening = AS_IT_IS, overlap: float = 0.0
-) -> OpenRun:
-    """The run for several operators; `overlap` is the share of groups that two of them judge."""
-    return OpenRun(
-        this.config,
-        this.journal,
-        this.checkpoints,
-        this.engine,
-        this.prompt,
-        listener,
-        opening.ahead,
-        shuffle=opening.shuffle,
-        again=opening.again,
-        overlap=overlap,
-    )
+        yield Opened(**vars(this), session=Session(this, operator, opening))
 
 
 def run(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> None:

@@ -17,6 +17,7 @@ from hitl.checkpoints import Checkpoints
 from hitl.config.session import SessionConfig
 from hitl.engine import EngineThread, UpdateRefusedError
 from hitl.journal import Journal, JournalError
+from hitl.opening import Opening
 from hitl.operator import (
     Desk,
     Draft,
@@ -50,7 +51,7 @@ from hitl.session import Session
 from hitl.tuning import Tune, Tuning
 from hitl.updates import full_batches, oldest_batch
 
-from .fakes import FakeEngine, Line, Scripted, scores
+from .fakes import FakeEngine, Line, Scripted, held, scores
 
 CONFIG = SessionConfig(lang="en", group_size=2, batch_size=4)
 GOOD, BAD = scores(5, 4), scores(1, 2)
@@ -74,10 +75,8 @@ class Stint:
         operator, engine = Scripted([*script, Quit()]), engine or FakeEngine()
         thread = EngineThread(lambda: engine)
         try:
-            Session(
-                self.config, self.journal, Checkpoints(self.folder / "steps"), thread,
-                lambda number: Prompt(f"prompt {number}", number), operator, ahead, shuffle=shuffle,
-            ).run()  # fmt: skip
+            run = held(self.folder, self.journal, thread, self.config)
+            Session(run, operator, Opening(ahead=ahead, shuffle=shuffle)).run()
         finally:
             thread.close()
         return operator, engine
@@ -111,10 +110,7 @@ def test_nothing_is_acknowledged_before_it_is_in_the_journal(stint: Stint) -> No
 
     operator = Watching([GOOD, BAD, Quit()])
     thread = EngineThread(FakeEngine)
-    Session(
-        CONFIG, stint.journal, Checkpoints(stint.folder / "s"), thread,
-        lambda n: Prompt("p", n), operator, 0,
-    ).run()  # fmt: skip
+    Session(held(stint.folder, stint.journal, thread, CONFIG), operator).run()
     thread.close()
     assert seen == [1, 2]
 
@@ -201,10 +197,7 @@ def test_what_was_on_the_screen_before_a_resume_is_not_sampled_again(stint: Stin
     engine = FakeEngine()
     thread = EngineThread(lambda: engine)
     heard.append(Scripted([GOOD, GOOD, after_the_update, GOOD, GOOD, Quit()]))
-    Session(
-        CONFIG, stint.journal, Checkpoints(stint.folder / "steps"), thread,
-        lambda number: Prompt(f"prompt {number}", number), heard[0], 2,
-    ).run()  # fmt: skip
+    Session(held(stint.folder, stint.journal, thread, CONFIG), heard[0], Opening(ahead=2)).run()
     thread.close()
     came = {desk.group.key: desk.group for desk in heard[0].desks}
     assert came[own.key] == own, "as it was, though the policy has learned since"
@@ -241,10 +234,7 @@ def test_tokens_are_looked_at_while_the_operator_thinks(stint: Stint) -> None:
     engine = FakeEngine()
     thread = EngineThread(lambda: engine)
     operators.append(Scripted([look, Quit()]))
-    Session(
-        CONFIG, stint.journal, Checkpoints(stint.folder / "steps"), thread,
-        lambda number: Prompt("p", number), operators[0], 0,
-    ).run()  # fmt: skip
+    Session(held(stint.folder, stint.journal, thread, CONFIG), operators[0]).run()
     thread.close()
     group = operators[0].desks[0].group
     assert heard[0].group == group.key and heard[0].tokens == engine.inspect(group)
@@ -520,10 +510,7 @@ def test_an_engine_that_cannot_start_ends_the_session_with_its_reason(stint: Sti
         raise RuntimeError("no such weights")
 
     thread = EngineThread(broken)
-    session = Session(
-        CONFIG, stint.journal, Checkpoints(stint.folder / "s"), thread,
-        lambda n: Prompt("p", n), Scripted([]), 0,
-    )  # fmt: skip
+    session = Session(held(stint.folder, stint.journal, thread, CONFIG), Scripted([]))
     with pytest.raises(RuntimeError, match="no such weights"):
         session.run()
     thread.close()

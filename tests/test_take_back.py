@@ -9,7 +9,7 @@ from hitl.engine import Engine, EngineThread
 from hitl.operator import Contrasted, Desk, Judged, Notice, Quit, TakeBack, Undone
 from hitl.records import Judgement
 
-from .fakes import FakeEngine
+from .fakes import FakeEngine, held
 from .test_session import BAD, GOOD, Stint, stint  # noqa: F401
 
 
@@ -78,17 +78,12 @@ def test_texts_of_base_and_policy(stint: Stint) -> None:  # noqa: F811
                 if len(self.events) == 2:
                     came.set()
 
-    from hitl.checkpoints import Checkpoints
-    from hitl.records import Prompt
     from hitl.session import Session
 
     from .test_session import CONFIG
 
     operator, thread = Asking(), EngineThread(FakeEngine)
-    Session(
-        CONFIG, stint.journal, Checkpoints(stint.folder / "steps"), thread,
-        lambda n: Prompt(f"prompt {n}", n), operator, 0,
-    ).run()  # fmt: skip
+    Session(held(stint.folder, stint.journal, thread, CONFIG), operator).run()
     thread.close()
     assert [(e.number, e.version, e.prompt) for e in operator.events] == [
         (1, 1, "prompt 1"),

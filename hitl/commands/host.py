@@ -14,7 +14,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hitl.assemble import Held, held, leave_rank_lists, open_run
+from hitl.assemble import held, leave_rank_lists
 from hitl.atomic import write_synced
 from hitl.checkpoints import checkpoint_age
 from hitl.commands.listening import not_listening
@@ -22,7 +22,7 @@ from hitl.commands.plan import AGAIN
 from hitl.config.commands import Host
 from hitl.config.recorded import to_json
 from hitl.errors import HitlError, UsageError
-from hitl.open_run import OpenRun
+from hitl.open_run import Held, OpenRun
 from hitl.opening import Opening, check_place, config_of
 from hitl.operator import Event, Notice, Updated
 from hitl.rundir import RunDir
@@ -56,7 +56,7 @@ def host(command: Host) -> int:
     with _listening(command.host, command.port) as listening, held(
         run_dir, audience, opening
     ) as this:  # fmt: skip
-        run = open_run(this, audience, opening, command.overlap)
+        run = OpenRun(this, audience, opening, command.overlap)
         token = command.token or _token_told() or _token_of(run_dir)
         asyncio.run(_serve(run_dir, this, run, audience, token, listening))
         run.finish()
