@@ -31,9 +31,9 @@ from hitl.text import safe
 from hitl.wording import Sentence
 
 if TYPE_CHECKING:
+    from hitl.host.messages import Welcome
     from hitl.host.serving import Audience
     from hitl.host.serving import Host as Hosting
-    from hitl.host.wire import Welcome
 
 AGREEMENT_S = 5.0
 """Seconds between two looks at how far operators agree."""
@@ -131,7 +131,7 @@ def _agreement(run: OpenRun) -> tuple[int, float]:
 
 
 def _welcome(run_dir: RunDir, this: Held) -> Welcome:
-    from hitl.host.wire import PROTOCOL, Welcome
+    from hitl.host.messages import PROTOCOL, Welcome
 
     updates = tuple(this.journal.updates())
     return Welcome(

@@ -21,8 +21,7 @@ from typing import Any
 import aiohttp
 
 from hitl.errors import HitlError, UsageError
-from hitl.host.wire import (
-    LARGEST,
+from hitl.host.messages import (
     PROTOCOL,
     Answer,
     Asked,
@@ -39,10 +38,8 @@ from hitl.host.wire import (
     Said,
     Told,
     Welcome,
-    WireError,
-    dumps,
-    heard_by_joined,
 )
+from hitl.host.wire import LARGEST, WireError, dumps, heard_by_joined
 from hitl.operator import Desk, Draft, Judged, Notice, Operator, Quit, Rejudged, Reply, Resample
 from hitl.records import Judgement
 from hitl.wording import Sentence

@@ -18,8 +18,8 @@ from hitl.config.session import SessionConfig
 from hitl.engine import EngineThread
 from hitl.errors import HitlError, UsageError
 from hitl.host.joining import Joined, Where
+from hitl.host.messages import PROTOCOL, Welcome
 from hitl.host.serving import Audience, Host
-from hitl.host.wire import PROTOCOL, Welcome
 from hitl.journal import Journal, JournalError
 from hitl.open_run import OpenRun
 from hitl.opening import Opening

@@ -11,18 +11,8 @@ from hypothesis import strategies as st
 
 from hitl.config.recorded import from_json, to_json
 from hitl.config.session import SessionConfig
-from hitl.host.wire import (
-    Answer,
-    Asked,
-    Entered,
-    Happened,
-    Hello,
-    Welcome,
-    WireError,
-    dumps,
-    heard_by_host,
-    heard_by_joined,
-)
+from hitl.host.messages import Answer, Asked, Entered, Happened, Hello, Welcome
+from hitl.host.wire import WireError, dumps, heard_by_host, heard_by_joined
 from hitl.operator import (
     Contrasted,
     Draft,

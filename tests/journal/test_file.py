@@ -317,3 +317,13 @@ def test_killed_while_it_is_created(tmp_path: Path) -> None:
     assert killed_child(path, "journal:before-create") == []
     assert not path.exists()
     fill(path)
+
+
+def test_a_commit_is_on_disk_when_it_returns(tmp_path: Path) -> None:
+    """A power cut must not take back what was acknowledged: 2 is FULL, SQLite's word for that."""
+    path = tmp_path / "journal.db"
+    for create in (True, False):
+        connection = connect(path, create=create)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        connection.close()
