@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,7 @@ def come_to_the_same(
 ) -> dict[str, Any]:
     """The figures of `hitl WORDS`, once whole and once stopped after so many `lines`, which the
     function called `progress` says. `meanwhile` is called between the two halves."""
-    tell = teller(folder)
-    whole = tell(*words, "--out", "whole")
+    whole = teller(folder)(*words, "--out", "whole")
     said: list[str] = []
 
     def stop(line: str) -> None:
@@ -37,7 +37,9 @@ def come_to_the_same(
     work = folder / "parts.training"
     assert work.is_dir() and not (folder / "parts").exists()
     meanwhile()
-    parts = tell(*words, "--out", "parts")
+    code, out, progressed = inside(folder, *words, "--out", "parts", "--json")
+    assert code == 0 and not progressed.startswith("before"), "it goes on, and does not begin again"
+    parts = json.loads(out.splitlines()[-1])
     assert {**parts, "out": ""} == {**whole, "out": ""}
     for name in files:
         assert (folder / "parts" / name).read_bytes() == (folder / "whole" / name).read_bytes()
