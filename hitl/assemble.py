@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hitl.atomic import atomic_write
-from hitl.base import check_base, identity_of
+from hitl.base import base_of, check_base, identity_of
 from hitl.checkpoints import Checkpoints, newest_checkpoint
 from hitl.cluster.past import Past
 from hitl.config.place import Place
@@ -22,7 +22,7 @@ from hitl.export import as_lines, rank_lists
 from hitl.journal import Journal
 from hitl.lock import RunLock
 from hitl.models import resolve
-from hitl.open_run import OpenRun
+from hitl.open_run import Held
 from hitl.opening import AS_IT_IS, Opening, check_place, config_of
 from hitl.operator import Listener, Notice, Operator, Partial, Progress
 from hitl.prompts import draw, prompts_of
@@ -60,7 +60,7 @@ def make_engine(
     """An engine for the config's base policy, in its own thread; its progress goes to the
     listener, and loading ends with BrokenOffError when they leave. `shuffle` is the session's;
     `behind` says that a person sits at a screen of this process."""
-    source = resolve(config.base_policy, root, trust_remote_code=config.trust_remote_code)
+    source = resolve(config.base_policy, root, "policy", trust_remote_code=config.trust_remote_code)
     pulse = Pulse(PROGRESS_S)
 
     def tell(stage: str, done: int, total: int) -> None:
@@ -118,19 +118,8 @@ def past_of(run_dir: RunDir, journal: Journal) -> Past:
 
 
 @dataclass(frozen=True)
-class Held:
-    """A run's folder, locked, with all that a session is made of."""
-
-    config: SessionConfig
-    journal: Journal
-    checkpoints: Checkpoints
-    engine: EngineThread
-    prompt: Callable[[int], Prompt]
-
-
-@dataclass(frozen=True)
 class Opened(Held):
-    """A run with everything in place around it."""
+    """A run with everything in place around it, for one operator."""
 
     session: Session
 
@@ -142,6 +131,7 @@ def held(run_dir: RunDir, listener: Listener, opening: Opening = AS_IT_IS) -> It
     Raises UsageError when there is no update to go back to; nothing is changed then.
     """
     config = config_of(run_dir, opening)
+    base_of(run_dir, config)
     texts = prompts_of(config)
     with (
         RunLock(run_dir.path),
@@ -179,36 +169,7 @@ def held(run_dir: RunDir, listener: Listener, opening: Opening = AS_IT_IS) -> It
 def opened(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> Iterator[Opened]:
     """The same for one operator, with their session."""
     with held(run_dir, operator, opening) as this:
-        session = Session(
-            this.config,
-            this.journal,
-            this.checkpoints,
-            this.engine,
-            this.prompt,
-            operator,
-            opening.ahead,
-            shuffle=opening.shuffle,
-            again=opening.again,
-        )
-        yield Opened(this.config, this.journal, this.checkpoints, this.engine, this.prompt, session)
-
-
-def open_run(
-    this: Held, listener: Listener, opening: Opening = AS_IT_IS, overlap: float = 0.0
-) -> OpenRun:
-    """The run for several operators; `overlap` is the share of groups that two of them judge."""
-    return OpenRun(
-        this.config,
-        this.journal,
-        this.checkpoints,
-        this.engine,
-        this.prompt,
-        listener,
-        opening.ahead,
-        shuffle=opening.shuffle,
-        again=opening.again,
-        overlap=overlap,
-    )
+        yield Opened(**vars(this), session=Session(this, operator, opening))
 
 
 def run(run_dir: RunDir, operator: Operator, opening: Opening = AS_IT_IS) -> None:

@@ -4,13 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+from hitl.config.session import SessionConfig
+from hitl.errors import HitlError, UsageError
+from hitl.models import resolve
 from hitl.rundir import RunDir
 from hitl.wording import Sentence
 
 _CHUNK = 1 << 20
+
+
+def base_of(run: RunDir, config: SessionConfig) -> Path | str:
+    """The folder or hub id of the policy the run began with. Raises HitlError when it is gone, or
+    cannot be loaded any more."""
+    try:
+        return resolve(
+            config.base_policy,
+            run.path.parent,
+            "policy",
+            trust_remote_code=config.trust_remote_code,
+        )
+    except UsageError as error:
+        if os.path.lexists(Path(config.base_policy)):
+            raise
+        raise HitlError(
+            f"run {run.name} was begun on the policy {config.base_policy}, which is not there any "
+            "more: put it back where it was"
+        ) from error
 
 
 def identity_of(folder: Path) -> dict[str, str]:

@@ -51,7 +51,10 @@ class Checkpoints:
             directory.mkdir(parents=True, exist_ok=True)
             sweep(directory)
         except OSError as error:
-            raise CheckpointError(f"{directory} cannot be used: {_reason(error)}") from error
+            raise CheckpointError(
+                f"{directory} cannot hold checkpoints ({_reason(error)}): it must be a folder that "
+                "can be written to; one that is lost is made again from the journal"
+            ) from error
 
     def path(self, version: int) -> Path:
         """Where the checkpoint after update `version` is, or would be."""

@@ -69,12 +69,21 @@ def _one_line(error: Exception) -> str:
         text = str(error)
     elif isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
-        text = f"{error.strerror}{where}"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            text += ": make room, then `hitl resume`; no judgement that was kept is lost"
+        text = f"{error.strerror}{where}{_advice(error.errno)}"
     else:
         text = f"{type(error).__name__}: {error}: please report it, with what --debug shows"
     return safe(" ".join(text.split()))
+
+
+def _advice(number: int | None) -> str:
+    """What can be done about an error of the system that nobody foresaw."""
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return ": make room, then `hitl resume`; no judgement that was kept is lost"
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return ": give yourself the right to it, or choose another place"
+    if number in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+        return ": check the path"
+    return ": try again; --debug shows where it happened"
 
 
 def _run(words: list[str]) -> int:

@@ -20,7 +20,7 @@ def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
 
     Raises UsageError when they are not: then no folder is made.
     """
-    source = resolve(config.base_policy, root, trust_remote_code=config.trust_remote_code)
+    source = resolve(config.base_policy, root, "policy", trust_remote_code=config.trust_remote_code)
     prompts_of(config)
     config = anchored(config)
     if config.threads is None:

@@ -61,7 +61,11 @@ def write_export(
         atomic_write(out, content)
     except OSError as error:
         raise HitlError(
-            Sentence("{path} could not be written: {why}", path=out, why=error.strerror)
+            Sentence(
+                "{path} could not be written ({why}): give another --out",
+                path=out,
+                why=error.strerror or str(error),
+            )
         ) from error
     return said
 

@@ -48,7 +48,8 @@ class RunLock:
             )
         except OSError as error:
             raise LockError(
-                f"run {name} cannot be locked: {error.strerror}: {error.filename}"
+                f"run {name} cannot be locked: {error.strerror}: {self._path}: it must be possible "
+                "to write there, or copy the run to where it is"
             ) from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from hitl.errors import HitlError, UsageError
 from hitl.rundir import is_run
@@ -15,13 +17,62 @@ _BARE = frozenset({"gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2"}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 
 
-def resolve(name: str, root: Path, *, trust_remote_code: bool = False) -> Path | str:
+Use = Literal["policy", "scorer"]
+"""What a model is wanted for: to write texts, or to judge them."""
+
+_WRITES = re.compile("CausalLM|LMHead|ConditionalGeneration")
+_JUDGES = re.compile("SequenceClassification|RewardModel")
+
+
+def resolve(
+    name: str, root: Path, use: Use | None = None, *, trust_remote_code: bool = False
+) -> Path | str:
     """The folder that `name` means, or `name` itself when it looks like a hub id.
 
     `root` is the folder of runs and of the user's own models, normally ./checkpoints. Raises
     UsageError when nothing of that name exists, or when the folder holds no model that is safe
-    to load; one with code of its own is only safe to those who trust it.
+    to load, or one that is not for `use`; one with code of its own is only safe to those who trust
+    it.
     """
+    found = _resolve(name, root, trust_remote_code)
+    if use is not None and isinstance(found, Path):
+        check_use(name, _architectures(found), use)
+    return found
+
+
+def check_use(name: str, architectures: Sequence[str], use: Use) -> None:
+    """Raises UsageError when the architectures of a model's configuration are not for `use`.
+
+    transformers would load it all the same, and draw the head that it lacks at random. What says
+    nothing of its architecture is not refused, nor a policy without a head: that may be tied.
+    """
+    said = " ".join(architectures)
+    if use == "policy" and _JUDGES.search(said) and not _WRITES.search(said):
+        raise UsageError(
+            f"{name} judges texts ({said}) and cannot write any: give a policy, such as tiny-zh or "
+            "tiny-en"
+        )
+    if use == "policy" and "MaskedLM" in said:
+        raise UsageError(
+            f"{name} fills gaps ({said}) and cannot write texts: give a policy, such as tiny-zh or "
+            "tiny-en"
+        )
+    if use == "scorer" and said and not _JUDGES.search(said):
+        raise UsageError(
+            f"{name} has not learned to judge texts ({said}): give a classifier or a reward model, "
+            "such as sentiment-zh or sentiment-en, or make one of it with `hitl reward train`"
+        )
+
+
+def _architectures(folder: Path) -> Sequence[str]:
+    try:
+        found = json.loads((folder / "config.json").read_bytes())["architectures"]
+        return [str(name) for name in found]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # to load it will say so
+        return ()
+
+
+def _resolve(name: str, root: Path, trust_remote_code: bool) -> Path | str:
     if not name.strip() or "\0" in name:
         raise UsageError(f"no model was named: give {_choices()}")
     try:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import wait
+from dataclasses import dataclass
 
 from hitl.checkpoints import Checkpoints
 from hitl.config.session import SessionConfig
 from hitl.engine import EngineThread
 from hitl.journal import Journal
+from hitl.opening import AS_IT_IS, Opening
 from hitl.operator import Listener, Ready, Waiting
 from hitl.records import Prompt
 from hitl.supply import Supply
@@ -24,49 +26,58 @@ LOOK_S = 0.1
 """Seconds between two looks whether they leave while the policy is loaded."""
 
 
+@dataclass(frozen=True)
+class Held:
+    """What a run that is open is made of, held by one process."""
+
+    config: SessionConfig
+    journal: Journal
+    checkpoints: Checkpoints
+    engine: EngineThread
+    prompt: Callable[[int], Prompt]
+    """The prompt of the run's group of this number, from 1."""
+
+
 class OpenRun:
     """Journal, supply and updates of one run."""
 
     def __init__(
         self,
-        config: SessionConfig,
-        journal: Journal,
-        checkpoints: Checkpoints,
-        engine: EngineThread,
-        prompt: Callable[[int], Prompt],
+        held: Held,
         listener: Listener,
-        ahead: int,
-        *,
-        shuffle: bool = False,
-        again: float = 0.0,
+        opening: Opening = AS_IT_IS,
         overlap: float = 0.0,
     ) -> None:
-        """`prompt(number)` is the prompt of the run's group `number`, from 1. `listener` hears what
-        is of the run and of no single dialogue. `ahead` groups are sampled while one is judged;
-        `shuffle` mixes their places on the screen, so that none gains by its place; `again` is the
-        share of groups that come a second time (see `repeats`), `overlap` of those that two
-        operators judge (see `second`)."""
-        self.config = config
-        self.journal = journal
-        self.engine = engine
-        self.prompt = prompt
-        self.shuffle = shuffle
-        self.again = again
+        """`listener` hears what is of the run and of no single dialogue; `overlap` is the share of
+        groups that two operators judge (see `second`). Of `opening` only what is of the judging
+        counts here: ahead, shuffle and again."""
+        self.config = held.config
+        self.journal = held.journal
+        self.engine = held.engine
+        self.prompt = held.prompt
+        self.shuffle = opening.shuffle
+        self.again = opening.again
         self.listener = listener
         self.turn = threading.RLock()
         """Held by a dialogue while it does what its operator said, and by none that waits for a
         group or for its operator."""
         self.supply = Supply(
-            config,
-            journal,
-            engine,
-            prompt,
-            ahead,
+            held.config,
+            held.journal,
+            held.engine,
+            held.prompt,
+            opening.ahead,
             lambda groups: listener.notify(Ready(groups)),
             overlap,
         )
         self.updates = Updates(
-            config, journal, checkpoints, engine, listener, self.supply, wait=not ahead
+            held.config,
+            held.journal,
+            held.checkpoints,
+            held.engine,
+            listener,
+            self.supply,
+            wait=not opening.ahead,
         )
 
     def take_up(self, shown_to: str = "") -> None:

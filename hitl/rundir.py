@@ -45,10 +45,10 @@ class RunDir:
         when the folder cannot be made.
         """
         check_name(name)
-        if unknown := sorted(set(config) - {*CONFIG_KEYS, "format", "hitl"}):
-            raise ValueError(f"no part of config.json: {', '.join(unknown)}")
+        if strange := sorted(set(config) - {*CONFIG_KEYS, "format", "hitl"}):
+            raise ValueError(f"no part of config.json: {', '.join(strange)}")
         final = root / name
-        if final.exists() or final.is_symlink():
+        if os.path.lexists(final):
             raise RunError(f"{final} is there already: resume it, or choose another name")
         full = {"format": FORMAT, "hitl": hitl.__version__}
         full |= {key: config.get(key, {}) for key in CONFIG_KEYS}
@@ -65,6 +65,8 @@ class RunDir:
             reach("run:before-rename")
             os.rename(temporary, final)
             sync(root)
+        except FileExistsError as error:
+            raise _no_folder(root) from error
         except OSError as error:
             raise RunError(
                 f"run {name} cannot be made in {root}: {error.strerror}; make that possible, or "
@@ -125,9 +127,7 @@ class RunDir:
         try:
             config = json.loads(path.read_bytes())
         except OSError as error:
-            raise RunError(
-                Sentence("{path} cannot be read: {why}", path=path, why=error.strerror)
-            ) from error
+            raise unreadable(path, error) from error
         except (ValueError, RecursionError) as error:
             raise RunError(
                 Sentence(
@@ -156,9 +156,10 @@ class RunDir:
         return config
 
     def options(self) -> SessionConfig:
-        """The options the run was made with. Raises RunError, and UsageError for a newer run."""
+        """The options the run was made with. Raises RunError, and UsageError for damaged or newer
+        ones."""
         config = self.config()
-        return from_json(config["options"], config["ppo"])
+        return from_json(config["options"], config["ppo"], str(self.config_path))
 
     def note_base(self, base: dict[str, Any]) -> None:
         """Writes anew what the policy started from. Raises OSError, and leaves it as it was."""
@@ -167,11 +168,17 @@ class RunDir:
 
 
 def is_run(path: Path) -> bool:
-    """Whether a folder is a run, whole or damaged, and not a model or something else."""
-    if not path.is_dir():
-        return False
-    if any((path / name).exists() for name in ("journal.db", "journal.db-wal", "steps")):
-        return True
+    """Whether a folder is a run, whole or damaged, and not a model or something else.
+
+    Raises RunError when that cannot be seen.
+    """
+    try:
+        if not path.is_dir():
+            return False
+        if any((path / name).exists() for name in ("journal.db", "journal.db-wal", "steps")):
+            return True
+    except OSError as error:
+        raise unreadable(path, error) from error
     try:
         config = json.loads((path / "config.json").read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -179,10 +186,48 @@ def is_run(path: Path) -> bool:
     return isinstance(config, dict) and "format" in config
 
 
+def entries(root: Path) -> list[Path]:
+    """What lies in the folder of the runs, by name; nothing while there is no such folder.
+
+    Raises RunError when it cannot be read, UsageError when it is a file.
+    """
+    try:
+        return sorted(root.iterdir())
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError as error:
+        raise _no_folder(root) from error
+    except OSError as error:
+        raise unreadable(root, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> RunError:
+    """What to say of a part of a run that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return RunError(Sentence("{path} is missing: restore it from a copy", path=path))
+    if isinstance(error, IsADirectoryError):
+        return RunError(
+            Sentence("{path} is a folder and not a file: restore it from a copy", path=path)
+        )
+    return RunError(
+        Sentence(
+            "{path} cannot be read ({why}): give yourself the right to, or restore it from a copy",
+            path=path,
+            why=error.strerror or str(error),
+        )
+    )
+
+
+def _no_folder(root: Path) -> UsageError:
+    return UsageError(
+        Sentence("--root {path} is no folder: give the one that the runs are in", path=root)
+    )
+
+
 def fresh_name(root: Path, lang: str) -> str:
-    """The next of zh-01, zh-02 … that nothing in `root` is called."""
+    """The next of zh-01, zh-02 … that nothing in `root` is called. Raises as `entries` does."""
     pattern = re.compile(rf"{re.escape(lang)}-(\d+)")
-    names = [path.name for path in root.iterdir()] if root.is_dir() else []
+    names = [path.name for path in entries(root)]
     taken = [int(found[1]) for name in names if (found := pattern.fullmatch(name))]
     return f"{lang}-{max(taken, default=0) + 1:02d}"
 

@@ -11,7 +11,7 @@ from typing import Any
 from hitl.checkpoints import checkpoint_problem, checkpoint_versions
 from hitl.errors import HitlError
 from hitl.journal import Journal, Totals
-from hitl.rundir import RunDir, is_run
+from hitl.rundir import RunDir, RunError, entries, is_run
 from hitl.wording import Sentence
 
 
@@ -37,13 +37,19 @@ class RunSummary:
 
 
 def list_runs(root: Path) -> list[RunSummary]:
-    """The runs in `root`, the one written to last first; models in there are passed over."""
-    try:
-        folders = sorted(root.iterdir())
-    except OSError:
-        return []
-    runs = [p for p in folders if not p.name.startswith(".") and is_run(p)]
+    """The runs in `root`, the one written to last first; models in there are passed over.
+
+    Raises HitlError when `root` is a file or cannot be read.
+    """
+    runs = [p for p in entries(root) if not p.name.startswith(".") and _may_be_run(p)]
     return sorted(map(summarise, runs), key=lambda run: run.age_s)
+
+
+def _may_be_run(path: Path) -> bool:
+    try:
+        return is_run(path)
+    except RunError:  # its line says why that cannot be seen
+        return True
 
 
 def summarise(path: Path) -> RunSummary:

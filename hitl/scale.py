@@ -20,14 +20,16 @@ class Scale:
     high: float
 
     @classmethod
-    def parse(cls, text: str) -> Scale:
-        """`1-5`, `0-10`, `-1..1`; raises UsageError for anything else."""
+    def parse(cls, text: str, option: str = "--scale") -> Scale:
+        """`1-5`, `0-10`, `-1..1`; raises UsageError that names the `option` for anything else."""
         match = _PATTERN.match(text)
         if match is None:
-            raise UsageError(f"--scale {text!r} is no scale: write LOW..HIGH, such as 1-5 or -2..2")
+            raise UsageError(
+                f"{option} {text!r} is no scale: write LOW..HIGH, such as 1-5 or -2..2"
+            )
         low, high = (float(part) for part in match.groups())
         if not low < high:
-            raise UsageError(f"--scale {text}: the low end must be below the high end")
+            raise UsageError(f"{option} {text}: the low end must be below the high end")
         return cls(low, high)
 
     @property

@@ -3,47 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 
-from hitl.checkpoints import Checkpoints
-from hitl.config.session import SessionConfig
 from hitl.dialogue import Dialogue
-from hitl.engine import BrokenOffError, EngineThread
-from hitl.journal import Journal
-from hitl.open_run import OpenRun
+from hitl.engine import BrokenOffError
+from hitl.open_run import Held, OpenRun
+from hitl.opening import AS_IT_IS, Opening
 from hitl.operator import Operator
-from hitl.records import Prompt
 
 
 class Session:
     """One operator's session at one run."""
 
-    def __init__(
-        self,
-        config: SessionConfig,
-        journal: Journal,
-        checkpoints: Checkpoints,
-        engine: EngineThread,
-        prompt: Callable[[int], Prompt],
-        operator: Operator,
-        ahead: int,
-        *,
-        shuffle: bool = False,
-        again: float = 0.0,
-    ) -> None:
+    def __init__(self, held: Held, operator: Operator, opening: Opening = AS_IT_IS) -> None:
         """See OpenRun."""
         self._operator = operator
-        self._run = OpenRun(
-            config,
-            journal,
-            checkpoints,
-            engine,
-            prompt,
-            operator,
-            ahead,
-            shuffle=shuffle,
-            again=again,
-        )
+        self._run = OpenRun(held, operator, opening)
 
     def run(self) -> None:
         """Takes the run up where its journal stands, and goes on until the operator leaves."""

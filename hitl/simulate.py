@@ -22,6 +22,9 @@ from hitl.records import (
 from hitl.scale import Scale
 from hitl.unsteady import Unsteadiness, perceived
 
+NAME = "simulated"
+"""As whom a simulated operator judges."""
+
 ScoreTexts = Callable[[Sequence[str]], list[float]]
 """Utility of each text, 0 (worst) to 1 (best)."""
 
@@ -42,7 +45,7 @@ class SimulatedOperator:
         labels_to_give: int,
     ) -> None:
         """`how` unsteady they are; `labels_to_give` is counted from now on."""
-        self.name = "simulated"
+        self.name = NAME
         self.leaving = False
         self.updates: list[UpdateStats] = []
         self._scorer = scorer

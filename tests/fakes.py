@@ -9,7 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from hitl.checkpoints import Checkpoints
+from hitl.config.session import SessionConfig
+from hitl.engine import EngineThread
+from hitl.journal import Journal
 from hitl.manifest import Manifest
+from hitl.open_run import Held
 from hitl.operator import Desk, Event, Reply
 from hitl.records import (
     Completion,
@@ -24,6 +29,12 @@ from hitl.records import (
     TokenView,
     UpdateStats,
 )
+
+
+def held(folder: Path, journal: Journal, engine: EngineThread, config: SessionConfig) -> Held:
+    """A run in a folder, whose prompts are called by their numbers."""
+    steps = Checkpoints(folder / "steps")
+    return Held(config, journal, steps, engine, lambda number: Prompt(f"prompt {number}", number))
 
 
 class FakeEngine:

@@ -58,6 +58,35 @@ def steps(tmp_path: Path) -> Path:
     return tmp_path / "steps"
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="asks Linux what a descriptor is of")
+def test_everything_is_on_disk_before_what_says_so(
+    steps: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files, then the manifest, then the folder they lie in, then its name, then the folder of the
+    names: in any other order a power cut could leave a checkpoint that is none."""
+    checkpoints = Checkpoints(steps)
+    done: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        name = os.path.relpath(os.readlink(f"/proc/self/fd/{descriptor}"), steps)
+        done.append(
+            "/".join("new" if part.startswith(".tmp") else part for part in name.split("/"))
+        )
+        fsync(descriptor)
+
+    def renamed(old: Path, new: Path) -> None:
+        done.append(f"rename to {new.name}")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    checkpoints.commit(7, saver(7))
+    files = ["new/policy/model.safetensors", "new/policy", "new/state.json", "new"]
+    assert sorted(done[: len(files)]) == sorted(files)
+    assert done[len(files) :] == ["new/manifest.json", "new", "rename to 000007", "."]
+
+
 def test_age_of_the_newest(steps: Path) -> None:
     assert checkpoint_age(steps, 9) is None
     checkpoints = Checkpoints(steps)

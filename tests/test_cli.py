@@ -136,7 +136,39 @@ def test_version(tmp_path: Path) -> None:
         ("simulate --labels 0", "--labels 0 is too small"),
         ("simulate --noise 2", "--noise 2 must lie between 0 and 1"),
         ("pretrain", "missing: "),
-        ("pretrain none.txt --lang zh --out o --steps 0", "steps is 0"),
+        ("pretrain none.txt --lang zh --out o --steps 0", "--steps 0: give 1 or more"),
+        ("train --policy judge", "judge judges texts (BertForSequenceClassification) and cannot"),
+        ("train --root empty.txt --policy whole", "--root empty.txt is no folder: give the one"),
+        ("runs --root empty.txt", "--root empty.txt is no folder: give the one that the runs are"),
+        ("resume --root empty.txt", "--root empty.txt is no folder"),
+        ("simulate --operator writer", "writer has not learned to judge texts (GPT2LMHeadModel)"),
+        ("auto --reward writer", "give a classifier or a reward model, such as sentiment-zh"),
+        ("reward score writer hello", "writer has not learned to judge texts"),
+        ("reward score whole --file none.txt", "no file none.txt: check the path"),
+        ("reward score whole --file whole", "whole is a folder: give a file"),
+        ("reward score whole --file empty.txt hello", "--file and texts as arguments: give one"),
+        ("reward score whole --file gbk.txt", "gbk.txt line 2 is not UTF-8: mend it, or take it"),
+        ("reward train none --out o", "no data 'none': give a .tsv of rank lists"),
+        ("reward train whole --out o", "whole is neither a run nor a folder with pos and neg"),
+        ("reward train wide.csv --out o", "wide.csv is UTF-16 or UTF-32: save it as UTF-8"),
+        ("reward train gbk.txt --out o --labels 5-1", "--labels 5-1: the low end must be below"),
+        ("reward train gbk.txt --out o --lr nan", "--lr nan: give a number above 0"),
+        ("reward train gbk.txt --out o --init nope", "no model 'nope' here"),
+        ("reward eval whole gbk.txt", "gbk.txt holds single texts: give rank lists"),
+        ("sft none.txt --out o", "no file none.txt: check the path"),
+        ("sft gbk.txt --out o --policy judge", "judge judges texts"),
+        ("dpo gbk.txt --out o", "or learn the texts with hitl sft"),
+        ("pretrain gbk.txt --lang zh --out o --init nope", "no model 'nope' here"),
+        (
+            "pretrain gbk.txt --lang zh --out o --steps 1",
+            "--warmup-steps 100: give 0 to 1 (--",
+        ),
+        ("export nope --format scores --out o", "there is no run nope in checkpoints: `hitl runs`"),
+        ("serve --host 0.0.0.0", "--host 0.0.0.0 is every address of this machine"),
+        ("serve --port 0", "--port 0 is no port: 1 to 65535"),
+        ("join a@b:1 --operator me", "give the token that `hitl host` printed"),
+        ("join nowhere --operator me", "'nowhere' is not RUN@HOST:PORT"),
+        ("host none", "there is no run none in checkpoints"),
         ("", "this is no terminal"),
     ],
 )
@@ -152,6 +184,11 @@ def test_wrong_use_is_one_line_and_2(
         Path(name).mkdir()
         Path(name, "config.json").write_text("{}")
     Path("whole/model.safetensors").write_bytes(b"weights")
+    for name, kind in (("judge", "BertForSequenceClassification"), ("writer", "GPT2LMHeadModel")):
+        Path(name).mkdir()
+        Path(name, "config.json").write_text(json.dumps({"architectures": [kind]}))
+        Path(name, "model.safetensors").write_bytes(b"weights")
+    Path("wide.csv").write_bytes("text,label\n".encode("utf-16"))
     Path("empty.txt").write_text("# nothing\n")
     Path("gbk.txt").write_bytes("a\n你好\n".encode("gbk"))
     assert cli.main(line.split()) == 2
@@ -168,7 +205,12 @@ def test_wrong_use_is_one_line_and_2(
         (HitlError("it broke: mend it"), 1, "hitl: it broke: mend it\n"),
         (UsageError("two\nlines, \x1b[31mred"), 2, "hitl: two lines, [31mred\n"),
         (OSError(errno.ENOSPC, "No space left on device", "a/b"), 1, "a/b: make room, then"),
-        (PermissionError(errno.EACCES, "Permission denied", "a/b"), 1, "Permission denied: a/b"),
+        (PermissionError(errno.EACCES, "Permission denied", "a/b"), 1,
+         "hitl: Permission denied: a/b: give yourself the right to it, or choose another place\n"),
+        (OSError(errno.EROFS, "Read-only file system", "a/b"), 1, "or choose another place"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "a/b"), 1,
+         "hitl: No such file or directory: a/b: check the path\n"),
+        (OSError(errno.EIO, "Input/output error", "a/b"), 1, "a/b: try again; --debug shows"),
         (ZeroDivisionError("by zero"), 1, "ZeroDivisionError: by zero: please report it"),
         (KeyboardInterrupt(), 130, ""),
         (BrokenPipeError(), 0, ""),

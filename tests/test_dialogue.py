@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from hitl.checkpoints import Checkpoints
 from hitl.config.session import SessionConfig
 from hitl.dialogue import Dialogue
 from hitl.engine import EngineThread
 from hitl.journal import Journal
 from hitl.open_run import OpenRun
+from hitl.opening import Opening
 from hitl.operator import Desk, Draft, Event, Judged, Notice, Quit, Reply, Resample, Undo, Updated
-from hitl.records import Judgement, Mode, Prompt, Scores
+from hitl.records import Judgement, Mode, Scores
 from hitl.second import doubly_judged, pairs_of
 
-from .fakes import FakeEngine
+from .fakes import FakeEngine, held
 
 CONFIG = SessionConfig(lang="en", group_size=2, batch_size=4)
 
@@ -66,10 +66,8 @@ def opened(
         engine = FakeEngine()
         thread = EngineThread(lambda: engine)
         try:
-            run = OpenRun(
-                config, journal, Checkpoints(folder / "steps"), thread,
-                lambda number: Prompt(f"prompt {number}", number), Ears(), ahead, overlap=overlap,
-            )  # fmt: skip
+            parts = held(folder, journal, thread, config)
+            run = OpenRun(parts, Ears(), Opening(ahead=ahead), overlap)
             run.take_up()
             yield run
             run.finish()

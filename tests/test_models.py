@@ -141,3 +141,34 @@ def test_a_folder_that_may_not_be_read(root: Path) -> None:
         assert "closed" in refusal("closed/inner", root)
     finally:
         os.chmod("closed", 0o700)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "policy", "scorer"),
+    [
+        ("GPT2LMHeadModel", True, False),
+        ("Qwen3ForCausalLM", True, False),
+        ("GPT2Model", True, False),
+        ("T5ForConditionalGeneration", True, False),
+        ("BertForSequenceClassification", False, True),
+        ("GPT2ForSequenceClassification", False, True),
+        ("InternLM2ForRewardModel", False, True),
+        ("BertForMaskedLM", False, False),
+        (None, True, True),
+    ],
+)
+def test_what_a_model_is_for(
+    root: Path, architecture: str | None, policy: bool, scorer: bool
+) -> None:
+    """transformers would draw the head that is lacking at random, and say nothing."""
+    folder = model(Path("mine"), "model.safetensors")
+    if architecture is not None:
+        (folder / "config.json").write_text(json.dumps({"architectures": [architecture]}))
+    uses: list[tuple[models.Use, bool]] = [("policy", policy), ("scorer", scorer)]
+    for use, fits in uses:
+        if fits:
+            assert resolve("mine", root, use) == folder
+            continue
+        with pytest.raises(UsageError, match=f"^mine .*{architecture}.*: give a "):
+            resolve("mine", root, use)
+    assert resolve("mine", root) == folder

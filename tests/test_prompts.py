@@ -117,5 +117,5 @@ def test_the_texts_of_a_data_set_are_prompts(tmp_path: Path) -> None:
     )
     assert load_prompts(tmp_path / "aclImdb") == ("pos film", "neg film")
     (tmp_path / "a.jsonl").write_text('{"text": "One"}\n{"label": 1}\n', "utf-8")
-    with pytest.raises(UsageError, match=r"a.jsonl line 2: has no text: mend"):
+    with pytest.raises(UsageError, match=r"a.jsonl line 2 has no text: mend"):
         load_prompts(tmp_path / "a.jsonl")

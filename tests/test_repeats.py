@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from hitl.checkpoints import Checkpoints
 from hitl.config.recorded import to_json
 from hitl.config.session import SessionConfig
 from hitl.engine import EngineThread
 from hitl.journal import Journal
+from hitl.opening import Opening
 from hitl.operator import Desk, Judged, Notice, OwnPrompt, Quit, Rejudged, Resample, Save, Undo
 from hitl.records import Judgement, Mode, Prompt, Scores
 from hitl.repeats import APART, due, repeats_of
 from hitl.run_quality import quality_of
 from hitl.session import Session
 
-from .fakes import FakeEngine, Line, Scripted, scores
+from .fakes import FakeEngine, Line, Scripted, held, scores
 
 CONFIG = SessionConfig(lang="en", group_size=2, batch_size=400)
 GOOD, BAD = scores(5, 4), scores(1, 2)
@@ -37,11 +37,8 @@ class Stint:
         operator, engine = Scripted([*script, Quit()]), FakeEngine()
         thread = EngineThread(lambda: engine)
         try:
-            Session(
-                config, self.journal, Checkpoints(self.folder / "steps"), thread,
-                lambda number: Prompt(f"prompt {number}", number), operator, 0, shuffle=True,
-                again=again,
-            ).run()  # fmt: skip
+            run = held(self.folder, self.journal, thread, config)
+            Session(run, operator, Opening(shuffle=True, again=again)).run()
         finally:
             thread.close()
         return operator, engine

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +25,7 @@ from hitl.errors import UsageError
 from hitl.journal import Journal
 from hitl.rundir import FORMAT, RunDir, RunError, check_name, fresh_name
 from hitl.runs import list_runs
+from hitl.wording import translator
 from tests.journal_data import group, judgement, stats
 from tests.test_checkpoints import saver
 
@@ -123,7 +126,7 @@ def test_open_what_is_not_there(tmp_path: Path) -> None:
         (b'{"format": true}', "not the config"),
         (b'{"format": 1}', "has no options"),
         (b'{"format": 2}', "newer hitl"),
-        (None, "cannot be read"),
+        (None, "config.json is missing"),
     ],
 )
 def test_a_config_that_is_refused(tmp_path: Path, content: bytes | None, words: str) -> None:
@@ -142,8 +145,64 @@ def test_a_config_that_is_refused(tmp_path: Path, content: bytes | None, words: 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(RunError, match="cannot be made"):
+    with pytest.raises(UsageError, match=r"--root .*file is no folder: give the one"):
         RunDir.create(tmp_path / "file", "zh-01", CONFIG)
+    with pytest.raises(RunError, match=r"cannot be made in .*: .*; make that possible, or choose"):
+        RunDir.create(Path("/proc/none"), "zh-01", CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"options": {"scale": "x"}}, r"config.json is damaged \(--scale 'x' is no scale.*a copy$"),
+        ({"options": {"group_size": "four"}}, r"config.json is damaged \(.*\): restore it from a"),
+        (
+            {"options": {"newest": 1}},
+            r"config.json has options this .* \(newest\): .*update it",
+        ),
+    ],
+)
+def test_options_that_cannot_be_taken_are_told_with_their_file(
+    tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    run = RunDir.create(tmp_path, "zh-01", {"options": {}})
+    run.config_path.write_text(json.dumps(run.config() | change))
+    with pytest.raises(UsageError, match=said) as caught:
+        run.options()
+    assert str(run.config_path) in str(caught.value)
+    assert re.search("[\u4e00-\u9fff]", translator("zh").error(caught.value))
+
+
+def test_a_run_that_may_not_be_looked_into_is_listed_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RunDir.create(tmp_path, "open", {"options": {"lang": "zh"}})
+    (tmp_path / "closed").mkdir()
+
+    def exists(path: Path) -> bool:
+        if path.parent.name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return os.path.exists(path)
+
+    monkeypatch.setattr(Path, "exists", exists)
+    found = {run.run: run for run in list_runs(tmp_path)}
+    assert found["open"].intact
+    assert found["closed"].problem is not None and not found["closed"].intact
+    with pytest.raises(
+        RunError, match=r"closed cannot be read \(Permission denied\): give yourself"
+    ):
+        RunDir.open(tmp_path, "closed")
+
+
+def test_a_folder_of_runs_that_may_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> list[Path]:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(RunError, match=r"cannot be read \(Permission denied\)"):
+        list_runs(tmp_path)
 
 
 def test_killed_while_it_is_made(tmp_path: Path) -> None:

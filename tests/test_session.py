@@ -1,13 +1,8 @@
-"""The loop, with a real journal and real checkpoints, an engine without torch, and a script."""
+"""The loop: what is said is kept, undone and taken up again, wherever it is left."""
 
 from __future__ import annotations
 
-import math
-import shutil
-import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -15,85 +10,33 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hitl.checkpoints import Checkpoints
-from hitl.config.session import SessionConfig
-from hitl.engine import EngineThread, UpdateRefusedError
-from hitl.journal import Journal, JournalError
+from hitl.engine import EngineThread
 from hitl.operator import (
     Desk,
     Draft,
     Inspected,
     Judged,
     Notice,
-    OwnPrompt,
     Quit,
     Resample,
     Save,
     Saved,
-    Tuned,
     Undo,
     Undone,
     Updated,
-    Waiting,
 )
 from hitl.records import (
     Edit,
-    Group,
-    JudgedGroup,
     Judgement,
     Mode,
-    Prompt,
     Ranking,
     Scores,
     Skip,
-    StepOptions,
 )
 from hitl.session import Session
-from hitl.tuning import Tune, Tuning, in_effect
-from hitl.updates import full_batches, oldest_batch
 
-from .fakes import FakeEngine, Line, Scripted, scores
-
-CONFIG = SessionConfig(lang="en", group_size=2, batch_size=4)
-GOOD, BAD = scores(5, 4), scores(1, 2)
-
-
-def usual(number: int) -> StepOptions:
-    """What update `number` is made with when nothing was changed."""
-    return in_effect(CONFIG.step_options, number, CONFIG.batch_size, CONFIG.warmup)
-
-
-class Stint:
-    """Runs scripts against one run folder, each with an engine that starts from the base."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.config = CONFIG
-        self.journal = Journal.open(folder / "journal.db", create=True)
-
-    def __call__(
-        self,
-        *script: Line,
-        ahead: int = 0,
-        engine: FakeEngine | None = None,
-        shuffle: bool = False,
-    ) -> tuple[Scripted, FakeEngine]:
-        operator, engine = Scripted([*script, Quit()]), engine or FakeEngine()
-        thread = EngineThread(lambda: engine)
-        try:
-            Session(
-                self.config, self.journal, Checkpoints(self.folder / "steps"), thread,
-                lambda number: Prompt(f"prompt {number}", number), operator, ahead, shuffle=shuffle,
-            ).run()  # fmt: skip
-        finally:
-            thread.close()
-        return operator, engine
-
-
-@pytest.fixture
-def stint(tmp_path: Path) -> Iterator[Stint]:
-    made = Stint(tmp_path)
-    yield made
-    made.journal.close()
+from .fakes import FakeEngine, Line, Scripted, held
+from .stints import BAD, CONFIG, GOOD, Stint, looked_at
 
 
 def test_a_full_batch_becomes_an_update_and_a_checkpoint(stint: Stint) -> None:
@@ -117,10 +60,7 @@ def test_nothing_is_acknowledged_before_it_is_in_the_journal(stint: Stint) -> No
 
     operator = Watching([GOOD, BAD, Quit()])
     thread = EngineThread(FakeEngine)
-    Session(
-        CONFIG, stint.journal, Checkpoints(stint.folder / "s"), thread,
-        lambda n: Prompt("p", n), operator, 0,
-    ).run()  # fmt: skip
+    Session(held(stint.folder, stint.journal, thread, CONFIG), operator).run()
     thread.close()
     assert seen == [1, 2]
 
@@ -133,18 +73,6 @@ def test_a_run_goes_on_where_it_stood(stint: Stint, tmp_path: Path) -> None:
     stint(BAD, BAD)
     _, last = stint(GOOD, GOOD, BAD)
     assert (last.version, last.weights) == (whole.version, whole.weights) and last.version == 3
-
-
-def test_updates_whose_checkpoint_is_lost_are_made_again(stint: Stint) -> None:
-    _, engine = stint(GOOD, BAD, BAD, GOOD)
-    for path in (stint.folder / "steps").rglob("state.json"):
-        path.write_text("[9, 'broken']")
-    operator, again = stint()
-    assert again.weights == engine.weights
-    texts = [n.text for n in operator.heard(Notice)]
-    assert sum("skipped" in t for t in texts) == 2
-    assert sum("again from the journal" in t for t in texts) == 2
-    assert not any("different" in t for t in texts)
 
 
 def test_undo_brings_the_group_back_with_its_scores(stint: Stint) -> None:
@@ -164,57 +92,6 @@ def test_undo_brings_note_flag_and_own_text_back(stint: Stint) -> None:
 
     operator, _ = stint(edited, Undo())
     assert operator.desks[2].draft == Draft(("", "2"), "better", "why", True)
-
-
-@pytest.mark.parametrize("ahead", [0, 2])
-def test_an_own_prompt_is_sampled_next_and_the_group_comes_after_it(
-    stint: Stint, ahead: int
-) -> None:
-    operator, engine = stint(OwnPrompt("从前"), GOOD, GOOD, GOOD, ahead=ahead)
-    first, own, again, following, _ = (desk.group for desk in operator.desks)
-    assert own.prompt.text == "从前" and own.prompt.attempt == 0
-    assert again == first and first.prompt.number == 1 and following.prompt.number > 1
-    numbers = [number for number, _, _ in engine.sampled]
-    assert own.prompt.number not in numbers[: numbers.index(own.prompt.number)]
-
-
-def test_an_own_prompt_that_was_not_judged_is_there_after_a_resume(stint: Stint) -> None:
-    first, _ = stint(OwnPrompt("从前"))
-    again, _ = stint(GOOD)
-    [_, own] = (desk.group for desk in first.desks)
-    assert [desk.group for desk in again.desks] == [first.desks[0].group, own]
-
-
-def looked_at(desk: Desk, operator: Scripted) -> list[Inspected]:
-    """Asks for the desk's tokens and waits: all that was asked of the engine before is done."""
-    desk.inspect()
-    for _ in range(500):
-        if heard := operator.heard(Inspected):
-            return heard
-        time.sleep(0.01)
-    raise AssertionError("no tokens came")
-
-
-def test_what_was_on_the_screen_before_a_resume_is_not_sampled_again(stint: Stint) -> None:
-    first, _ = stint(OwnPrompt("从前"), ahead=2)
-    own = first.desks[1].group
-    heard: list[Scripted] = []
-
-    def after_the_update(desk: Desk) -> Judgement:
-        looked_at(desk, heard[0])
-        return GOOD(desk)
-
-    engine = FakeEngine()
-    thread = EngineThread(lambda: engine)
-    heard.append(Scripted([GOOD, GOOD, after_the_update, GOOD, GOOD, Quit()]))
-    Session(
-        CONFIG, stint.journal, Checkpoints(stint.folder / "steps"), thread,
-        lambda number: Prompt(f"prompt {number}", number), heard[0], 2,
-    ).run()  # fmt: skip
-    thread.close()
-    came = {desk.group.key: desk.group for desk in heard[0].desks}
-    assert came[own.key] == own, "as it was, though the policy has learned since"
-    assert came[(own.prompt.number + 1, 0)].policy_version >= 1
 
 
 def test_places_are_mixed_the_same_way_each_time(stint: Stint) -> None:
@@ -247,10 +124,7 @@ def test_tokens_are_looked_at_while_the_operator_thinks(stint: Stint) -> None:
     engine = FakeEngine()
     thread = EngineThread(lambda: engine)
     operators.append(Scripted([look, Quit()]))
-    Session(
-        CONFIG, stint.journal, Checkpoints(stint.folder / "steps"), thread,
-        lambda number: Prompt("p", number), operators[0], 0,
-    ).run()  # fmt: skip
+    Session(held(stint.folder, stint.journal, thread, CONFIG), operators[0]).run()
     thread.close()
     group = operators[0].desks[0].group
     assert heard[0].group == group.key and heard[0].tokens == engine.inspect(group)
@@ -266,14 +140,6 @@ def test_nothing_to_undo_says_so(stint: Stint) -> None:
     operator, _ = stint(Undo(), GOOD)
     assert "nothing to undo" in operator.heard(Notice)[0].text
     assert operator.desks[0].group == operator.desks[1].group
-
-
-def test_resampling_asks_the_same_prompt_again(stint: Stint) -> None:
-    operator, _ = stint(GOOD, Resample(), BAD, ahead=2)
-    shown = [d.group for d in operator.desks]
-    assert [g.key for g in shown] == [(1, 0), (2, 0), (2, 1), (3, 0)]
-    assert shown[1].prompt.text == shown[2].prompt.text
-    assert shown[1].completions != shown[2].completions
 
 
 def test_a_skip_teaches_nothing_and_is_kept(stint: Stint) -> None:
@@ -301,278 +167,15 @@ def test_a_draft_survives(stint: Stint) -> None:
     assert second.desks[0].group == first.desks[0].group
 
 
-def test_groups_are_ready_ahead_and_fresh_after_an_update(stint: Stint) -> None:
-    engine = FakeEngine()
-
-    def at_leisure(desk: Desk) -> Judgement:
-        while len({number for number, _, _ in engine.sampled}) < desk.group.prompt.number + 2:
-            time.sleep(0.001)
-        return GOOD(desk)
-
-    operator, _ = stint(*[at_leisure] * 6, ahead=2, engine=engine)
-    assert engine.version == 3
-    assert all(d.ready <= 2 for d in operator.desks) and operator.desks[-1].ready >= 1
-    assert len(engine.sampled) >= 9  # the seven shown and two behind
-    assert [d.group.prompt.number for d in operator.desks] == list(range(1, 8))
-    # what was shown is what the journal has, also where a group was sampled again
-    judged = stint.journal.judged()
-    shown = {d.group.key: d.group for d in operator.desks}
-    assert len(judged) == 6 and all(shown[j.group.key] == j.group for j in judged)
-
-
-def test_judging_goes_on_while_an_update_runs(stint: Stint) -> None:
-    release, judged_meanwhile = threading.Event(), []
-    engine = FakeEngine()
-    engine.before_update = lambda: release.wait(20) and None
-
-    def meanwhile(desk: object) -> Judgement:
-        judged_meanwhile.append(engine.version)
-        release.set()
-        return GOOD(desk)  # type: ignore[arg-type]
-
-    stint(GOOD, BAD, meanwhile, ahead=2, engine=engine)
-    assert judged_meanwhile == [0] and engine.version == 1
-
-
-def test_an_update_tells_what_was_judged_behind_it(stint: Stint) -> None:
-    release = threading.Event()
-    engine = FakeEngine()
-    engine.before_update = lambda: release.wait(20) and None
-
-    def letting_go(desk: Desk) -> Judgement:
-        assert desk.batch_labels == 2
-        release.set()
-        return GOOD(desk)
-
-    operator, _ = stint(GOOD, BAD, GOOD, letting_go, ahead=3, engine=engine)
-    # The last line of the script comes before or after the update is in the journal.
-    assert operator.heard(Updated)[0].batch_labels in (2, 4)
-
-
-class Slowly(FakeEngine):
-    """Stands still in each update until it is let go."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.go = threading.Semaphore(0)
-        self.before_update = lambda: self.go.acquire(timeout=20) and None
-
-    def bad(self, desk: Desk) -> Judgement:
-        """BAD, once the four groups after this one are there: they cannot be sampled while the
-        update that it begins stands still."""
-        deadline = time.monotonic() + 20
-        while len(self.sampled) < 6 and time.monotonic() < deadline:
-            time.sleep(0.005)
-        return BAD(desk)
-
-
-def test_a_second_full_batch_does_not_keep_the_operator_waiting(stint: Stint) -> None:
-    engine = Slowly()
-
-    def at_last(desk: Desk) -> Judgement:
-        assert engine.version == 0 and desk.batch_labels == 4, "two batches said, none learned"
-        engine.go.release(9)
-        return GOOD(desk)
-
-    stint(GOOD, engine.bad, GOOD, GOOD, at_last, ahead=4, engine=engine)
-    assert engine.version >= 1
-    _, engine = stint()
-    assert engine.version == 2, "what was left for later is made at the next start"
-
-
-def test_an_undo_reaches_the_same_whether_the_engine_is_slow_or_quick(
-    stint: Stint, tmp_path: Path
-) -> None:
-    engine = Slowly()
-
-    def let_go(desk: Desk) -> Save:
-        assert engine.version == 0, "the first update runs all the while"
-        engine.go.release(9)
-        return Save()
-
-    pause, go_on = Tune(paused=True), Tune(paused=False)
-    said = [GOOD, BAD, GOOD, BAD, pause, Undo(), GOOD, Undo(), BAD, go_on]
-    slow, _ = stint(GOOD, engine.bad, *said[2:], let_go, ahead=4, engine=engine)
-    texts = [notice.text for notice in slow.heard(Notice)]
-    assert texts == ["too late: its batch is full and goes into the next update"]
-    (tmp_path / "quick").mkdir()
-    quick = Stint(tmp_path / "quick")
-    operator, whole = quick(*said)
-    assert len(operator.heard(Undone)) == len(slow.heard(Undone)) == 1
-    assert whole.version == 2
-    _, resumed = stint()
-    assert resumed.weights == whole.weights
-    taught = [[j.id for j in made.journal.update_batch(2)] for made in (stint, quick)]
-    assert taught == [[3, 4], [3, 4]]
-    quick.journal.close()
-
-
-def test_options_are_those_of_the_moment_when_the_batch_was_full(stint: Stint) -> None:
-    engine = Slowly()
-
-    def let_go(desk: Desk) -> Judgement:
-        engine.go.release(9)
-        return GOOD(desk)
-
-    def later(desk: Desk) -> Save:
-        deadline = time.monotonic() + 20
-        while engine.version < 2 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return Save()
-
-    said = [GOOD, engine.bad, GOOD, BAD, Tune(lr=1e-4, paused=True), let_go, later, Save(), later]
-    stint(*said, ahead=4, engine=engine)
-    options = [stats.options for stats in stint.journal.updates()]
-    assert options == [usual(1), usual(2)], "neither the change nor the pause came before"
-
-
-def test_leaving_before_an_update_began_does_not_change_its_options(stint: Stint) -> None:
-    engine = Slowly()
-
-    def leave(desk: Desk) -> Quit:
-        engine.go.release(9)
-        return Quit()
-
-    stint(GOOD, engine.bad, GOOD, BAD, Tune(lr=1e-4), leave, ahead=4, engine=engine)
-    stint(GOOD, BAD)
-    options = [stats.options for stats in stint.journal.updates()]
-    assert options == [usual(1), usual(2), StepOptions(1e-4, CONFIG.step_options.target_kl)]
-
-
-def test_while_training_is_paused_everything_that_waits_can_be_undone(stint: Stint) -> None:
-    operator, _ = stint(Tune(paused=True), GOOD, BAD, Undo(), Undo(), GOOD)
-    assert [event.judgement.group[0] for event in operator.heard(Undone)] == [2, 1]
-
-
-def test_no_group_on_the_screen_sees_two_updates(stint: Stint) -> None:
-    engine = Slowly()
-    ages: list[int] = []
-
-    def told(desk: Desk) -> Judgement:
-        ages.append(engine.version - desk.group.policy_version)
-        return GOOD(desk)
-
-    def slowly(desk: Desk) -> Judgement:
-        engine.go.release(1)
-        time.sleep(0.05)  # as many updates as will may come to an end
-        return told(desk)
-
-    def in_the_end(desk: Desk) -> Quit:
-        engine.go.release(9)
-        return Quit()
-
-    stint(*[told] * 4, *[slowly] * 12, in_the_end, ahead=3, engine=engine)
-    assert engine.version >= 3 and max(ages) == 1
-
-
-def test_a_group_that_was_left_for_two_updates_is_sampled_again(stint: Stint) -> None:
-    engine = FakeEngine()
-
-    def at_leisure(desk: Desk) -> Judgement:
-        while stint.journal.totals().pending_labels >= 4:
-            time.sleep(0.001)
-        return GOOD(desk)
-
-    said: list[Line] = []
-    for n in range(5):  # the first group is put back behind each
-        said += [OwnPrompt(f"own {n}"), at_leisure]
-    operator, _ = stint(*said, ahead=2, engine=engine)
-    first = [d.group for d in operator.desks if d.group.prompt.number == 1]
-    assert [g.policy_version for g in first][:2] == [0, 0] and engine.version >= 2
-    assert first[-1].policy_version >= engine.version - 1
-    [kept] = [g for g in stint.journal.open_groups() if g.prompt.number == 1]
-    assert kept == first[-1]
-
-
-def test_what_was_entered_for_a_group_outlives_two_updates(stint: Stint) -> None:
-    engine = FakeEngine()
-
-    def half(desk: Desk) -> OwnPrompt:
-        desk.save_draft(Draft(("3", "")))
-        return OwnPrompt("own")
-
-    def at_leisure(desk: Desk) -> Judgement:
-        while stint.journal.totals().pending_labels >= 4:
-            time.sleep(0.001)
-        return GOOD(desk)
-
-    said: list[Line] = [half, at_leisure]
-    for n in range(4):
-        said += [OwnPrompt(f"own {n}"), at_leisure]
-    operator, _ = stint(*said, ahead=2, engine=engine)
-    first = [d for d in operator.desks if d.group.prompt.number == 1]
-    assert engine.version >= 2 and {d.group.policy_version for d in first} == {0}
-    assert first[-1].draft == Draft(("3", ""))
-
-
-def test_other_completions_come_before_what_is_sampled_ahead(stint: Stint) -> None:
-    engine = FakeEngine()
-    began, go = threading.Event(), threading.Event()
-    sample = engine.sample
-
-    def slowly(prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
-        if prompts[0].number == 2:
-            began.set()
-            assert go.wait(20)
-        return sample(prompts, group_size, seed)
-
-    engine.sample = slowly  # type: ignore[method-assign]
-
-    def again(desk: Desk) -> Resample:
-        assert began.wait(20)  # 3 and 4 are behind it
-        threading.Timer(0.05, go.set).start()
-        return Resample()
-
-    operator, _ = stint(again, GOOD, ahead=3, engine=engine)
-    assert [d.group.key for d in operator.desks] == [(1, 0), (1, 1), (2, 0)]
-    assert [(n, attempt) for n, attempt, _ in engine.sampled][:3] == [(1, 0), (2, 0), (1, 1)]
-    assert operator.heard(Waiting)[-1] == Waiting("sample", (1, 1))
-
-
 def test_an_engine_that_cannot_start_ends_the_session_with_its_reason(stint: Stint) -> None:
     def broken() -> FakeEngine:
         raise RuntimeError("no such weights")
 
     thread = EngineThread(broken)
-    session = Session(
-        CONFIG, stint.journal, Checkpoints(stint.folder / "s"), thread,
-        lambda n: Prompt("p", n), Scripted([]), 0,
-    )  # fmt: skip
+    session = Session(held(stint.folder, stint.journal, thread, CONFIG), Scripted([]))
     with pytest.raises(RuntimeError, match="no such weights"):
         session.run()
     thread.close()
-
-
-def test_a_failed_update_in_the_background_is_not_swallowed(stint: Stint) -> None:
-    engine = FakeEngine()
-
-    def fail() -> None:
-        raise RuntimeError("out of memory")
-
-    engine.before_update = fail
-    with pytest.raises(RuntimeError, match="out of memory"):
-        stint(GOOD, BAD, GOOD, GOOD, GOOD, ahead=2, engine=engine)
-    assert stint.journal.totals().judgements >= 2  # what was said is kept
-    _, healthy = stint()
-    assert healthy.version >= 1
-
-
-def test_a_batch_that_cannot_be_learned_is_set_aside_and_the_session_goes_on(
-    stint: Stint,
-) -> None:
-    engine, refusals = FakeEngine(), iter([True])
-
-    def refuse() -> None:
-        if next(refusals, False):
-            raise UpdateRefusedError("update 1 was undone, the loss became NaN")
-
-    engine.before_update = refuse
-    operator, _ = stint(GOOD, BAD, BAD, GOOD, engine=engine)
-    assert engine.version == 1
-    assert "kept, and learned from no more" in operator.heard(Notice)[0].text
-    totals = stint.journal.totals()
-    assert (totals.judgements, totals.updates, totals.pending_labels) == (4, 1, 0)
-    assert len(stint.journal.update_batch(1)) == 2
 
 
 def script(draw_: Iterable[int]) -> list[Line]:
@@ -595,94 +198,3 @@ def test_stopping_anywhere_loses_nothing_and_applies_nothing_twice(
     consumed = [j.id for n in range(1, resumed.version + 1) for j in parts.journal.update_batch(n)]
     assert len(consumed) == len(set(consumed))
     assert len(consumed) + len(parts.journal.pending()) == parts.journal.totals().judgements
-
-
-def test_a_batch_is_made_of_the_oldest() -> None:
-    group = FakeEngine().sample([Prompt("p", 1)], 2, 0)[0]
-    skip, two = Skip(), Scores((1.0, 2.0))
-    pending = [
-        JudgedGroup(i, group, Judgement(group.key, verdict, "op", Mode.SCORE))
-        for i, verdict in enumerate([skip, two, skip, two, skip, two])
-    ]
-    assert [j.id for j in oldest_batch(pending, 4)] == [0, 1, 2, 3]
-    assert oldest_batch([], 4) == []
-
-
-def test_batches_are_full_one_after_the_other() -> None:
-    group = FakeEngine().sample([Prompt("p", 1)], 2, 0)[0]
-    two = Judgement(group.key, Scores((1.0, 2.0)), "op", Mode.SCORE)
-    pending = [JudgedGroup(i, group, two) for i in range(5)]
-    assert [[j.id for j in batch] for batch in full_batches(pending, 4)] == [[0, 1], [2, 3]]
-    assert [[j.id for j in batch] for batch in full_batches(pending, 3)] == [[0, 1], [2, 3]]
-    assert full_batches(pending[:1], 4) == full_batches([], 4) == []
-
-
-def test_labelling_alone_trains_nothing(stint: Stint) -> None:
-    stint.config = replace(CONFIG, label_only=True)
-    operator, engine = stint(GOOD, BAD, GOOD, Undo(), BAD)
-    assert engine.version == 0 and operator.heard(Updated) == []
-    assert stint.journal.totals().pending_labels == 6
-    assert [d.batch_labels for d in operator.desks] == [0, 2, 4, 6, 4, 6]
-    assert {d.batch_size for d in operator.desks} == {None}
-
-
-def test_a_change_of_options_holds_from_the_next_update_on(stint: Stint) -> None:
-    operator, _ = stint(GOOD, BAD, Tune(lr=1e-4), GOOD, BAD, Tune(target_kl=2.0), GOOD, BAD)
-    made = [e.stats.options for e in operator.heard(Updated)]
-    first = usual(1)
-    assert made == [first, StepOptions(1e-4, first.target_kl), StepOptions(1e-4, 2.0)]
-    assert operator.heard(Tuned)[-1].tuning == Tuning(made[-1])
-
-    # It is in the journal: another session has it, and makes lost updates again as they were.
-    whole = stint.journal.updates()[-1].digest
-    shutil.rmtree(stint.folder / "steps")
-    operator, engine = stint()
-    assert engine.weights == whole
-    assert operator.heard(Tuned)[0].tuning.options == made[-1]
-
-
-def test_a_pause_collects_labels_and_its_end_trains_them(stint: Stint) -> None:
-    pause, go_on = Tune(paused=True), Tune(paused=False)
-    operator, engine = stint(pause, GOOD, BAD, GOOD)
-    assert engine.version == 0 and operator.desks[-1].batch_labels == 6
-    _, engine = stint(GOOD)
-    assert engine.version == 0
-    operator, engine = stint(go_on)
-    assert [e.stats.labels for e in operator.heard(Updated)] == [4, 4]
-
-
-def test_a_change_that_cannot_be_kept_is_not_made(stint: Stint) -> None:
-    stint.journal.event = lambda kind, data: (_ for _ in ()).throw(JournalError("full"))  # type: ignore[method-assign]
-    operator, _ = stint(Tune(lr=0.5), GOOD, BAD)
-    assert operator.heard(Updated)[0].stats.options == usual(1)
-    assert operator.heard(Notice)[0].text == "full" and operator.heard(Tuned) == []
-
-
-def test_the_learning_rate_warms_up_and_a_resume_makes_the_same_updates(stint: Stint) -> None:
-    stint.config = replace(CONFIG, warmup=4, lr=1e-4)
-    operator, engine = stint(*[GOOD, BAD] * 5)
-    rates = [updated.stats.lr for updated in operator.heard(Updated)]
-    falling = [1 / math.sqrt(1 + 4 * before / 16) for before in range(5)]
-    rising = [0.25e-4, 0.5e-4, 0.75e-4, 1e-4, 1e-4]
-    assert rates == pytest.approx([r * f for r, f in zip(rising, falling, strict=True)])
-    shutil.rmtree(stint.folder / "steps")
-    _, again = stint()
-    assert (again.version, again.weights) == (5, engine.weights)
-
-
-def test_checkpoints_are_written_every_so_many_updates_and_on_leaving(stint: Stint) -> None:
-    stint.config = replace(CONFIG, save_steps=2)
-    checkpoints = Checkpoints(stint.folder / "steps", keep=9)
-    seen: list[list[int]] = []
-
-    def look(desk: Desk) -> Judgement:
-        seen.append(checkpoints.versions())
-        return GOOD(desk)
-
-    _, engine = stint(*[GOOD, BAD] * 4, look, BAD)
-    assert seen == [[2, 4]] and checkpoints.versions() == [4, 5]
-    checkpoints.discard_after(4)  # killed before it left
-    _, again = stint(GOOD, BAD)
-    assert again.version == 6 and checkpoints.versions()[-1] == 6
-    _, whole = stint()
-    assert whole.weights == again.weights != engine.weights

@@ -9,11 +9,11 @@ from hitl.engine import Engine, EngineThread
 from hitl.operator import Contrasted, Desk, Judged, Notice, Quit, TakeBack, Undone
 from hitl.records import Judgement
 
-from .fakes import FakeEngine
-from .test_session import BAD, GOOD, Stint, stint  # noqa: F401
+from .fakes import FakeEngine, held
+from .stints import BAD, GOOD, Stint
 
 
-def test_it_comes_now_or_behind_those_that_are_ready(stint: Stint) -> None:  # noqa: F811
+def test_it_comes_now_or_behind_those_that_are_ready(stint: Stint) -> None:
     operator, _ = stint(GOOD, TakeBack(1, now=True), BAD, TakeBack(2, now=False), GOOD, GOOD)
     seen = [desk.group.prompt.number for desk in operator.desks]
     assert seen[:5] == [1, 2, 1, 2, 2]
@@ -23,7 +23,7 @@ def test_it_comes_now_or_behind_those_that_are_ready(stint: Stint) -> None:  # n
     assert stint.journal.totals().judgements == 2
 
 
-def test_what_is_trained_or_gone_stays(stint: Stint) -> None:  # noqa: F811
+def test_what_is_trained_or_gone_stays(stint: Stint) -> None:
     operator, _ = stint(GOOD, BAD, TakeBack(1, now=True), TakeBack(99, now=True), GOOD)
     assert not operator.heard(Undone) and len(operator.heard(Judged)) == 3
     texts = [notice.text for notice in operator.heard(Notice)]
@@ -52,7 +52,7 @@ def test_idle_work_waits_for_all_that_is_asked_for() -> None:
     thread.close()
 
 
-def test_texts_of_base_and_policy(stint: Stint) -> None:  # noqa: F811
+def test_texts_of_base_and_policy(stint: Stint) -> None:
     came = threading.Event()
 
     class Asking:
@@ -78,17 +78,12 @@ def test_texts_of_base_and_policy(stint: Stint) -> None:  # noqa: F811
                 if len(self.events) == 2:
                     came.set()
 
-    from hitl.checkpoints import Checkpoints
-    from hitl.records import Prompt
     from hitl.session import Session
 
-    from .test_session import CONFIG
+    from .stints import CONFIG
 
     operator, thread = Asking(), EngineThread(FakeEngine)
-    Session(
-        CONFIG, stint.journal, Checkpoints(stint.folder / "steps"), thread,
-        lambda n: Prompt(f"prompt {n}", n), operator, 0,
-    ).run()  # fmt: skip
+    Session(held(stint.folder, stint.journal, thread, CONFIG), operator).run()
     thread.close()
     assert [(e.number, e.version, e.prompt) for e in operator.events] == [
         (1, 1, "prompt 1"),

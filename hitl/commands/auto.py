@@ -32,7 +32,7 @@ def auto(command: Auto) -> int:
     """Begins or continues a run, and prints the mean reward of every update."""
     root = Path(command.root)
     config = _with_prompts(command, root)
-    source = resolve(command.reward or f"sentiment-{config.lang}", root)
+    source = resolve(command.reward or f"sentiment-{config.lang}", root, "scorer")
     judge = str(source.resolve()) if isinstance(source, Path) else source
     judge += " (raw)" if command.raw else ""
     judge += f" - {command.reward_baseline:g}" if command.reward_baseline else ""

@@ -48,7 +48,9 @@ def _comparison(command: Compare, run_dir: RunDir) -> Comparison:
             f"run {run_dir.name} has no intact checkpoint: hitl replay {run_dir.name} --repair "
             "makes its policy again from the journal"
         )
-    source = resolve(command.reward or f"sentiment-{config.lang}", root)
+    source = resolve(command.reward or f"sentiment-{config.lang}", root, "scorer")
+    if command.policy is not None:
+        resolve(command.policy, root, "policy", trust_remote_code=config.trust_remote_code)
 
     from hitl.learn.scorers import load_scorer
 

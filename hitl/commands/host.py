@@ -14,14 +14,15 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hitl.assemble import Held, held, leave_rank_lists, open_run
+from hitl.assemble import held, leave_rank_lists
 from hitl.atomic import write_synced
 from hitl.checkpoints import checkpoint_age
+from hitl.commands.listening import not_listening
 from hitl.commands.plan import AGAIN
 from hitl.config.commands import Host
 from hitl.config.recorded import to_json
 from hitl.errors import HitlError, UsageError
-from hitl.open_run import OpenRun
+from hitl.open_run import Held, OpenRun
 from hitl.opening import Opening, check_place, config_of
 from hitl.operator import Event, Notice, Updated
 from hitl.rundir import RunDir
@@ -30,9 +31,9 @@ from hitl.text import safe
 from hitl.wording import Sentence
 
 if TYPE_CHECKING:
+    from hitl.host.messages import Welcome
     from hitl.host.serving import Audience
     from hitl.host.serving import Host as Hosting
-    from hitl.host.wire import Welcome
 
 AGREEMENT_S = 5.0
 """Seconds between two looks at how far operators agree."""
@@ -55,7 +56,7 @@ def host(command: Host) -> int:
     with _listening(command.host, command.port) as listening, held(
         run_dir, audience, opening
     ) as this:  # fmt: skip
-        run = open_run(this, audience, opening, command.overlap)
+        run = OpenRun(this, audience, opening, command.overlap)
         token = command.token or _token_told() or _token_of(run_dir)
         asyncio.run(_serve(run_dir, this, run, audience, token, listening))
         run.finish()
@@ -130,7 +131,7 @@ def _agreement(run: OpenRun) -> tuple[int, float]:
 
 
 def _welcome(run_dir: RunDir, this: Held) -> Welcome:
-    from hitl.host.wire import PROTOCOL, Welcome
+    from hitl.host.messages import PROTOCOL, Welcome
 
     updates = tuple(this.journal.updates())
     return Welcome(
@@ -166,9 +167,7 @@ def _listening(host: str, port: int) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
     except OSError as error:
-        raise HitlError(
-            f"{host}:{port} cannot be listened on ({error.strerror}): another --port?"
-        ) from error
+        raise not_listening(host, port, error) from error
     return bound
 
 

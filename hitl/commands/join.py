@@ -28,7 +28,8 @@ def join(command: Join) -> int:
         raise UsageError("give the token that `hitl host` printed, with --token or in HITL_TOKEN")
     joined = Joined(Where(run, address, token, command.operator))
     welcome = joined.connect()
-    config = replace(from_json(welcome.options, welcome.ppo), operator_name=command.operator)
+    options = from_json(welcome.options, welcome.ppo, address)
+    config = replace(options, operator_name=command.operator)
     tr = translator_for(command.look)
     back = f"hitl join {command.where} --operator {command.operator}"
     if command.plain or not has_terminal():

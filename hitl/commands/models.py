@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
+from pathlib import Path
 
 from hitl.config.pretrain import PretrainConfig
 from hitl.config.reward import RewardTrainConfig
+from hitl.models import resolve
 
 
 def pretrain(config: PretrainConfig) -> int:
     """Trains a tiny GPT-2 from scratch and prints its held-out loss."""
+    if config.init is not None:
+        start = resolve(str(config.init), Path("checkpoints"), "policy")
+        config = dataclasses.replace(config, init=Path(start))
+
     from hitl.learn.pretrain import pretrain as learn
 
     result = learn(config, progress)

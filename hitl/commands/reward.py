@@ -63,7 +63,7 @@ def reward_eval(command: RewardEval) -> int:
         raise UsageError(
             f"{command.data} holds single texts: give rank lists, preferences or a run"
         )
-    source = resolve(command.model, root)
+    source = resolve(command.model, root, "scorer")
     read = rankings(command.data, kind, root, command.bad_rows)
 
     from hitl.learn.scorers import load_scorer
@@ -88,23 +88,22 @@ def reward_eval(command: RewardEval) -> int:
 
 def reward_score(command: RewardScore) -> int:
     """Prints a score a text."""
-    source = resolve(command.model, Path(command.root))
+    source = resolve(command.model, Path(command.root), "scorer")
     texts = _texts(command)
+    if not (chunk := list(itertools.islice(texts, CHUNK))):
+        raise UsageError("no text to score: give some as arguments, with --file or on stdin")
 
     from hitl.learn.scorers import load_scorer
 
     scorer = load_scorer(source, raw=command.raw)
     rows: list[dict[str, object]] = []
-    count = 0
-    while chunk := list(itertools.islice(texts, CHUNK)):
-        count += len(chunk)
+    while chunk:
         for text, score in zip(chunk, scorer(chunk, command.batch_size), strict=True):
             if command.json:
                 rows.append({"text": text, "score": score})
             else:
                 print(f"{score:8.4f}  {safe(text)}")
-    if not count:
-        raise UsageError("no text to score: give some as arguments, with --file or on stdin")
+        chunk = list(itertools.islice(texts, CHUNK))
     if command.json:
         print(json.dumps({"scores": rows}, ensure_ascii=False))
     return 0

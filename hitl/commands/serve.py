@@ -7,6 +7,7 @@ import secrets
 import shlex
 import sys
 
+from hitl.commands.listening import not_listening
 from hitl.config.commands import Serve
 from hitl.config.look import Look
 from hitl.errors import HitlError, UsageError
@@ -31,10 +32,7 @@ def serve(command: Serve) -> int:
     try:
         server.serve()
     except OSError as error:
-        raise HitlError(
-            f"{command.host}:{command.port} cannot be listened on ({error.strerror}): "
-            "another --port?"
-        ) from error
+        raise not_listening(command.host, command.port, error) from error
     return 0
 
 

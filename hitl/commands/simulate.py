@@ -12,6 +12,8 @@ from hitl.assemble import Opened, opened
 from hitl.config.commands import Simulate
 from hitl.creation import create_run
 from hitl.departure import leaving_by_signal
+from hitl.errors import UsageError
+from hitl.journal import Journal
 from hitl.language import with_language
 from hitl.models import resolve
 from hitl.opening import Opening, check_place, config_of
@@ -19,7 +21,7 @@ from hitl.prompts import prompts_of
 from hitl.records import Prompt
 from hitl.rundir import RunDir, fresh_name
 from hitl.scale import Scale
-from hitl.simulate import Portrait, ScoreTexts, SimulatedOperator, portrait
+from hitl.simulate import NAME, Portrait, ScoreTexts, SimulatedOperator, portrait
 
 
 def simulate(command: Simulate) -> int:
@@ -29,10 +31,11 @@ def simulate(command: Simulate) -> int:
     root = Path(command.root)
     config = with_language(command.session, command.scorer)
     scorer = command.scorer or f"sentiment-{config.lang}"
-    sources = [resolve(name, root) for name in (scorer, command.gold or scorer)]
+    sources = [resolve(name, root, "scorer") for name in (scorer, command.gold or scorer)]
     name = command.run or fresh_name(root, f"sim-{config.lang}")
     if RunDir.exists(root, name):
         run_dir = RunDir.open(root, name)
+        _check_judges(run_dir)
     else:
         run_dir = create_run(root, name, config)
 
@@ -64,6 +67,17 @@ def simulate(command: Simulate) -> int:
         for key, value in figures.items():
             print(f"{key:18} {value:.3f}" if isinstance(value, float) else f"{key:18} {value}")
     return 0
+
+
+def _check_judges(run_dir: RunDir) -> None:
+    """Raises UsageError when anybody else has judged the run."""
+    with Journal.open(run_dir.journal_path, readonly=True) as journal:
+        others = [operator for operator in journal.operators() if operator != NAME]
+    if others:
+        raise UsageError(
+            f"run {run_dir.name} was judged by {', '.join(others)}: what a simulated operator says "
+            "is not to be mixed with that, take another --run NAME"
+        )
 
 
 def _portrait(run: Opened, command: Simulate, gold: ScoreTexts) -> Portrait:

@@ -72,7 +72,7 @@ def _policy(tuning: Tuning, kind: Kind) -> Path | str:
     """The policy that was named, that of the run, or the shipped one of the language."""
     root = Path(tuning.root)
     if tuning.policy is not None:
-        return resolve(tuning.policy, root)
+        return resolve(tuning.policy, root, "policy")
     run = run_of(tuning.data, root) if kind == "run" else None
     if run is not None:
         return resolve(config_of(run).base_policy, root)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from hitl.config.checks import above_zero, one_of, share, within
 from hitl.errors import UsageError
 
 Lang = Literal["zh", "en"]
@@ -88,34 +89,22 @@ class PretrainConfig:
     """Steps between two figures on held-out texts."""
 
     def __post_init__(self) -> None:
-        names = "steps batch_tokens layers width heads positions vocab save_every eval_every"
+        names = "steps batch_tokens layers width heads positions save_every eval_every"
         for name in names.split():
-            if getattr(self, name) < 1:
-                raise UsageError(f"pretrain: {name} is {getattr(self, name)}; give 1 or more")
-        if self.lang not in ("zh", "en"):
-            raise UsageError(f"pretrain: lang is {self.lang!r}; give zh or en")
-        if self.lr <= 0:
-            raise UsageError(f"pretrain: lr is {self.lr}; give a number above 0")
-        if self.weight_decay < 0:
-            raise UsageError(f"pretrain: weight_decay is {self.weight_decay}; give 0 or more")
-        if not 0 <= self.dropout < 1:
-            raise UsageError(f"pretrain: dropout is {self.dropout}; give 0 or more, below 1")
+            within(self, name, 1)
+        within(self, "vocab", 300)
+        one_of(self, "lang", "zh", "en")
+        above_zero(self, "lr")
+        within(self, "weight_decay", 0)
+        share(self, "dropout")
         if self.width % self.heads:
             raise UsageError(
-                f"pretrain: {self.heads} heads do not divide a width of {self.width}; change either"
+                f"--heads {self.heads} do not divide --width {self.width}: change one of them"
             )
-        if not 8 <= self.max_tokens <= self.positions:
-            raise UsageError(
-                f"pretrain: max_tokens is {self.max_tokens}; give 8 to positions ({self.positions})"
-            )
+        within(self, "max_tokens", 8, self.positions, "--positions")
         if self.batch_tokens < self.max_tokens:
             raise UsageError(
-                f"pretrain: batch_tokens is {self.batch_tokens}, too few for one text of "
-                f"max_tokens ({self.max_tokens}); raise it"
+                f"--batch-tokens {self.batch_tokens} are too few for one text of --max-tokens "
+                f"{self.max_tokens}: give as many or more"
             )
-        if self.vocab < 300:
-            raise UsageError(f"pretrain: vocab is {self.vocab}; give 300 or more")
-        if not 0 <= self.warmup_steps <= self.steps:
-            raise UsageError(
-                f"pretrain: warmup_steps is {self.warmup_steps}; give 0 to steps ({self.steps})"
-            )
+        within(self, "warmup_steps", 0, self.steps, "--steps")

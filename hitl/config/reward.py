@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from hitl.config.checks import above_zero, one_of, share, within
 from hitl.errors import UsageError
 from hitl.scale import Scale
 
@@ -121,46 +122,27 @@ class RewardTrainConfig:
     def __post_init__(self) -> None:
         names = "steps batch_tokens layers width heads save_every eval_every crop_min"
         for name in names.split():
-            if getattr(self, name) < 1:
-                raise UsageError(f"reward train: {name} is {getattr(self, name)}; give 1 or more")
-        if self.lang not in ("zh", "en", "auto"):
-            raise UsageError(f"reward train: lang is {self.lang!r}; give zh, en or auto")
-        Scale.parse(self.labels)
-        if self.part not in ("train", "gold"):
-            raise UsageError(f"reward train: part is {self.part!r}; give train or gold")
+            within(self, name, 1)
+        within(self, "vocab", 300)
+        one_of(self, "lang", "zh", "en", "auto")
+        one_of(self, "part", "train", "gold")
+        Scale.parse(self.labels, "--labels")
         for name in ("mlm_steps", "warmup_steps", "weight_decay"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"reward train: {name} is {getattr(self, name)}; give 0 or more")
+            within(self, name, 0)
         for name in ("lr", "mlm_lr"):
-            if getattr(self, name) <= 0:
-                raise UsageError(
-                    f"reward train: {name} is {getattr(self, name)}; give a number above 0"
-                )
+            above_zero(self, name)
         for name in ("dropout", "token_dropout", "label_smoothing"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UsageError(
-                    f"reward train: {name} is {getattr(self, name)}; give 0 or more, below 1"
-                )
-        if not 0 <= self.crops <= 1:
-            raise UsageError(f"reward train: crops is {self.crops}; give 0 to 1")
+            share(self, name)
+        within(self, "crops", 0, 1)
         if self.crop_max < self.crop_min:
             raise UsageError(
-                f"reward train: crop_max is {self.crop_max}, below crop_min ({self.crop_min}); "
-                "raise it"
+                f"--crop-max {self.crop_max} is below --crop-min {self.crop_min}: raise the one or "
+                "lower the other"
             )
         if self.width % self.heads:
             raise UsageError(
-                f"reward train: {self.heads} heads do not divide a width of {self.width}; "
-                "change either"
+                f"--heads {self.heads} do not divide --width {self.width}: change one of them"
             )
-        if not 8 <= self.max_tokens <= self.batch_tokens:
-            raise UsageError(
-                f"reward train: max_tokens is {self.max_tokens}; give 8 to batch_tokens "
-                f"({self.batch_tokens})"
-            )
-        if self.vocab < 300:
-            raise UsageError(f"reward train: vocab is {self.vocab}; give 300 or more")
+        within(self, "max_tokens", 8, self.batch_tokens, "--batch-tokens")
         if self.lexicon and self.data != "vader":
-            raise UsageError(
-                f"reward train: lexicon belongs to vader, not {self.data}; leave it out"
-            )
+            raise UsageError(f"--lexicon belongs to vader, not to {self.data}: leave it out")

@@ -70,9 +70,12 @@ def _table_rows(
     if not reader.fieldnames:
         return
     if "text" not in reader.fieldnames:
+        what = "name the columns text and label in the first line"
+        if delimiter == "\t":
+            what += ", or write rank lists: two texts a line or more, with tabs between them"
         raise DataError(
             f"{path} has no column 'text' (its header is {', '.join(reader.fieldnames)[:80]}): "
-            "name the columns text and label in the first line"
+            f"{what}"
         )
     while True:
         before = reader.line_num

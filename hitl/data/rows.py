@@ -53,24 +53,31 @@ class Account:
 
     def lines(self) -> list[str]:
         """The bad rows as told to a person; empty when there were none."""
-        told = [f"{self.path} line {row.line}: {row.why}" for row in self.shown]
+        told = [f"{self.path} line {row.line} {row.why}" for row in self.shown]
         more = self.bad - len(told)
-        return [*told, f"{self.path}: {more:,} more bad rows"] if more else told
+        return [*told, f"{self.path}: {_bad_rows(more, 'more ')}"] if more else told
 
     def settle(self, bad_rows: BadRows) -> None:
         """After the last row. Raises DataError when there was none, or a bad one under "refuse"."""
         said = "; ".join(f"line {row.line} {row.why}" for row in self.shown)
         said += "; …" if self.bad > len(self.shown) else ""
         if not self.good:
-            why = (
-                f"none of its {self.bad:,} rows can be used ({said})" if self.bad else "it is empty"
+            if not self.bad:
+                raise DataError(f"{self.path} is no data: it is empty, give another file")
+            raise DataError(
+                f"{self.path} is no data: none of its {self.bad:,} rows can be used ({said}); mend "
+                "them, or give another file"
             )
-            raise DataError(f"{self.path} is no data: {why}")
         if self.bad and bad_rows == "refuse":
             raise DataError(
-                f"{self.path} has {self.bad:,} bad rows of {self.good + self.bad:,} ({said}): mend "
-                "them, or leave them out with --bad-rows skip"
+                f"{self.path} has {_bad_rows(self.bad)} of {self.good + self.bad:,} ({said}): mend "
+                f"{'it, or leave it' if self.bad == 1 else 'them, or leave them'} out with "
+                "--bad-rows skip"
             )
+
+
+def _bad_rows(count: int, more: str = "") -> str:
+    return f"{count:,} {more}bad row{'' if count == 1 else 's'}"
 
 
 def lines(path: Path, account: Account) -> Iterator[tuple[int, str]]:
@@ -115,8 +122,12 @@ def _all_lines(path: Path) -> Iterator[tuple[int, str, str]]:
         stream = path.open("rb")
     except FileNotFoundError:
         raise DataError(f"no file {path}: check the path") from None
+    except IsADirectoryError:
+        raise DataError(f"{path} is a folder: give a file") from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): give yourself the right to, or another file"
+        ) from None
     with stream:
         number = 0
         while raw := stream.readline(LONGEST + 1):

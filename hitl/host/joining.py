@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import queue
+import re
 import secrets
 import threading
 from collections.abc import Callable, Sequence
@@ -19,8 +21,7 @@ from typing import Any
 import aiohttp
 
 from hitl.errors import HitlError, UsageError
-from hitl.host.wire import (
-    LARGEST,
+from hitl.host.messages import (
     PROTOCOL,
     Answer,
     Asked,
@@ -37,10 +38,8 @@ from hitl.host.wire import (
     Said,
     Told,
     Welcome,
-    WireError,
-    dumps,
-    heard_by_joined,
 )
+from hitl.host.wire import LARGEST, WireError, dumps, heard_by_joined
 from hitl.operator import Desk, Draft, Judged, Notice, Operator, Quit, Rejudged, Reply, Resample
 from hitl.records import Judgement
 from hitl.wording import Sentence
@@ -53,6 +52,7 @@ LOOK_S = 0.2
 """Seconds between two looks whether the operator has left."""
 LOST = (aiohttp.ClientError, OSError, TimeoutError, WireError, TypeError)
 """What a lost connection is told by."""
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,10 +343,13 @@ class Joined:
 
     def _nobody(self, why: BaseException) -> HitlError:
         where = self._where
-        reason = str(why).strip() or type(why).__name__
+        if isinstance(why, aiohttp.ClientConnectorError):  # its own text tells of sockets
+            why = why.os_error
+        number = why.errno if isinstance(why, OSError) and (why.errno or 0) > 0 else None
+        reason = os.strerror(number) if number else _ERRNO.sub("", str(why)) or type(why).__name__
         return HitlError(
-            f"no host answers at {where.address} ({reason}): start it there with "
-            f"`hitl host {where.run}`"
+            f"no host answers at {where.address} ({reason}): check the address, or start it there "
+            f"with `hitl host {where.run}`"
         )
 
     def _refusal(self, status: int) -> Exception:
@@ -357,5 +360,7 @@ class Joined:
                 "--token or in HITL_TOKEN"
             )
         if status == 404:
-            return UsageError(f"{where.address} does not host a run {where.run}")
+            return UsageError(
+                f"{where.address} hosts another run than {where.run}: join it as `hitl host` says"
+            )
         return ConnectionError(f"it answered {status}")

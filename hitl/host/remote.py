@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hitl import blind
-from hitl.host.wire import (
+from hitl.host.messages import (
     Answer,
     Asked,
     Contrast,
@@ -21,8 +21,8 @@ from hitl.host.wire import (
     Recorded,
     Said,
     Told,
-    WireError,
 )
+from hitl.host.wire import WireError
 from hitl.operator import Desk, Event, Judged, Partial, Quit, Reply, Waiting
 from hitl.records import Edit, Group, Judgement, Ranking, Rejected, Scores, Skip, Verdict
 from hitl.scale import Scale

@@ -13,19 +13,9 @@ from socket import socket
 from aiohttp import WSMsgType, web
 
 from hitl.dialogue import Dialogue
+from hitl.host.messages import PROTOCOL, Bye, Hello, Refused, Told, Welcome
 from hitl.host.remote import RemoteOperator
-from hitl.host.wire import (
-    LARGEST,
-    PROTOCOL,
-    Bye,
-    Hello,
-    Refused,
-    Told,
-    Welcome,
-    WireError,
-    dumps,
-    heard_by_host,
-)
+from hitl.host.wire import LARGEST, WireError, dumps, heard_by_host
 from hitl.open_run import OpenRun
 from hitl.operator import Event, Judged, Notice
 from hitl.records import Judgement

@@ -170,7 +170,12 @@ def _check_header(path: Path, known: int) -> None:
             header = stream.read(_HEADER_BYTES)
     except OSError as error:
         raise JournalError(
-            Sentence("{path} cannot be read: {why}", path=path, why=error.strerror or str(error))
+            Sentence(
+                "{path} cannot be read ({why}): give yourself the right to, or restore it from a "
+                "copy",
+                path=path,
+                why=error.strerror or str(error),
+            )
         ) from error
     if not header:
         raise JournalDamagedError(

@@ -11,9 +11,14 @@ import torch
 
 from hitl.config.session import SessionConfig
 from hitl.errors import HitlError
+from hitl.learn.hub import loading
 from hitl.learn.keyed import generator, seed_of
 from hitl.learn.policy import LanguageModel, Loaded, Policy, load_model
 from hitl.learn.tokens import Codec
+from hitl.models import check_use
+
+OTHER_POLICIES = "use --policy tiny-zh, --policy tiny-en, or a local folder"
+"""What to do when a policy cannot be loaded."""
 
 OnProgress = Callable[[str, int, int], None]
 """Told (stage, done, total) as the engine works."""
@@ -123,19 +128,15 @@ def compute_dtype(
 
 
 def _load(source: Path | str, device: torch.device, trust_remote_code: bool) -> Loaded:
-    try:
-        return load_model(source, device, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError) as error:
-        if "trust_remote_code" in str(error):  # of the hub: a folder was looked at before
-            raise HitlError(
+    with loading("policy", source, OTHER_POLICIES):
+        try:
+            loaded = load_model(source, device, trust_remote_code=trust_remote_code)
+        except ValueError as error:
+            if "trust_remote_code" not in str(error):
+                raise
+            raise HitlError(  # of the hub: a folder was looked at before
                 f"the policy {str(source)!r} asks to run code of its own, which can do whatever "
                 "you can: read it, and add --trust-remote-code if you trust it"
             ) from error
-        raise HitlError(
-            f"the policy {str(source)!r} could not be loaded ({_first_line(error)}): "
-            "use --policy tiny-zh, --policy tiny-en, or a local folder"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
+    check_use(str(source), loaded.model.config.architectures or (), "policy")
+    return loaded

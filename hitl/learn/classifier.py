@@ -35,6 +35,7 @@ from hitl.corpora import CorpusError, Example, load_corpus
 from hitl.errors import UsageError
 from hitl.language import language_of
 from hitl.learn.accuracy import NEGATIVE, POSITIVE, Figures, evaluate, tokenise
+from hitl.learn.hub import OTHER_STARTS, loading, located
 from hitl.learn.offline import curve
 from hitl.learn.scratch import (
     Report,
@@ -92,16 +93,21 @@ def train_classifier(config: RewardTrainConfig, report: Report | None = None) ->
     if not labels or min(labels) >= 0.5 or max(labels) <= 0.5:
         raise CorpusError(
             f"{config.data} needs texts with a label below 0.5 (negative) and texts with one above "
-            f"(positive), but its {len(labels)} labelled training texts are of one kind: add the "
-            "other"
+            f"(positive), but "
+            + (
+                f"its {len(labels)} training texts with one are of one kind: add the other"
+                if labels
+                else "none of its training texts has one: add a column label"
+            )
         )
     torch.manual_seed(config.seed)
     with quiet():
-        work = prepare_work(config.out, config)
-        texts = [e.text for e in train]
         if config.init is not None:
-            tokenizer, model = _started(config, config.init)
-        else:
+            with loading("model", config.init, OTHER_STARTS):
+                tokenizer, model = _started(config, located(config.init))
+        work = prepare_work(config.out, config)
+        if config.init is None:
+            texts = [e.text for e in train]
             tokenizer = tokenizer_for(
                 work, lambda: bert_tokenizer(texts, config.vocab, config.max_tokens)
             )
@@ -144,7 +150,7 @@ def _model_config(config: RewardTrainConfig, tokenizer: PreTrainedTokenizerBase)
 
 
 def _started(
-    config: RewardTrainConfig, folder: Path
+    config: RewardTrainConfig, folder: Path | str
 ) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
     """Tokeniser and body of the model in ``folder``, with a new head, in fp32."""
     # No token types: GPT-2 would add them as embeddings.

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from hitl.errors import HitlError
-from hitl.learn.hub import located
+from hitl.learn.hub import OTHER_STARTS, loading, located
 from hitl.learn.scorers import positive_label
 
 
@@ -20,7 +19,7 @@ def load_for_rewards(source: Path | str, max_tokens: int, seed: int) -> tuple[An
     class. Any other model gets a new head. Raises HitlError when there is nothing to load.
     """
     torch.manual_seed(seed)
-    try:
+    with loading("model", source, OTHER_STARTS):
         source = located(source)
         # No token types: GPT-2 would add them as embeddings, and one text has only one.
         tokenizer = AutoTokenizer.from_pretrained(
@@ -33,11 +32,6 @@ def load_for_rewards(source: Path | str, max_tokens: int, seed: int) -> tuple[An
             num_labels=1,
             ignore_mismatched_sizes=True,
         )
-    except (OSError, ValueError) as error:
-        raise HitlError(
-            f"the model {str(source)!r} could not be loaded ({error}): give --init a folder or a "
-            "shipped name"
-        ) from error
     _keep_log_odds(model, source)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token

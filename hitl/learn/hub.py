@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlparse
 
 from huggingface_hub import constants, snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError
 
+from hitl.errors import HitlError
+
+OTHER_STARTS = "give --init a folder or a shipped name"
+"""What to do when the model to start from cannot be loaded."""
+
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
 def located(source: Path | str) -> Path | str:
-    """Where to load `source` from: a folder, a hub id, or what this machine has kept of one.
+    """Where to load `source` from: a folder, a hub id (which may come as a Path), or what this
+    machine has kept of one.
 
     Raises OSError when the hub does not answer and nothing was kept. Its own client would try for
     most of a minute before it says so, line by line.
     """
-    if isinstance(source, Path) or _hub_answers():
+    if Path(source).is_dir() or _hub_answers():
         return source
     try:
-        return Path(snapshot_download(source, local_files_only=True))
+        return Path(snapshot_download(str(source), local_files_only=True))
     except LocalEntryNotFoundError as error:
         raise OSError(f"no answer from {constants.ENDPOINT}, and no copy of it here") from error
+
+
+@contextlib.contextmanager
+def loading(what: str, source: Path | str, instead: str) -> Iterator[None]:
+    """Around what loads a model. Raises HitlError when that cannot be done: which `what` it was,
+    where from, why, and what to give `instead`."""
+    try:
+        yield
+    except HitlError:
+        raise
+    except (OSError, ValueError) as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
+        said = f"the {what} {str(source)!r} could not be loaded ({why}): {instead}"
+        raise HitlError(said) from error
 
 
 def revision_of(name: str) -> str | None:

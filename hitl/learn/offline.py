@@ -147,7 +147,7 @@ def table(rows: Iterable[Row], work: Path, name: str) -> Any:
             raise fault[0] from None
         raise
     if not len(made):
-        raise HitlError("there is nothing to learn from in the data")
+        raise HitlError(f"there are no {name} to learn from in the data: give some more")
     return made
 
 

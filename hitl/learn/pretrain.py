@@ -19,6 +19,8 @@ from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedT
 
 from hitl.config.pretrain import PretrainConfig
 from hitl.corpora import CorpusError, load_corpus
+from hitl.errors import HitlError
+from hitl.learn.hub import OTHER_STARTS, loading, located
 from hitl.learn.scratch import (
     Report,
     Row,
@@ -78,11 +80,13 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
         raise CorpusError(f"{config.corpus} has no texts to train on: give a larger corpus")
     torch.manual_seed(config.seed)
     with quiet():
-        work = prepare_work(config.out, config)
         if config.init is not None:
-            tokenizer = AutoTokenizer.from_pretrained(config.init)
-            model = _continued(config, config.init)
-        else:
+            with loading("model", config.init, OTHER_STARTS):
+                folder = located(config.init)
+                tokenizer = AutoTokenizer.from_pretrained(folder)
+                model = _continued(config, folder)
+        work = prepare_work(config.out, config)
+        if config.init is None:
             make = bert_tokenizer if config.lang == "zh" else gpt2_tokenizer
             tokenizer = tokenizer_for(work, lambda: make(train, config.vocab, config.positions))
             model = GPT2LMHeadModel(_model_config(config, tokenizer))
@@ -195,7 +199,7 @@ def _model_config(config: PretrainConfig, tokenizer: PreTrainedTokenizerBase) ->
     )
 
 
-def _continued(config: PretrainConfig, folder: Path) -> GPT2LMHeadModel:
+def _continued(config: PretrainConfig, folder: Path | str) -> GPT2LMHeadModel:
     """The model of ``folder`` with this training's dropout, in fp32."""
     model: GPT2LMHeadModel = GPT2LMHeadModel.from_pretrained(
         folder,
@@ -232,7 +236,7 @@ def nats(
         tokens += int((labels != IGNORE).sum())
     model.train(training)
     if not math.isfinite(total):
-        raise ValueError("the loss on held-out texts is not finite: lower lr and train again")
+        raise HitlError("the loss on held-out texts is not finite: train again with a lower --lr")
     for text in texts:
         ids = encode(text, tokenizer, max_tokens)
         if ids[-1] == end:

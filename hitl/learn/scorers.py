@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from hitl.errors import HitlError
-from hitl.learn.hub import located
+from hitl.learn.hub import loading, located
 from hitl.learn.policy import quiet
 from hitl.learn.precision import use_bf16
+from hitl.models import check_use
 
 _POSITIVE = ("positive", "label_1", "pos")
 AT_ONCE = 4096
@@ -34,13 +34,8 @@ def load_scorer(
     precision: Literal["auto", "fp32", "bf16"] = "auto",
 ) -> Scorer:
     """The scorer at a folder or hub id. Raises HitlError when there is none."""
-    try:
+    with loading("scorer", source, "use sentiment-zh, sentiment-en, or a local folder"):
         return Scorer(source, device, raw=raw, precision=precision)
-    except (OSError, ValueError) as error:
-        raise HitlError(
-            f"the scorer could not be loaded ({error}): use sentiment-zh, sentiment-en, or a "
-            "local folder"
-        ) from error
 
 
 class Scorer:
@@ -58,7 +53,7 @@ class Scorer:
         """`raw`: the logit of the positive label in place of its probability. `precision` auto is
         bf16 where that is native: scores then differ by some thousandths."""
         quiet()
-        source = located(source)
+        name, source = str(source), located(source)
         bf16 = use_bf16(precision, "cpu" if torch.device(device).type == "cpu" else "auto")
         self._model = AutoModelForSequenceClassification.from_pretrained(
             source,
@@ -66,6 +61,7 @@ class Scorer:
             use_safetensors=True,
             trust_remote_code=False,
         ).to(device)
+        check_use(name, self._model.config.architectures or (), "scorer")
         self._model.train(False)
         if bf16:
             _widen_head(self._model)

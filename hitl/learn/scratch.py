@@ -198,7 +198,7 @@ def autocast(device: torch.device) -> torch.autocast:
 def prepare_work(out: Path, config: Any) -> Path:
     """``OUT.training``, fresh or left by an interrupted run with the very same options.
 
-    Raises UsageError if it was left by a run with others.
+    Raises UsageError if it was left by a run with others, or cannot be written.
     """
     work = out.with_name(out.name + ".training")
     options = json.dumps(asdict(config), default=str, indent=1, sort_keys=True)
@@ -208,8 +208,13 @@ def prepare_work(out: Path, config: Any) -> Path:
             f"{work} holds an unfinished run with other options: repeat its command to finish it, "
             "or delete the folder"
         )
-    work.mkdir(parents=True, exist_ok=True)
-    note.write_text(options, encoding="utf-8")
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        note.write_text(options, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"--out {out}: {work} cannot be written ({error.strerror}), give another"
+        ) from error
     return work
 
 

@@ -20,11 +20,13 @@ from trl.trainer.sft_trainer import SFTTrainer
 from hitl.config.offline import Dpo, Sft, Tuning
 from hitl.data.ranked import Ranked, pairs
 from hitl.data.writings import Writing
-from hitl.errors import HitlError
 from hitl.learn import offline
+from hitl.learn.build import OTHER_POLICIES
+from hitl.learn.hub import loading
 from hitl.learn.offline import Report, Row
 from hitl.learn.policy import Loaded, load_model
 from hitl.learn.tokens import Codec
+from hitl.models import check_use
 from hitl.plots import Line, Panel, draw
 
 
@@ -158,13 +160,10 @@ def _job(command: Sft | Dpo, source: Path | str) -> _Job:
 
 
 def _load(source: Path | str) -> Loaded:
-    try:
-        return load_model(source, torch.device("cpu"))
-    except (OSError, ValueError) as error:
-        raise HitlError(
-            f"the policy {str(source)!r} could not be loaded ({error}): use --policy tiny-zh, "
-            "--policy tiny-en, or a local folder"
-        ) from error
+    with loading("policy", source, OTHER_POLICIES):
+        loaded = load_model(source, torch.device("cpu"))
+    check_use(str(source), loaded.model.config.architectures or (), "policy")
+    return loaded
 
 
 def _arguments(tuning: Tuning, work: Path, rows: int, batch_size: int, lr: float) -> Row:

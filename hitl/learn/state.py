@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from hitl.errors import HitlError
 from hitl.learn.lora import adapters, merged
 from hitl.learn.moments import Moments
 from hitl.learn.policy import Policy
@@ -47,11 +48,12 @@ class TrainerState:
 
     @classmethod
     def from_json(cls, text: str) -> TrainerState:
-        """Raises ValueError when the text is of another format."""
+        """Raises HitlError when the text is of another format."""
         data = json.loads(text)
         if data.pop("format") != FORMAT:
-            raise ValueError(
-                "state.json is of another format: the checkpoint was made by a newer hitl"
+            raise HitlError(
+                "the state.json of the newest checkpoint is of another format: it was made by a "
+                "newer hitl, update it and try again"
             )
         last = data["last"]
         if last is not None:

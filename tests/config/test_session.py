@@ -32,7 +32,7 @@ def test_a_run_keeps_its_numbers_when_a_preset_becomes_another(tmp_path: Path) -
 def test_options_go_to_json_and_back() -> None:
     config = SessionConfig(lang="en", mode="rank", lr=1e-4, preset="trl-classic")
     options = json.loads(json.dumps(to_json(config)))
-    assert from_json(options, {}) == config
+    assert from_json(options, {}, "config.json") == config
     assert "recorded" not in options
 
 
@@ -41,7 +41,7 @@ def test_what_a_newer_version_wrote_is_refused(
     options: dict[str, int], ppo: dict[str, int]
 ) -> None:
     with pytest.raises(UsageError, match=r"does not know \(new(er)?\).*newer hitl"):
-        from_json(options, ppo)
+        from_json(options, ppo, "config.json")
 
 
 def test_how_the_learning_rate_falls() -> None:
@@ -55,7 +55,7 @@ def test_a_run_from_before_it_fell_keeps_its_rate() -> None:
     config = SessionConfig()
     numbers = dataclasses.asdict(config.ppo) | {"lr": 3e-4}
     del numbers["lr_decay"]
-    assert from_json(to_json(config), numbers).step_options == StepOptions(3e-4, 6.0)
+    assert from_json(to_json(config), numbers, "config.json").step_options == StepOptions(3e-4, 6.0)
 
 
 def test_lengths_are_ranges_of_tokens() -> None:

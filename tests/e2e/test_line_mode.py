@@ -11,6 +11,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from hitl.journal import Journal
+from hitl.rundir import RunDir
 from hitl.shipped import shipped
 
 from .conftest import Hitl
@@ -46,6 +48,38 @@ def test_typed_scores_become_updates_and_the_run_goes_on(
     )
     assert 1e-4 < apart < 0.1
     assert all(bool(torch.isfinite(p).all()) for p in taught.parameters())
+
+
+def test_the_options_of_a_run_do_what_they_say(hitl: Hitl, tmp_path: Path) -> None:
+    """Those that leave a trace on disk, all at once."""
+    done = train(
+        hitl, "3 4 1 5\n2 2 4 3\n" * 2,
+        "--temperature", "0.8", "--top-k", "50", "--top-p", "0.9", "--query-tokens", "2-3",
+        "--answer-tokens", "3-5", "--operator-name", "Li", "--lr", "1e-3", "--warmup", "4",
+        "--target-kl", "7", "--early-stopping", "--early-stop-kl", "0.5", "--save-steps", "2",
+        "--lora", "--lora-rank", "2", "--lora-alpha", "4", "--lora-targets", "c_attn",
+        "--gradient-checkpointing", "--dtype", "fp32", "--seed", "5",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    run = RunDir.open(tmp_path / "checkpoints", "a")
+    with Journal.open(run.journal_path, readonly=True) as journal:
+        groups = [judged.group for judged in journal.update_batch(1)]
+        first, second = journal.updates()
+        assert journal.operators() == ["Li"]
+    assert {(g.temperature, g.top_k, g.top_p) for g in groups} == {(0.8, 50, 0.9)}
+    assert all(2 <= len(g.prompt_ids) - 1 <= 3 for g in groups)  # [CLS] stands before them
+    assert all(len(c.token_ids) <= 5 for g in groups for c in g.completions)
+    assert (first.options.lr, second.options.lr) == (pytest.approx(0.25e-3), pytest.approx(0.5e-3))
+    assert first.options.target_kl == 7
+    assert [p.name for p in run.steps.iterdir()] == ["000002"]
+    taught = AutoModelForCausalLM.from_pretrained(run.steps / "000002" / "policy")
+    base = AutoModelForCausalLM.from_pretrained(shipped("checkpoints", "tiny-zh")).float()
+    moved = {
+        name.split(".")[-2]
+        for (name, a), b in zip(taught.named_parameters(), base.parameters(), strict=True)
+        if not torch.equal(a, b)
+    }
+    assert moved == {"c_attn"}
 
 
 def test_the_same_input_gives_the_same_run(hitl: Hitl, tmp_path: Path) -> None:

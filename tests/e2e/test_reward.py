@@ -14,6 +14,7 @@ from hitl.cli import main
 from hitl.corpora import load_corpus
 
 from .conftest import Hitl, Told, inside
+from .interrupting import come_to_the_same
 
 ROOT = Path(__file__).parents[2]
 QUICK = ("--max-tokens", "64", "--device", "cpu", "--precision", "fp32")
@@ -52,7 +53,7 @@ def test_lists_of_the_old_labeller_train_a_model_that_transformers_loads(
         "--pairs-per-step", "8", "--heldout", "0.2", "--json", *QUICK,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "lists.tsv line 26: is not UTF-8" in done.stderr
+    assert "lists.tsv line 26 is not UTF-8" in done.stderr
     assert "Warning" not in done.stderr and "gradient_checkpointing" not in done.stderr
     found = figures(done.stdout)
     assert found["train_lists"] == 19 and found["lists"] == 5
@@ -102,37 +103,27 @@ def test_labels_leave_a_run_and_come_back_as_a_reward_model(told: Told, tmp_path
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_an_interrupted_training_goes_on(
-    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_training_goes_on(tmp_path: Path) -> None:
     """Here with adapters on a causal model, in bf16."""
     old_labeller(tmp_path / "lists.tsv")
     words = ("reward", "train", "lists.tsv", "--init", "tiny-zh", "--lora-rank", "4", "--epochs",
              "4", "--pairs-per-step", "8", "--max-tokens", "32", "--device", "cpu",
              "--precision", "bf16", "--heldout", "0.3")  # fmt: skip
-    whole = told(*words, "--out", "whole")
-    assert whole["pairwise_accuracy"] > 0.8
-    said: list[str] = []
 
-    def stop(line: str) -> None:
-        said.append(line)
-        if len(said) == 8:
-            raise KeyboardInterrupt
+    def with_other_options() -> None:
+        code, _, said = inside(tmp_path, *words, "--out", "parts", "--seed", "5")
+        assert code == 2 and "unfinished run with other options" in said
 
-    with monkeypatch.context() as patched:
-        patched.setattr("hitl.commands.reward.progress", stop)
-        assert inside(tmp_path, *words, "--out", "parts")[0] == 130
-    assert (tmp_path / "parts.training").is_dir() and not (tmp_path / "parts").exists()
-    code, _, other = inside(tmp_path, *words, "--out", "parts", "--seed", "5")
-    assert code == 2 and "unfinished run with other options" in other
-    code, out, lines = inside(tmp_path, *words, "--out", "parts", "--json")
-    assert code == 0 and not lines.startswith("before")
-    parts = figures(out)
-    assert {**parts, "out": ""} == {**whole, "out": ""}
-    for name in ("model.safetensors", "last/model.safetensors"):
-        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    found = come_to_the_same(
+        tmp_path,
+        words,
+        "hitl.commands.reward.progress",
+        8,
+        files=("model.safetensors", "last/model.safetensors"),
+        meanwhile=with_other_options,
+    )
+    assert found["pairwise_accuracy"] > 0.8
     assert not [p for p in (tmp_path / "parts").rglob("adapter*")]
-    assert not (tmp_path / "parts.training").exists()
 
 
 def test_files_that_do_not_look_like_what_they_are(
@@ -145,7 +136,7 @@ def test_files_that_do_not_look_like_what_they_are(
     Path("lists.txt").write_text("很好很喜欢\t太差了\n只有一个\n", "utf-8")
     words = ["reward", "eval", "mine", "lists.txt", "--root", "models", "--json"]
     assert main([*words, "--data-kind", "ranklist"]) == 2
-    assert "1 bad rows of 2" in capsys.readouterr().err
+    assert "1 bad row of 2" in capsys.readouterr().err
     assert main([*words, "--data-kind", "ranklist", "--bad-rows", "skip"]) == 0
     assert json.loads(capsys.readouterr().out)["pairwise_accuracy"] == 1
 
@@ -160,7 +151,7 @@ def test_files_that_do_not_look_like_what_they_are(
     Path("texts.txt").write_bytes("好\n".encode("gb18030"))
     assert main(score) == 2
     said = capsys.readouterr().err
-    assert said == "hitl: texts.txt line 1: is not UTF-8: mend it, or take it out\n"
+    assert said == "hitl: texts.txt line 1 is not UTF-8: mend it, or take it out\n"
 
 
 def test_a_model_is_taught_at_the_rate_and_on_the_kind_it_is_told(

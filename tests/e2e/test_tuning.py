@@ -10,6 +10,7 @@ import pytest
 from transformers import AutoModelForCausalLM
 
 from .conftest import Hitl, Told, inside
+from .interrupting import come_to_the_same
 
 ROOT = Path(__file__).parents[2]
 QUICK = ("--max-tokens", "48", "--device", "cpu", "--precision", "fp32", "--epochs", "1")
@@ -28,7 +29,7 @@ def test_sft_learns_a_style_and_a_session_goes_on_from_it(
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     (tmp_path / "texts.jsonl").write_text("\n".join([*lines, "no JSON"]), "utf-8")
     refused = hitl("sft", "texts.jsonl", "--out", "styled", *QUICK)
-    assert refused.returncode == 2 and "1 bad rows of 65 (line 65 is not JSON" in refused.stderr
+    assert refused.returncode == 2 and "1 bad row of 65 (line 65 is not JSON" in refused.stderr
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "base").symlink_to(ROOT / "checkpoints" / "tiny-zh")
     found = told(
@@ -66,29 +67,11 @@ def test_dpo_learns_from_a_file(hitl: Hitl, tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("command", ["sft", "dpo"])
-def test_an_interrupted_training_goes_on(
-    command: str, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_training_goes_on(command: str, tmp_path: Path) -> None:
     rows = [f"{text[:-3]}很满意！\t{text[:-3]}不满意。" for text in style(24)]
     (tmp_path / "lists.tsv").write_text("\n".join(rows) + "\n", "utf-8")
     words = (command, "lists.tsv", "--batch-size", "4", *QUICK)
-    whole = told(*words, "--out", "whole")
-    said: list[str] = []
-
-    def stop(line: str) -> None:
-        said.append(line)
-        if len(said) == 5:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr("hitl.commands.tune.progress", stop)
-        assert inside(tmp_path, *words, "--out", "parts")[0] == 130
-    assert (tmp_path / "parts.training").is_dir() and not (tmp_path / "parts").exists()
-    parts = told(*words, "--out", "parts")
-    assert {**parts, "out": ""} == {**whole, "out": ""}
-    whole_bytes = (tmp_path / "whole" / "model.safetensors").read_bytes()
-    assert (tmp_path / "parts" / "model.safetensors").read_bytes() == whole_bytes
-    assert not (tmp_path / "parts.training").exists()
+    come_to_the_same(tmp_path, words, "hitl.commands.tune.progress", 5)
 
 
 @pytest.mark.slow

@@ -13,20 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from hitl.checkpoints import Checkpoints
 from hitl.config.recorded import to_json
 from hitl.config.session import SessionConfig
 from hitl.engine import EngineThread
 from hitl.errors import HitlError, UsageError
 from hitl.host.joining import Joined, Where
+from hitl.host.messages import PROTOCOL, Welcome
 from hitl.host.serving import Audience, Host
-from hitl.host.wire import PROTOCOL, Welcome
 from hitl.journal import Journal, JournalError
 from hitl.open_run import OpenRun
+from hitl.opening import Opening
 from hitl.operator import Desk, Draft, Event, Inspected, Judged, Notice, Quit, Reply, Undo, Undone
-from hitl.records import Judgement, Mode, Prompt, Ranking, Scores
+from hitl.records import Judgement, Mode, Ranking, Scores
 from tests.e2e.serving import free_port
-from tests.fakes import FakeEngine
+from tests.fakes import FakeEngine, held
 
 CONFIG = SessionConfig(lang="en", group_size=2, batch_size=4)
 TOKEN = "a-token-of-the-test"
@@ -41,10 +41,8 @@ class Hosted:
         engine = FakeEngine()
         self.thread = EngineThread(lambda: engine)
         self.audience = Audience(lambda event: None)
-        self.run = OpenRun(
-            CONFIG, self.journal, Checkpoints(folder / "steps"), self.thread,
-            lambda number: Prompt(f"prompt {number}", number), self.audience, 2,
-        )  # fmt: skip
+        parts = held(folder, self.journal, self.thread, CONFIG)
+        self.run = OpenRun(parts, self.audience, Opening(ahead=2))
         self.run.take_up()
         self.port = port
         self.said: list[str] = []
@@ -267,7 +265,7 @@ def test_who_may_join(tmp_path: Path) -> None:
     with hosted(tmp_path, port):
         with pytest.raises(UsageError, match="refused the token"):
             Person(port, token="another-token")
-        with pytest.raises(UsageError, match="does not host a run b"):
+        with pytest.raises(UsageError, match="hosts another run than b: join it as"):
             Joined(Where("b", f"127.0.0.1:{port}", TOKEN, "anna")).connect()
         anna = Person(port)
         with pytest.raises(HitlError, match="anna has joined already"):

@@ -11,18 +11,8 @@ from hypothesis import strategies as st
 
 from hitl.config.recorded import from_json, to_json
 from hitl.config.session import SessionConfig
-from hitl.host.wire import (
-    Answer,
-    Asked,
-    Entered,
-    Happened,
-    Hello,
-    Welcome,
-    WireError,
-    dumps,
-    heard_by_host,
-    heard_by_joined,
-)
+from hitl.host.messages import Answer, Asked, Entered, Happened, Hello, Welcome
+from hitl.host.wire import WireError, dumps, heard_by_host, heard_by_joined
 from hitl.operator import (
     Contrasted,
     Draft,
@@ -130,7 +120,7 @@ def test_what_a_screen_needs_comes_as_it_was() -> None:
     welcome = Welcome(1, "r", to_json(config), dataclasses.asdict(config.ppo), (STATS,), 1.5)
     again = heard_by_joined(dumps(welcome))
     assert isinstance(again, Welcome)
-    read = from_json(again.options, again.ppo)
+    read = from_json(again.options, again.ppo, "here")
     assert read.ppo == config.ppo and to_json(read) == to_json(config)
     assert again.updates == (STATS,)
 

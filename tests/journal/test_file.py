@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hitl
-from hitl.journal import Journal, JournalError
+from hitl.journal import Journal, JournalDamagedError, JournalError
 from hitl.journal.file import connect
 from hitl.journal.schema import APPLICATION_ID, MIGRATIONS
 from tests.journal_data import group, judgement, stats
@@ -317,3 +317,40 @@ def test_killed_while_it_is_created(tmp_path: Path) -> None:
     assert killed_child(path, "journal:before-create") == []
     assert not path.exists()
     fill(path)
+
+
+def test_a_commit_is_on_disk_when_it_returns(tmp_path: Path) -> None:
+    """A power cut must not take back what was acknowledged: 2 is FULL, SQLite's word for that."""
+    path = tmp_path / "journal.db"
+    for create in (True, False):
+        connection = connect(path, create=create)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE judgements SET seconds = seconds + 1 WHERE id = 4", "the judgement of group 4"),
+        ("UPDATE judgements SET verdict = '{\"scores\": [1, 1, 1]}' WHERE id = 4", "of group 4"),
+        ("UPDATE groups SET prompt = 'another' WHERE number = 4", "group 4"),
+        ("UPDATE completions SET text = 'another' WHERE group_id = 4", "group 4"),
+        ("UPDATE updates SET stats = replace(stats, '1.5', '9.5') WHERE id = 1", "update 1"),
+    ],
+)
+def test_a_row_that_was_changed_is_not_read_as_it_is(
+    tmp_path: Path, change: str, said: str
+) -> None:
+    """SQLite has no checksum of its own: a flipped bit in a row would teach something else."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path, create=True) as journal:
+        journal.add_groups([group(n) for n in range(1, 5)])
+        ids = [journal.append(judgement(n)) for n in range(1, 5)]
+        journal.record_update(stats(1), ids[:2])
+    with sqlite3.connect(path) as db:
+        assert db.execute(change).rowcount >= 1
+    db.close()
+    with Journal.open(path) as journal, pytest.raises(JournalDamagedError, match=said):
+        journal.pending()
+        journal.updates()

@@ -214,7 +214,7 @@ def test_a_policy_without_a_mask_token_cannot_hide_any(data: Path, tmp_path: Pat
     ("content", "message"),
     [
         ("text,label\n好,1\n很好,1\n", "texts with a label below 0.5"),
-        ("text\n好\n坏\n", "its 0 labelled training texts"),
+        ("text\n好\n坏\n", "none of its training texts has one: add a column label"),
         ("text,label\n好,good\n", "line 2 has label 'good'"),
     ],
 )
@@ -232,15 +232,15 @@ def test_data_that_cannot_be_used_is_one_clear_line(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"steps": 0}, "steps is 0; give 1 or more"),
-        ({"mlm_steps": -1}, "mlm_steps is -1; give 0 or more"),
-        ({"label_smoothing": 1.0}, "label_smoothing is 1.0"),
-        ({"crops": 1.5}, "crops is 1.5; give 0 to 1"),
-        ({"crop_max": 5}, "crop_max is 5, below crop_min"),
-        ({"max_tokens": 1000}, "max_tokens is 1000"),
-        ({"lexicon": True}, "lexicon belongs to vader"),
-        ({"lang": "fr"}, "lang is 'fr'"),
-        ({"part": "heldout"}, "part is 'heldout'; give train or gold"),
+        ({"steps": 0}, "--steps 0: give 1 or more"),
+        ({"mlm_steps": -1}, "--mlm-steps -1: give 0 or more"),
+        ({"label_smoothing": 1.0}, "--label-smoothing 1: give 0 or more, below 1"),
+        ({"crops": 1.5}, "--crops 1.5: give 0 to 1"),
+        ({"crop_max": 5}, "--crop-max 5 is below --crop-min"),
+        ({"max_tokens": 1000}, "--max-tokens 1000: give 8 to"),
+        ({"lexicon": True}, "--lexicon belongs to vader"),
+        ({"lang": "fr"}, "--lang 'fr': choose zh or en or auto"),
+        ({"part": "heldout"}, "--part 'heldout': choose train or gold"),
     ],
 )
 def test_bad_options_are_refused_with_a_reason(

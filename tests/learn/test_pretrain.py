@@ -215,16 +215,16 @@ def test_a_corpus_too_small_to_train_on_is_one_clear_line(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"steps": 0}, "steps is 0; give 1 or more"),
-        ({"lr": 0.0}, "lr is 0.0"),
-        ({"dropout": 1.0}, "dropout is 1.0"),
-        ({"width": 30, "heads": 4}, "4 heads do not divide a width of 30"),
-        ({"max_tokens": 65}, r"max_tokens is 65; give 8 to positions \(64\)"),
+        ({"steps": 0}, "--steps 0: give 1 or more"),
+        ({"lr": 0.0}, "--lr 0: give a number above 0"),
+        ({"dropout": 1.0}, "--dropout 1: give 0 or more, below 1"),
+        ({"width": 30, "heads": 4}, "--heads 4 do not divide --width 30"),
+        ({"max_tokens": 65}, r"--max-tokens 65: give 8 to 64 \(--positions\)"),
         ({"batch_tokens": 16}, "too few for one text"),
-        ({"vocab": 5}, "vocab is 5"),
-        ({"warmup_steps": 41}, "warmup_steps is 41"),
-        ({"lang": "fr"}, "lang is 'fr'; give zh or en"),
-        ({"weight_decay": -1.0}, "weight_decay is -1.0"),
+        ({"vocab": 5}, "--vocab 5: give 300 or more"),
+        ({"warmup_steps": 41}, r"--warmup-steps 41: give 0 to 40 \(--steps\)"),
+        ({"lang": "fr"}, "--lang 'fr': choose zh or en"),
+        ({"weight_decay": -1.0}, "--weight-decay -1: give 0 or more"),
     ],
 )
 def test_bad_options_are_refused_with_a_reason(

@@ -9,19 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hitl.checkpoints import Checkpoints
 from hitl.config.recorded import to_json
 from hitl.config.session import SessionConfig
 from hitl.engine import EngineThread
 from hitl.journal import Journal
+from hitl.opening import Opening
 from hitl.operator import Operator
-from hitl.records import Prompt
 from hitl.rundir import RunDir
 from hitl.session import Session
 from hitl.tui.app import HitlApp, SessionPlan
 from hitl.tui.choices import NewRun, ResumeRun
 from hitl.tui.screens.frame import SessionInfo
-from tests.fakes import FakeEngine
+from tests.fakes import FakeEngine, held
 
 from .driving import Driver
 from .scripted import ScriptedSession, group
@@ -68,16 +67,8 @@ def plan(
         thread = EngineThread(lambda: engine)
         try:
             with Journal.open(run.journal_path) as journal:
-                Session(
-                    config,
-                    journal,
-                    Checkpoints(run.steps),
-                    thread,
-                    lambda number: Prompt(f"prompt {number}", number),
-                    operator,
-                    config.ahead,
-                    again=again,
-                ).run()
+                opening = Opening(ahead=config.ahead, again=again)
+                Session(held(run.path, journal, thread, config), operator, opening).run()
         finally:
             thread.close()
 
