@@ -417,16 +417,15 @@ def plot(rows: Sequence[Row], path: Path) -> None:
         1, len(settings), figsize=(5 * len(settings), 4), squeeze=False, sharey=True
     )
     for panel, (lang, mode) in zip(panels[0], settings, strict=True):
-        for method in METHODS:
+        for place, method in enumerate(METHODS):
             mine = [r for r in rows if (r.lang, r.mode, r.method) == (lang, mode, method.name)]
             if counts := sorted({r.labels for r in mine}):
                 golds = [[r.gold for r in mine if r.labels == n] for n in counts]
                 ends = [interval_of(values) for values in golds]
-                [line] = panel.plot(counts, [mean(g) for g in golds], label=method.name)
-                panel.fill_between(
-                    counts, [e[0] for e in ends], [e[1] for e in ends],
-                    color=line.get_color(), alpha=0.15,
-                )  # fmt: skip
+                colour = f"C{place}"
+                panel.plot(counts, [mean(g) for g in golds], label=method.name, color=colour)
+                lows, highs = zip(*ends, strict=True)
+                panel.fill_between(counts, lows, highs, color=colour, alpha=0.15)
         panel.set(title=f"tiny-{lang}, {mode}", xlabel="labels", ylabel="gold reward")
         panel.legend()
     figure.tight_layout()
