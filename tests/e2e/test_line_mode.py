@@ -82,6 +82,13 @@ def test_the_options_of_a_run_do_what_they_say(hitl: Hitl, tmp_path: Path) -> No
     assert moved == {"c_attn"}
 
 
+def test_as_many_checkpoints_are_kept_as_were_asked_for(hitl: Hitl, tmp_path: Path) -> None:
+    done = train(hitl, "3 4 1 5\n" * 5, "--batch-size", "4", "--keep", "3")
+    assert done.returncode == 0, done.stderr
+    steps = tmp_path / "checkpoints" / "a" / "steps"
+    assert sorted(path.name for path in steps.iterdir()) == ["000003", "000004", "000005"]
+
+
 def test_the_same_input_gives_the_same_run(hitl: Hitl, tmp_path: Path) -> None:
     typed = "3 4 1 5\n2 2 4 3\n5 1 1 2\n4 4 1 1\n"
     whole = train(hitl, typed)
