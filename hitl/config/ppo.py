@@ -17,11 +17,11 @@ class PPOConfig:
     `gae`: token-level rewards, generalized advantage estimation on the value head, whitening."""
     lr: float = 9e-4
     """Learning rate of Adam, in the first update."""
-    lora_lr: float = 3e-3
-    """The same for adapters, whose B begins at 0 and has further to go."""
     lr_decay: float | None = 16.0
     """Labels after which the rate has fallen to 1/√2 of that; on it goes with the square root of
     labels. None: it stays."""
+    lora_lr: float = 1e-3
+    """Learning rate of adapters, which stays: their B begins at 0 and has further to go."""
     adam_betas: tuple[float, float] = (0.9, 0.999)
     """Decay of Adam's moments."""
     adam_eps: float = 1e-8

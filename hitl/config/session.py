@@ -53,8 +53,8 @@ class SessionConfig:
     preset: Literal["human", "trl-classic"] = "human"
     """Options of the PPO step: made for a person's small batches, or TRL 0.11's."""
     lr: float | None = None
-    """Learning rate of the first update; default: the preset's, which is higher for adapters. The
-    human preset lets it fall with the square root of labels."""
+    """Learning rate of the first update; default: the preset's. The human preset lets it fall with
+    the square root of labels, but for adapters."""
     lr_decay: float | None = None
     """Labels after which the learning rate has fallen to 1/√2 of --lr; 0: it stays. Default: the
     preset's."""
@@ -171,11 +171,11 @@ class SessionConfig:
     def ppo(self) -> PPOConfig:
         """The options of the PPO step: the preset, and what was asked for over it."""
         ppo = preset(self.preset)
-        usual = ppo.lora_lr if self.lora else ppo.lr
+        usual, decay = (ppo.lora_lr, None) if self.lora else (ppo.lr, ppo.lr_decay)
         return dataclasses.replace(
             ppo,
             lr=usual if self.lr is None else self.lr,
-            lr_decay=ppo.lr_decay if self.lr_decay is None else self.lr_decay or None,
+            lr_decay=decay if self.lr_decay is None else self.lr_decay or None,
             target_kl=ppo.target_kl if self.target_kl is None else self.target_kl,
             early_stopping=self.early_stopping or ppo.early_stopping,
             early_stop_kl=ppo.early_stop_kl if self.early_stop_kl is None else self.early_stop_kl,

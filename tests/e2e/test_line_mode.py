@@ -56,6 +56,7 @@ def test_the_options_of_a_run_do_what_they_say(hitl: Hitl, tmp_path: Path) -> No
         hitl, "3 4 1 5\n2 2 4 3\n" * 2,
         "--temperature", "0.8", "--top-k", "50", "--top-p", "0.9", "--query-tokens", "2-3",
         "--answer-tokens", "3-5", "--operator-name", "Li", "--lr", "1e-3", "--warmup", "4",
+        "--lr-decay", "8",
         "--target-kl", "7", "--early-stopping", "--early-stop-kl", "0.5", "--save-steps", "2",
         "--lora", "--lora-rank", "2", "--lora-alpha", "4", "--lora-targets", "c_attn",
         "--gradient-checkpointing", "--dtype", "fp32", "--seed", "5",
@@ -69,7 +70,8 @@ def test_the_options_of_a_run_do_what_they_say(hitl: Hitl, tmp_path: Path) -> No
     assert {(g.temperature, g.top_k, g.top_p) for g in groups} == {(0.8, 50, 0.9)}
     assert all(2 <= len(g.prompt_ids) - 1 <= 3 for g in groups)  # [CLS] stands before them
     assert all(len(c.token_ids) <= 5 for g in groups for c in g.completions)
-    assert (first.options.lr, second.options.lr) == (pytest.approx(0.25e-3), pytest.approx(0.5e-3))
+    rates = first.options.lr, second.options.lr
+    assert rates == pytest.approx((0.25e-3, 0.5e-3 / 2**0.5))  # risen by half, fallen by 8 labels
     assert first.options.target_kl == 7
     assert [p.name for p in run.steps.iterdir()] == ["000002"]
     taught = AutoModelForCausalLM.from_pretrained(run.steps / "000002" / "policy")

@@ -16,8 +16,10 @@ KEYS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("lang", "mode"), [("zh", "score"), ("en", "rank")])
-def test_gold_reward_rises_and_diversity_stays(hitl: Hitl, lang: str, mode: str) -> None:
+@pytest.mark.parametrize(("lang", "mode", "gain"), [("zh", "rank", 0.1), ("en", "score", 0.03)])
+def test_gold_reward_rises_and_diversity_stays(
+    hitl: Hitl, lang: str, mode: str, gain: float
+) -> None:
     done = hitl(
         "simulate", "--operator", f"sentiment-{lang}", "--labels", "96", "--mode", mode,
         "--seed", "1", "--json",
@@ -27,7 +29,7 @@ def test_gold_reward_rises_and_diversity_stays(hitl: Hitl, lang: str, mode: str)
     assert set(figures) == KEYS
     assert (figures["labels"], figures["updates"], figures["judgements"]) == (96, 6, 24)
     assert figures["keystrokes"] == (96 if mode == "score" else 72)
-    assert figures["gold_after"] > figures["gold_before"] + 0.05
+    assert figures["gold_after"] > figures["gold_before"] + gain
     assert 0.2 < figures["sequence_kl"] < 12
     assert figures["distinct2_after"] > 0.7 * figures["distinct2_before"]
 
