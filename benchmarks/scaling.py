@@ -109,7 +109,11 @@ def _engine(
     sampling, updating = [], []
     for x, policy, group_size, tokens in cases:
         config = SessionConfig(
-            max_new_tokens=tokens, group_size=group_size, device=command.device, dtype=command.dtype
+            max_new_tokens=tokens,
+            group_size=group_size,
+            device=command.device,
+            dtype=command.dtype,
+            preset="trl-classic",  # as many passes whatever comes of them
         )
         engine = LocalEngine(policy, config, lambda stage, done, total: None)
         groups = engine.sample([Prompt("1 2 3 4 5 6 7 8", 0)], group_size, 0)
