@@ -201,6 +201,9 @@ def plot(found: dict[str, object], picture: Path) -> None:
             points = given[name]
             label = f"{name.split(', by ')[0]} (slope {slope(points):.2f})"
             axis.loglog(*zip(*points, strict=True), marker="o", label=label)
+        places = [x for x, _ in given[names[0]]]
+        axis.set_xticks(places, [f"{x:.3g}" for x in places], fontsize=7)
+        axis.minorticks_off()
         axis.set(xlabel=what, ylabel="seconds")
         axis.grid(alpha=0.3)
         axis.legend(fontsize=7)
