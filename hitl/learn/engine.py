@@ -163,16 +163,14 @@ class LocalEngine:
             for group in groups
         ]
         rollout = rollout_of(judged, self._codec.pad_id, self._policy.device)
-        micro = self._ppo.micro_batch_size
-        ref_logp = evaluate_all(self._reference, rollout, self._how, micro).logp
+        ref_logp = self._reference_logp(rollout)
         return per_sequence(rollout.old_logp - ref_logp, rollout.mask)
 
     def inspect(self, group: Group) -> Inspection:
         """See Engine."""
         asked = [LabelledGroup(group, (0.0,) * len(group.completions), "", Mode.SCORE)]
         rollout = rollout_of(asked, self._codec.pad_id, self._policy.device)
-        micro = self._ppo.micro_batch_size
-        ref_logp = evaluate_all(self._reference, rollout, self._how, micro).logp
+        ref_logp = self._reference_logp(rollout)
         rows = iter(ref_logp.tolist())
         # A completion without tokens has no row.
         return tuple(
@@ -265,6 +263,14 @@ class LocalEngine:
         )
         logp = evaluate_all(self._policy, rollout, self._how, 1).logp
         return tuple(logp[0].tolist())
+
+    def _reference_logp(self, rollout: Rollout) -> torch.Tensor:
+        """(B, T) log-probabilities under the base policy. No rows, as of a group whose completions
+        are all empty, are no question to a model."""
+        if not len(rollout.ids):
+            return torch.zeros_like(rollout.old_logp)
+        micro = self._ppo.micro_batch_size
+        return evaluate_all(self._reference, rollout, self._how, micro).logp
 
     def _learn_or_restore(
         self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout

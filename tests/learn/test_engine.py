@@ -181,6 +181,7 @@ def test_tokens_of_a_group_with_the_reference() -> None:
     group = dataclasses.replace(group, completions=(empty, *group.completions))
     nothing, *tokens = one.inspect(group)
     assert nothing == ()
+    assert one.inspect(dataclasses.replace(group, completions=(empty, empty))) == ((), ())
     for seen, completion in zip(tokens, group.completions[1:], strict=True):
         text = "".join(token.text for token in seen)
         assert text.removesuffix("[SEP]").replace(" ", "") == completion.text.replace(" ", "")
