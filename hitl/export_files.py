@@ -17,10 +17,10 @@ from hitl.atomic import atomic_write, sync_tree, temporary_sibling
 from hitl.checkpoints import newest_checkpoint
 from hitl.errors import HitlError, UsageError
 from hitl.export import as_lines, preferences, rank_lists, score_rows
-from hitl.journal import Journal
 from hitl.journal.listing import ALL, Filter
 from hitl.models import resolve
 from hitl.rundir import RunDir, is_run
+from hitl.salvage import reading
 from hitl.scale import Scale
 from hitl.wording import Sentence
 
@@ -75,7 +75,7 @@ def write_export(
 
 def labels_file(run_dir: RunDir, form: Format, which: Filter = ALL) -> tuple[bytes, Sentence]:
     """The file's bytes, and how much it is, in words."""
-    with Journal.open(run_dir.journal_path, readonly=True) as journal:
+    with reading(run_dir) as journal:
         judged = journal.texts(which)
     if form == "ranklist":
         lines = list(rank_lists(judged))
@@ -145,7 +145,7 @@ def _is_something_else(out: Path) -> bool:
 
 
 def _newest(run_dir: RunDir) -> tuple[Path, Sentence]:
-    with Journal.open(run_dir.journal_path, readonly=True) as journal:
+    with reading(run_dir) as journal:
         last = journal.last_update()
     if last == 0:
         source = resolve(run_dir.options().base_policy, run_dir.path.parent)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from hitl.checkpoints import checkpoint_problem, checkpoint_versions
-from hitl.journal import JournalDamagedError
+from hitl.journal import Journal, JournalDamagedError
 from hitl.rundir import RunDir
 
 
@@ -17,6 +17,14 @@ def saying_what_is_left(run: RunDir) -> Iterator[None]:
         yield
     except JournalDamagedError as error:
         raise JournalDamagedError(f"{error}; without one, {_left(run)}") from error
+
+
+@contextlib.contextmanager
+def reading(run: RunDir) -> Iterator[Journal]:
+    """The journal of a run, to be read alone, which may be open elsewhere. Raises
+    JournalDamagedError that says what is left."""
+    with saying_what_is_left(run), Journal.open(run.journal_path, readonly=True) as journal:
+        yield journal
 
 
 def _left(run: RunDir) -> str:

@@ -16,12 +16,12 @@ from hitl.compare import Comparison, compare, markdown
 from hitl.config.commands import Compare
 from hitl.engine import Engine
 from hitl.errors import HitlError, UsageError
-from hitl.journal import Journal
 from hitl.models import resolve
 from hitl.opening import config_of
 from hitl.prompts import prompts_of
 from hitl.records import Group, Prompt
 from hitl.rundir import RunDir
+from hitl.salvage import reading
 
 
 def compare_run(command: Compare) -> int:
@@ -40,7 +40,7 @@ def compare_run(command: Compare) -> int:
 
 def _comparison(command: Compare, run_dir: RunDir) -> Comparison:
     root, config = Path(command.root), config_of(run_dir)
-    with Journal.open(run_dir.journal_path, readonly=True) as journal:
+    with reading(run_dir) as journal:
         last = journal.last_update()
     found = newest_checkpoint(run_dir.steps, last)
     if found is None and last and command.policy is None:

@@ -7,11 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hitl.checkpoints import checkpoint_age
-from hitl.journal import Journal
 from hitl.opening import AS_IT_IS, Opening, config_of
 from hitl.operator import Operator
 from hitl.rundir import RunDir
-from hitl.salvage import saying_what_is_left
+from hitl.salvage import reading
 
 if TYPE_CHECKING:
     from hitl.tui.app import SessionPlan
@@ -26,10 +25,7 @@ def plan_of(run_dir: RunDir, opening: Opening = AS_IT_IS) -> SessionPlan:
     from hitl.tui.screens.frame import SessionInfo
 
     config = config_of(run_dir, opening)
-    with (
-        saying_what_is_left(run_dir),
-        Journal.open(run_dir.journal_path, readonly=True) as journal,
-    ):
+    with reading(run_dir) as journal:
         updates = tuple(journal.updates())
     if opening.at is not None:
         updates = updates[: opening.at]

@@ -7,12 +7,11 @@ from pathlib import Path
 from hitl.commands.operate import operate
 from hitl.config.commands import Resume
 from hitl.errors import UsageError
-from hitl.journal import Journal
 from hitl.opening import Opening, check_place
 from hitl.rollback import check_update
 from hitl.rundir import RunDir
 from hitl.runs import list_runs
-from hitl.salvage import saying_what_is_left
+from hitl.salvage import reading
 
 
 def resume(command: Resume) -> int:
@@ -27,10 +26,7 @@ def resume(command: Resume) -> int:
         name = runs[0].run
     run_dir = RunDir.open(root, name)
     if command.at is not None:  # said before a screen opens
-        with (
-            saying_what_is_left(run_dir),
-            Journal.open(run_dir.journal_path, readonly=True) as journal,
-        ):
+        with reading(run_dir) as journal:
             check_update(journal, command.at)
     return operate(
         run_dir,

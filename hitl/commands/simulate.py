@@ -13,13 +13,13 @@ from hitl.config.commands import Simulate
 from hitl.creation import create_run
 from hitl.departure import leaving_by_signal
 from hitl.errors import UsageError
-from hitl.journal import Journal
 from hitl.language import with_language
 from hitl.models import resolve
 from hitl.opening import Opening, check_place, config_of
 from hitl.prompts import prompts_of
 from hitl.records import Prompt
 from hitl.rundir import RunDir, fresh_name
+from hitl.salvage import reading
 from hitl.scale import Scale
 from hitl.simulate import NAME, Portrait, ScoreTexts, SimulatedOperator, portrait
 
@@ -71,7 +71,7 @@ def simulate(command: Simulate) -> int:
 
 def _check_judges(run_dir: RunDir) -> None:
     """Raises UsageError when anybody else has judged the run."""
-    with Journal.open(run_dir.journal_path, readonly=True) as journal:
+    with reading(run_dir) as journal:
         others = [operator for operator in journal.operators() if operator != NAME]
     if others:
         raise UsageError(

@@ -13,9 +13,9 @@ from hitl.data.ranklists import rank_lists
 from hitl.data.rows import Account, BadRows
 from hitl.errors import UsageError
 from hitl.export import ranked
-from hitl.journal import Journal
 from hitl.language import language_of
 from hitl.opening import config_of
+from hitl.salvage import reading
 from hitl.wording import Language
 
 Rankings = Callable[[], Iterator[Ranked]]
@@ -30,7 +30,7 @@ def rankings(data: str, kind: Kind, root: Path, bad_rows: BadRows) -> Rankings:
         run = run_of(data, root)
         if run is None:
             raise UsageError(f"there is no run {data} in {root}: `hitl runs` lists those there are")
-        with Journal.open(run.journal_path, readonly=True) as journal:
+        with reading(run) as journal:
             found = list(ranked(journal.texts()))
         if not found:
             raise UsageError(

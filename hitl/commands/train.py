@@ -10,10 +10,10 @@ from hitl.commands.operate import operate
 from hitl.config.commands import Label, Train
 from hitl.creation import create_run
 from hitl.errors import UsageError
-from hitl.journal import Journal
 from hitl.language import with_language
 from hitl.opening import Opening, check_place
 from hitl.rundir import RunDir, fresh_name
+from hitl.salvage import reading
 
 
 def train(command: Train) -> int:
@@ -42,7 +42,7 @@ def label(command: Label) -> int:
 
 def discard_if_empty(run_dir: RunDir) -> None:
     """Removes a run that failed before anything was sampled, so that its name is free again."""
-    with Journal.open(run_dir.journal_path, readonly=True) as journal:
+    with reading(run_dir) as journal:
         empty = journal.totals().groups == 0
     if empty:
         shutil.rmtree(run_dir.path)

@@ -1,15 +1,14 @@
-"""Which kind of data a name stands for, seen from the first line of the file."""
+"""Which kind of data a name stands for, seen from the first line of the file that says it."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
 from hitl.corpora import NAMED
 from hitl.data.labelled import TABLES, review_folders
 from hitl.data.preferences import is_preference
-from hitl.data.rows import Account, DataError, lines
+from hitl.data.rows import Account, DataError, json_objects, lines
 from hitl.rundir import RunDir, is_run
 
 Kind = Literal["texts", "ranklist", "pairs", "run"]
@@ -37,12 +36,18 @@ def kind_of(data: str, root: Path) -> Kind:
             f"{data} is neither a run nor a folder with pos and neg in it: give one of these, or a "
             "file"
         )
-    first = next(lines(path, Account(path)), None)
+    account, suffix = Account(path), path.suffix.lower()
+    first = next(lines(path, account), None)
     if first is None:
         raise DataError(
             f"{path} is no data: it is empty, or not UTF-8; give another, or save it as UTF-8"
         )
-    return _kind_of_line(first[1], path.suffix.lower())
+    if suffix == ".jsonl" or first[1].lstrip().startswith("{"):
+        row = next(json_objects(path, account), None)
+        if row is None:
+            account.settle("skip")  # says what is wrong with its lines
+        return "pairs" if row and is_preference(row[1]) else "texts"
+    return _kind_of_line(first[1], suffix)
 
 
 def run_of(data: str, root: Path) -> RunDir | None:
@@ -54,12 +59,6 @@ def run_of(data: str, root: Path) -> RunDir | None:
 
 
 def _kind_of_line(line: str, suffix: str) -> Kind:
-    if line.lstrip().startswith("{"):
-        try:
-            row = json.loads(line)
-        except ValueError:  # the reader will say so
-            return "pairs" if '"chosen"' in line or '"response_chosen"' in line else "texts"
-        return "pairs" if is_preference(row) else "texts"
     if suffix in TABLES:
         separator = "\t" if suffix == ".tsv" else ","
         header = [name.strip().strip('"') for name in line.split(separator)]

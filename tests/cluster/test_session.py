@@ -97,6 +97,7 @@ def test_a_ray_of_our_own_is_quiet_hears_no_hang_up_and_listens_to_nobody_else(
     with subprocess.Popen(
         [sys.executable, "-m", "hitl", "train", *words.split()], cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)}, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # not under nohup
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert process.stdin and process.stdout and process.stderr

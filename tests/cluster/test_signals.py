@@ -35,4 +35,5 @@ def test_sigterm_still_reaches_the_session_so_that_it_saves() -> None:
         [sys.executable, "-c", SCRIPT], env=os.environ | {"PYTHONPATH": str(root)},
         capture_output=True, text=True, timeout=200,
     )  # fmt: skip
-    assert (done.returncode, done.stdout) == (0, "heard [15]\n"), done.stderr
+    # Not the exit status: on a busy machine Ray's own shutdown may find its server gone, and say 1.
+    assert done.stdout == "heard [15]\n", done.stderr

@@ -1,4 +1,4 @@
-"""The kind of data is seen from its first line."""
+"""The kind of data is seen from the first line that tells it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from hitl.rundir import RunDir
         ("a.jsonl", '{"prompt": "a", "chosen": "b", "rejected": "c"}\n', "pairs"),
         ("a.json", '{"question": "a", "response_chosen": "b", "response_rejected": "c"}', "pairs"),
         ("a.jsonl", '{"text": "a", "label": 1}\n', "texts"),
-        ("a.jsonl", '{"chosen": "b", "rejec\n', "pairs"),
+        ("a.jsonl", '{"chosen": "b", "rejec\n{"chosen": "b", "rejected": "c"}\n', "pairs"),
+        ("a.jsonl", 'no JSON\n{"text": "a", "label": 1}\n', "texts"),
     ],
 )
 def test_files(tmp_path: Path, name: str, content: str, kind: str) -> None:
@@ -40,9 +41,11 @@ def test_names_and_folders(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "why"), [("none.tsv", "no data"), ("empty.tsv", "empty"),
-                                           ("folder", "neither a run nor")])  # fmt: skip
+                                           ("folder", "neither a run nor"),
+                                           ("no.jsonl", "line 1 is not JSON")])  # fmt: skip
 def test_what_is_no_data(tmp_path: Path, name: str, why: str) -> None:
     (tmp_path / "empty.tsv").touch()
     (tmp_path / "folder").mkdir()
+    (tmp_path / "no.jsonl").write_text("no JSON\n", "utf-8")
     with pytest.raises(DataError, match=why):
         kind_of(str(tmp_path / name), tmp_path)

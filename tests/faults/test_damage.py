@@ -117,6 +117,19 @@ def test_a_corrupt_journal_is_refused_with_what_can_be_saved(bench: Bench, damag
     assert bench.content() == before
 
 
+@pytest.mark.parametrize("command", [
+    ("export", "a", "--format", "scores", "--out", "-"),
+    ("compare", "a"),
+    ("dpo", "a", "--out", "b"),
+])  # fmt: skip
+def test_whoever_reads_it_says_the_same(bench: Bench, command: tuple[str, ...]) -> None:
+    torn(bench.run / "journal.db")
+    done = bench.hitl(*command)
+    assert done["code"] == 1
+    [line] = done["err"].splitlines()
+    assert ".recover` prints the rows that can be read" in line, line
+
+
 def test_what_the_refusal_says_works(bench: Bench, tmp_path: Path) -> None:
     scribbled(bench.run / "journal.db")
     said = bench.hitl("resume", "a", "--plain")["err"]

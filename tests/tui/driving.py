@@ -37,7 +37,7 @@ class Driver:
         screen = self.app.screen
         return [strip.text for strip in screen._compositor.render_strips()]
 
-    async def until(self, what: Callable[[], object], seconds: float = 5) -> None:
+    async def until(self, what: Callable[[], object], seconds: float = 30) -> None:
         end = time.monotonic() + seconds
         while not what():
             assert time.monotonic() < end, f"it did not come about; the screen:\n{self.text}"
