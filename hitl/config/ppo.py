@@ -15,20 +15,21 @@ class PPOConfig:
     advantage: Literal["baseline", "gae"] = "baseline"
     """`baseline`: reward against a running baseline, one advantage a completion.
     `gae`: token-level rewards, generalized advantage estimation on the value head, whitening."""
-    lr: float = 9e-4
+    lr: float = 5e-4
     """Learning rate of Adam, in the first update."""
-    lr_decay: float | None = 16.0
+    lr_decay: float | None = None
     """Labels after which the rate has fallen to 1/√2 of that; on it goes with the square root of
     labels. None: it stays."""
     lora_lr: float = 1e-3
     """Learning rate of adapters, which stays: their B begins at 0 and has further to go."""
-    adam_betas: tuple[float, float] = (0.9, 0.999)
-    """Decay of Adam's moments."""
+    adam_betas: tuple[float, float] = (0.0, 0.99)
+    """Decay of Adam's moments. With the first at 0 a batch is learned from once, when it comes, and
+    not again in the next ones: docs/learning.md."""
     adam_eps: float = 1e-8
     """Adam's epsilon."""
     max_grad_norm: float | None = 1.0
     """Gradients are clipped to this norm; None clips nothing."""
-    ppo_epochs: int = 4
+    ppo_epochs: int = 1
     """Passes over the batch in one update."""
     mini_batch_size: int = 128
     """Completions a gradient step."""
@@ -110,7 +111,8 @@ TRL_CLASSIC = PPOConfig(
     advantage="gae",
     lr=1.41e-5,
     lora_lr=1.41e-5,
-    lr_decay=None,
+    adam_betas=(0.9, 0.999),
+    ppo_epochs=4,
     max_grad_norm=None,
     kl_penalty="kl",
     kl_control="adaptive",
