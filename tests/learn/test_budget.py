@@ -175,7 +175,7 @@ def taught(config: PPOConfig, policy: Policy, updates: int, seen_from: int = 0) 
     """Sequence KL after each update from number `seen_from` on, of a policy that is taught to say
     LIKED."""
     reference = tiny_policy()
-    optimizer = torch.optim.Adam(policy.parameters(), lr=config.lr)
+    optimizer = torch.optim.Adam(policy.parameters(), config.lr, config.adam_betas)
     kl_coef, estimate, mean, curve = config.init_kl_coef, None, 1.5, []
     result: StepResult
     for number in range(updates):
