@@ -6,6 +6,7 @@ Shapes: b completions that are measured, T tokens of the longest, V vocabulary.
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,8 +40,11 @@ def restore(policy: Policy, optimizer: torch.optim.Optimizer, before: Snapshot) 
     optimizer.zero_grad(set_to_none=True)
 
 
-HALVINGS = 8
+SHORTENINGS = 8
 """Tries to shorten a pass that went too far."""
+
+LEAST_CUT, MOST_CUT = 0.95, 0.1
+"""What each try leaves of the pass: no more than the first, no less than the second."""
 
 MEASURED = 16
 """Completions that the length of a pass is measured on; bounds the memory of a large batch."""
@@ -130,19 +134,25 @@ def shorten(
     optimizer: torch.optim.Optimizer,
     before: Snapshot,
     yardstick: Yardstick,
+    distance: float,
     stop_kl: float,
 ) -> float | None:
-    """Halves the pass since `before` until it stays within `stop_kl`; its distance then.
+    """Shortens the pass since `before`, which went `distance`, until it stays within `stop_kl`; its
+    distance then.
 
-    The backtracking line search of TRPO (Schulman et al. 2015, appendix C): a few labels of few
-    tokens make an Adam step that is long where it matters, and to throw it away would throw the
-    labels away. Without a short enough step in HALVINGS tries everything is put back: None.
+    A line search as TRPO's (Schulman et al. 2015, appendix C): a few labels of few tokens make an
+    Adam step that is long where it matters, and to throw it away would throw the labels away. The
+    KL of a short step grows with the square of its length, which tells how long the next try is to
+    be. Without a short enough step in SHORTENINGS tries everything is put back: None.
     """
     moved = {n: p.detach() - before[0][n] for n, p in policy.trained().items()}
     restore(policy, optimizer, before)
-    for halving in range(1, HALVINGS + 1):
+    length = 1.0
+    for _ in range(SHORTENINGS):
+        ratio = stop_kl / distance if 0 < distance < math.inf else 0.0
+        length *= min(max(math.sqrt(max(ratio, 0.0)), MOST_CUT), LEAST_CUT)
         for name, parameter in policy.trained().items():
-            parameter.copy_(before[0][name] + moved[name] * 0.5**halving)
+            parameter.copy_(before[0][name] + moved[name] * length)
         if (distance := yardstick.distance(yardstick.look(policy))) <= stop_kl:
             return distance
     restore(policy, optimizer, before)

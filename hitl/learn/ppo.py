@@ -145,7 +145,7 @@ def learn(
         moved = yardstick.distance(now)
         if before is not None and config.stop_kl is not None and not moved <= config.stop_kl:
             now = None
-            shortened = shorten(policy, optimizer, before, yardstick, config.stop_kl)
+            shortened = shorten(policy, optimizer, before, yardstick, moved, config.stop_kl)
             stopped = True
             if shortened is None:
                 del steps[taken:]
