@@ -227,7 +227,7 @@ def test_a_pass_that_goes_too_far_is_shortened_until_it_does_not() -> None:
     before, logp = weights(policy), total_logp(policy, batch)
     result = step(policy, batch, dataclasses.replace(SLOW, lr=0.05, stop_kl=0.01))
     assert result.outcome.stopped and result.outcome.epochs == 1
-    assert 0 < result.outcome.step_kl <= 0.01
+    assert 0.005 < result.outcome.step_kl <= 0.01
     assert 0 < (weights(policy) - before).norm() < 0.05 * len(before) ** 0.5 / 2
     change = total_logp(policy, batch) - logp
     assert change[[0, 2]].sum() > 0 > change[[1, 3]].sum()

@@ -1,0 +1,93 @@
+"""What `learning.py` compares, and what it writes down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from hitl.config.ppo import TRL_CLASSIC
+from hitl.config.recorded import RecordedConfig, to_json
+from hitl.config.session import SessionConfig
+
+Lang = Literal["zh", "en"]
+Mode = Literal["score", "rank"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to learn from the labels."""
+
+    name: str
+    preset: Literal["human", "trl-classic"]
+    lr: float | None = None
+    """None: the preset's own."""
+    lr_decay: float | None = None
+    """None: the preset's own."""
+    amplify: Literal["off", "on"] = "off"
+    target_kl: float | None = None
+    """None: the preset's own."""
+    step: Mapping[str, Any] = field(default_factory=dict)
+    """Numbers of the PPO step in place of the preset's, which no option stands for."""
+
+    def config(self, **options: Any) -> SessionConfig:
+        """Of a run with it, which has these `options` too."""
+        config = SessionConfig(
+            preset=self.preset,
+            lr=self.lr,
+            lr_decay=self.lr_decay,
+            amplify=self.amplify,
+            target_kl=self.target_kl,
+            **options,
+        )
+        recorded = replace(config.ppo, **self.step)
+        return RecordedConfig(**to_json(config), recorded=recorded)
+
+
+MOMENTUM = {"adam_betas": (0.9, 0.999)}
+FOUR_PASSES = {**MOMENTUM, "ppo_epochs": 4}
+
+METHODS = (
+    Method("default", "human"),
+    Method("default, KL 8", "human", target_kl=8.0),
+    Method("amplify", "human", amplify="on"),
+    Method("amplify, KL 8", "human", amplify="on", target_kl=8.0),
+    Method("momentum", "human", step=MOMENTUM),
+    Method("4 passes, lr 0.0003", "human", lr=3e-4, step=FOUR_PASSES),
+    Method("4 passes, lr falling from 0.0009", "human", lr=9e-4, lr_decay=16, step=FOUR_PASSES),
+    Method(f"classic, its lr {TRL_CLASSIC.lr:g}", "trl-classic"),
+    *(Method(f"classic, lr {lr:g}", "trl-classic", lr) for lr in (5e-5, 1.5e-4, 5e-4)),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the results."""
+
+    lang: str
+    mode: str
+    method: str
+    seed: int
+    labels: int
+    judgements: int
+    keystrokes: int
+    gold: float
+    """Mean gold reward on fixed prompts and seeds, 0 to 1."""
+    sequence_kl: float
+    """KL to the base policy, nats a completion."""
+    distinct2: float
+    length: float
+    """Tokens a completion."""
+    duplicates: float = 0.0
+    """Share of completions that an earlier one is."""
+    operator: float = 0.0
+    """Mean utility under the scorer that judged: what the policy could have learned to fool."""
+
+
+def read(path: Path) -> list[Row]:
+    """The lines of a results file; none when it is not there."""
+    if not path.exists():
+        return []
+    return [Row(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
