@@ -22,10 +22,14 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import LlamaConfig, LlamaForCausalLM
 
+import hitl.learn.policy
 from hitl.learn import losses
-from hitl.learn.kl import full_kl
+from hitl.learn.evaluate import evaluate
+from hitl.learn.kl import token_kl
 from hitl.learn.lora import add_adapters
 from hitl.learn.policy import Policy
+from hitl.learn.rollout import Rollout
+from hitl.learn.sampling import Sampling
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,10 @@ def fake_policy(options: Options, lora: bool, checkpointing: bool) -> Policy:
         # They are where they belong, and fake tensors cannot be moved this way.
         with mock.patch.object(nn.Module, "to", lambda module, *given, **named: module):
             add_adapters(model, 16, 32, "all-linear", torch.Generator())
-    policy = Policy(model, 0, torch.bfloat16)
+    # Whether that is all there is to the logits is asked of numbers, and there are none.
+    parts = model.model, model.lm_head
+    with mock.patch.object(hitl.learn.policy, "backbone_of", lambda model: parts):
+        policy = Policy(model, 0, torch.bfloat16)
     if checkpointing:
         policy.checkpoint_gradients()
     return policy
@@ -87,19 +94,15 @@ def fake_policy(options: Options, lora: bool, checkpointing: bool) -> Policy:
 
 def kept(policy: Policy, options: Options) -> tuple[int, int]:
     """Bytes that lie in memory as the way back begins: copies of weights, and the rest."""
-    ids = torch.zeros((options.rows, options.prompt + options.completion), dtype=torch.long)
     own = {storage(p) for p in policy.parameters()}
     shapes = {tuple(p.shape) for p in policy.parameters() if p.dim() == 2}
+    rollout = rollout_of_zeros(options)
     with saving() as saved:
-        logits, _ = policy(ids, torch.ones_like(ids))
-        chosen = logits[:, options.prompt - 1 : -1]
-        log_p = chosen.log_softmax(-1)
-        logp = log_p.gather(-1, ids[:, options.prompt :, None]).squeeze(-1)
-        entropy = losses.entropy(chosen)
-        loss, _ = losses.policy_loss(logp, logp.detach(), torch.zeros_like(logp), 0.2)
-        loss = loss + full_kl(log_p, log_p.detach().clone())
+        now = evaluate(policy, rollout, Sampling(options.completion))
+        nothing = torch.zeros_like(rollout.old_logp)
+        loss, _ = losses.policy_loss(now.logp, nothing, nothing, 0.2)
+        loss = loss + token_kl(now.logp, nothing, "mse")
         loss.sum()
-    del entropy
     copies = rest = 0
     for key, tensor in {storage(t): t for t in saved}.items():
         if key in own:
@@ -111,6 +114,20 @@ def kept(policy: Policy, options: Options) -> tuple[int, int]:
         else:
             rest += size
     return copies, rest
+
+
+def rollout_of_zeros(options: Options) -> Rollout:
+    """Rows that are all as long as the longest."""
+    rows, length = options.rows, options.prompt + options.completion
+    return Rollout(
+        ids=torch.zeros((rows, length), dtype=torch.long),
+        lengths=torch.full((rows,), length),
+        prompt_lengths=torch.full((rows,), options.prompt),
+        mask=torch.ones((rows, options.completion), dtype=torch.bool),
+        old_logp=torch.zeros(rows, options.completion),
+        score=torch.zeros(rows),
+        group=torch.zeros(rows, dtype=torch.long),
+    )
 
 
 def storage(tensor: Tensor) -> int:

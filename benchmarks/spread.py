@@ -13,7 +13,8 @@ import math
 import statistics
 import tarfile
 
-from hitl.corpora import VADER, sdist
+from hitl.corpora.download import sdist
+from hitl.corpora.en import VADER
 from hitl.unsteady import HUMAN_SPREAD
 
 FILES = ("movieReviewSnippets", "amazonReviewSnippets")

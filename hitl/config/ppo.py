@@ -20,7 +20,7 @@ class PPOConfig:
     lr_decay: float | None = None
     """Labels after which the rate has fallen to 1/√2 of that; on it goes with the square root of
     labels. None: it stays."""
-    lora_lr: float = 1e-3
+    lora_lr: float = 3e-3
     """Learning rate of adapters, which stays: their B begins at 0 and has further to go."""
     adam_betas: tuple[float, float] = (0.0, 0.99)
     """Decay of Adam's moments. With the first at 0 a batch is learned from once, when it comes, and

@@ -285,7 +285,9 @@ class LocalEngine:
                     self._ppo, self._share,
                 )  # fmt: skip
                 before_it = Known(self._state, self._labels)
-                return teach(learner, before_it, number, batch, rollout, self._config, self._passed)
+                return teach(
+                    learner, before_it, number, batch, rollout, self._config, self._passed, before
+                )
             except ppo.NonFiniteUpdateError as error:
                 restore(self._policy, self._optimizer, before)
                 raise UpdateRefusedError(

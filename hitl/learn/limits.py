@@ -36,7 +36,8 @@ def restore(policy: Policy, optimizer: torch.optim.Optimizer, before: Snapshot) 
     weights, state = before
     for name, parameter in policy.trained().items():
         parameter.copy_(weights[name])
-    optimizer.load_state_dict(state)
+    # A copy: it would go on with the snapshot's own tensors, and the next step change them.
+    optimizer.load_state_dict(copy.deepcopy(state))
     optimizer.zero_grad(set_to_none=True)
 
 

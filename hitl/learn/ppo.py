@@ -19,7 +19,7 @@ from hitl.learn import losses
 from hitl.learn.advantages import gae, token_rewards
 from hitl.learn.evaluate import Evaluated, evaluate, evaluate_own, split
 from hitl.learn.kl import full_kl, token_kl
-from hitl.learn.limits import Yardstick, pull_back, shorten, snapshot
+from hitl.learn.limits import Snapshot, Yardstick, pull_back, shorten, snapshot
 from hitl.learn.masked import whiten
 from hitl.learn.policy import LanguageModel, Policy
 from hitl.learn.rollout import Rollout
@@ -94,10 +94,12 @@ def learn(
     order: Callable[[int], Tensor],
     on_step: Callable[[int, int], None],
     share: Share = ALONE,
+    began: Snapshot | None = None,
 ) -> Outcome:
     """The passes over the batch. `start` is what the policy says before of one's own rows, and
     `theirs` what the reference does; `room` is what is left of a KL budget, nats a sequence;
-    `order(epoch)` is a permutation of the rows, (B,).
+    `order(epoch)` is a permutation of the rows, (B,). `began` is a snapshot of now, if there is
+    one: the first pass goes back to that, in place of another copy.
 
     Raises NonFiniteUpdateError before a bad gradient reaches the weights.
     """
@@ -108,7 +110,9 @@ def learn(
     fitting = fits(rollout, config, share)
     now: Evaluated | None = start if fitting else None
     for epoch in range(config.ppo_epochs):
-        before = snapshot(policy, optimizer) if config.stop_kl is not None else None
+        before: Snapshot | None = None
+        if config.stop_kl is not None:
+            before = (began if epoch == 0 else None) or snapshot(policy, optimizer)
         taken = len(steps)
         index = order(epoch).to(rollout.ids.device)
         # Where the batch is one piece its order says nothing, and the rows of `now` are in order.

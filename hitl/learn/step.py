@@ -27,6 +27,7 @@ from hitl.learn.kl import (
     running_kl,
     token_kl,
 )
+from hitl.learn.limits import Snapshot
 from hitl.learn.policy import LanguageModel, Policy
 from hitl.learn.reading import exact_kl
 from hitl.learn.rollout import Rollout
@@ -66,10 +67,12 @@ def ppo_step(
     order: Callable[[int], Tensor],
     on_step: Callable[[int, int], None],
     share: Share = ALONE,
+    began: Snapshot | None = None,
 ) -> StepResult:
     """Teaches `policy` the rewards of `rollout`. `expected` is needed by the baseline advantage
     and ignored by gae, whose scores are to be scaled already. `kl_estimate` is what the step
-    before left, if there was one. With a `share` of several processes each gives the same
+    before left, if there was one; `began` a snapshot of policy and optimizer as they are, if one is
+    kept anyway. With a `share` of several processes each gives the same
     arguments, and all come to the same weights and result.
 
     Raises NonFiniteUpdateError; the weights may then have moved, and are the caller's to restore.
@@ -119,7 +122,7 @@ def ppo_step(
     room = drift_allowed(estimate, config.target_kl)
     outcome = ppo.learn(
         policy, reference, optimizer, rollout, targets, start, theirs, how, config, weight, room,
-        order, on_step, share,
+        order, on_step, share, began,
     )  # fmt: skip
     if config.kl_control != "fixed":
         move = budget_coef if budgeted else adapted_coef

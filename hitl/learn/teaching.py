@@ -20,6 +20,7 @@ from hitl.learn.expected import expected, moments_after
 from hitl.learn.features import features
 from hitl.learn.keyed import generator
 from hitl.learn.labels import Labels
+from hitl.learn.limits import Snapshot
 from hitl.learn.rollout import Rollout
 from hitl.learn.scores import scaled_scores
 from hitl.learn.state import TrainerState
@@ -57,8 +58,10 @@ def teach(
     rollout: Rollout,
     config: SessionConfig,
     on_step: Callable[[int, int], None],
+    began: Snapshot,
 ) -> Taught:
-    """Teaches the policy what was said of `batch`, whose completions `rollout` holds.
+    """Teaches the policy what was said of `batch`, whose completions `rollout` holds; `began` is a
+    snapshot of policy and optimizer before it.
 
     Raises NonFiniteUpdateError; the weights may then have moved, and are the caller's to restore.
     """
@@ -82,6 +85,7 @@ def teach(
         ),
         on_step,
         learner.share,
+        began,
     )
     labels, more = known.labels, Amplified(None, 0, result.kl_coef, result.kl_estimate)
     if config.amplify == "on":

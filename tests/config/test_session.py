@@ -49,7 +49,7 @@ def test_how_the_learning_rate_falls() -> None:
     assert SessionConfig(lr_decay=0).step_options.lr_decay is None
     for preset in ("human", "trl-classic"):
         assert SessionConfig(preset=preset).step_options.lr_decay is None
-    assert SessionConfig(lora=True).step_options == StepOptions(1e-3, 6.0)
+    assert SessionConfig(lora=True).step_options == StepOptions(3e-3, 6.0)
 
 
 def test_a_run_from_before_it_fell_keeps_its_rate() -> None:
