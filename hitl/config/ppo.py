@@ -15,7 +15,7 @@ class PPOConfig:
     advantage: Literal["baseline", "gae"] = "baseline"
     """`baseline`: reward against a running baseline, one advantage a completion.
     `gae`: token-level rewards, generalized advantage estimation on the value head, whitening."""
-    lr: float = 5e-4
+    lr: float = 6e-4
     """Learning rate of Adam, in the first update."""
     lr_decay: float | None = None
     """Labels after which the rate has fallen to 1/√2 of that; on it goes with the square root of

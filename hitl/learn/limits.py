@@ -144,10 +144,10 @@ def shorten(
     A line search as TRPO's (Schulman et al. 2015, appendix C): a few labels of few tokens make an
     Adam step that is long where it matters, and to throw it away would throw the labels away. The
     KL of a short step grows with the square of its length, which tells how long the next try is to
-    be. Without a short enough step in SHORTENINGS tries everything is put back: None.
+    be. The optimizer keeps what it saw of the gradient. Without a short enough step in SHORTENINGS
+    tries everything is put back: None.
     """
     moved = {n: p.detach() - before[0][n] for n, p in policy.trained().items()}
-    restore(policy, optimizer, before)
     length = 1.0
     for _ in range(SHORTENINGS):
         ratio = stop_kl / distance if 0 < distance < math.inf else 0.0

@@ -36,10 +36,13 @@ def step(
     rollout: Rollout | None = None,
     sgd: bool = False,
     kl_estimate: float | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
 ) -> StepResult:
     rollout = rollout or rollout_of(batch, 1, CPU)
-    maker = torch.optim.SGD if sgd else torch.optim.Adam
-    optimizer = maker(policy.parameters(), lr=config.lr)
+    if sgd:
+        optimizer = torch.optim.SGD(policy.parameters(), config.lr)
+    elif optimizer is None:
+        optimizer = torch.optim.Adam(policy.parameters(), config.lr, config.adam_betas)
     return ppo_step(
         policy, tiny_policy(), optimizer, rollout, HOW, config, config.init_kl_coef, kl_estimate,
         Expected(torch.full((len(rollout.ids),), mean), torch.ones(len(rollout.ids))),
@@ -231,6 +234,16 @@ def test_a_pass_that_goes_too_far_is_shortened_until_it_does_not() -> None:
     assert 0 < (weights(policy) - before).norm() < 0.05 * len(before) ** 0.5 / 2
     change = total_logp(policy, batch) - logp
     assert change[[0, 2]].sum() > 0 > change[[1, 3]].sum()
+
+
+def test_what_a_shortened_pass_saw_of_the_gradient_is_remembered() -> None:
+    """Or each update would begin anew, with steps of one length for all weights."""
+    policy = tiny_policy()
+    batch = groups_of(policy, [5.0, 1.0, 5.0, 1.0])
+    optimizer = torch.optim.Adam(policy.parameters(), 0.05, HUMAN.adam_betas)
+    result = step(policy, batch, dataclasses.replace(HUMAN, stop_kl=0.01), optimizer=optimizer)
+    assert result.outcome.stopped
+    assert max(float(state["exp_avg_sq"].max()) for state in optimizer.state.values()) > 0
 
 
 def test_a_pass_that_cannot_be_shortened_is_taken_back() -> None:
