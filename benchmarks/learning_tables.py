@@ -20,13 +20,14 @@ def tables(rows: Sequence[Row], kls: Sequence[float], golds: Sequence[float]) ->
     for lang, mode in sorted({(r.lang, r.mode) for r in rows}, reverse=True):
         here = [r for r in rows if (r.lang, r.mode) == (lang, mode)]
         base = [r for r in here if r.labels == 0]
+        start = mean([r.gold for r in base])
         yield (
             f"**{lang}, {mode}**: the base policy has gold reward {_mean_of(base, 'gold')}, "
             f"distinct-2 {_mean_of(base, 'distinct2')}, {_mean_of(base, 'length', 0)} tokens."
         )
         yield ""
         head = ["method", "labels", "judgements", "keys", "gold reward", "judge's own", "KL, nats",
-                "distinct-2", "tokens", "copies", "seeds"]  # fmt: skip
+                "gain / √KL", "distinct-2", "tokens", "copies", "seeds"]  # fmt: skip
         yield f"| {' | '.join(head)} |"
         yield "|---" * len(head) + "|"
         for method in METHODS:
@@ -41,6 +42,7 @@ def tables(rows: Sequence[Row], kls: Sequence[float], golds: Sequence[float]) ->
                     _mean_of(chosen, "gold"),
                     _mean_of(chosen, "operator", interval=False),
                     _mean_of(chosen, "sequence_kl", 1),
+                    _spread([(r.gold - start) / r.sequence_kl**0.5 for r in chosen]),
                     _mean_of(chosen, "distinct2"),
                     _mean_of(chosen, "length", 0),
                     _mean_of(chosen, "duplicates", interval=False),
