@@ -10,8 +10,8 @@ there already is not done again, so a killed run goes on when the command is giv
 `table` prints Markdown: the figures after each number of labels (mean and bootstrap interval of
 95 % over seeds), what was gained for the root of the KL, by which the best of short ways gain (a
 policy tilted by its reward gains √(2 KL) of the reward's deviation), gold reward at equal KL (on
-the line through a run's own points, from the base policy on, where the sequence KL is as asked), and
-the labels it took to equal gold within a KL.
+the line through a run's own points, from the base policy on, where the sequence KL is as asked),
+and the labels it took to equal gold within a KL.
 """
 
 from __future__ import annotations
