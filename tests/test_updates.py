@@ -253,7 +253,7 @@ def test_a_change_that_cannot_be_kept_is_not_made(stint: Stint) -> None:
 
 
 def test_the_learning_rate_warms_up_and_a_resume_makes_the_same_updates(stint: Stint) -> None:
-    stint.config = replace(CONFIG, warmup=4, lr=1e-4)
+    stint.config = replace(CONFIG, warmup=4, lr=1e-4, lr_decay=64)
     operator, engine = stint(*[GOOD, BAD] * 5)
     rates = [updated.stats.lr for updated in operator.heard(Updated)]
     falling = [1 / math.sqrt(1 + 4 * before / 64) for before in range(5)]
