@@ -15,9 +15,9 @@ class PPOConfig:
     advantage: Literal["baseline", "gae"] = "baseline"
     """`baseline`: reward against a running baseline, one advantage a completion.
     `gae`: token-level rewards, generalized advantage estimation on the value head, whitening."""
-    lr: float = 5e-4
+    lr: float = 7e-4
     """Learning rate of Adam; with `lr_decay` that of the first update."""
-    lr_decay: float | None = None
+    lr_decay: float | None = 128.0
     """Labels after which the rate has fallen to 1/√2 of that; on it goes with the square root of
     labels. None: it stays."""
     lora_lr: float = 3e-3
@@ -111,6 +111,7 @@ TRL_CLASSIC = PPOConfig(
     advantage="gae",
     lr=1.41e-5,
     lora_lr=1.41e-5,
+    lr_decay=None,
     adam_betas=(0.9, 0.999),
     ppo_epochs=4,
     max_grad_norm=None,

@@ -47,8 +47,8 @@ def test_what_a_newer_version_wrote_is_refused(
 def test_how_the_learning_rate_falls() -> None:
     assert SessionConfig(lr_decay=32.0, lr=1e-4).step_options == StepOptions(1e-4, 6.0, 32.0)
     assert SessionConfig(lr_decay=0).step_options.lr_decay is None
-    for preset in ("human", "trl-classic"):
-        assert SessionConfig(preset=preset).step_options.lr_decay is None
+    assert SessionConfig().step_options.lr_decay == 128.0
+    assert SessionConfig(preset="trl-classic").step_options.lr_decay is None
     assert SessionConfig(lora=True).step_options == StepOptions(3e-3, 6.0)
 
 
