@@ -41,11 +41,11 @@ def restore(policy: Policy, optimizer: torch.optim.Optimizer, before: Snapshot) 
     optimizer.zero_grad(set_to_none=True)
 
 
-SHORTENINGS = 8
+SHORTENINGS = 10
 """Tries to shorten a pass that went too far."""
 
-LEAST_CUT, MOST_CUT = 0.95, 0.1
-"""What each try leaves of the pass: no more than the first, no less than the second."""
+NEAR = 0.5
+"""Share of what is allowed that is near enough to it."""
 
 MEASURED = 16
 """Completions that the length of a pass is measured on; bounds the memory of a large batch."""
@@ -143,21 +143,39 @@ def shorten(
 
     A line search as TRPO's (Schulman et al. 2015, appendix C): a few labels of few tokens make an
     Adam step that is long where it matters, and to throw it away would throw the labels away. The
-    KL of a short step grows with the square of its length, which tells how long the next try is to
-    be. The optimizer keeps what it saw of the gradient. Without a short enough step in SHORTENINGS
-    tries everything is put back: None.
+    KL of a short step grows with the square of its length, and of a long one hardly at all, so the
+    power it grew by between the last two tries tells where the next is to be. The optimizer keeps
+    what it saw of the gradient. Without a short enough step everything is put back: None.
     """
     moved = {n: p.detach() - before[0][n] for n, p in policy.trained().items()}
-    length = 1.0
-    for _ in range(SHORTENINGS):
-        ratio = stop_kl / distance if 0 < distance < math.inf else 0.0
-        length *= min(max(math.sqrt(max(ratio, 0.0)), MOST_CUT), LEAST_CUT)
+
+    def go(length: float) -> float:
         for name, parameter in policy.trained().items():
             parameter.copy_(before[0][name] + moved[name] * length)
-        if (distance := yardstick.distance(yardstick.look(policy))) <= stop_kl:
-            return distance
+        return yardstick.distance(yardstick.look(policy))
+
+    within, far, power, found = 0.0, 1.0, 2.0, 0.0
+    for _ in range(SHORTENINGS):
+        length = math.sqrt(within * far) if within else far * _cut(stop_kl, distance, power)
+        tried = go(length)
+        if tried <= stop_kl:
+            within, found = length, tried
+            if found >= NEAR * stop_kl:
+                return found
+        else:
+            if 0 < tried < distance < math.inf:
+                power = math.log(distance / tried) / math.log(far / length)
+            far, distance = length, tried
+    if within:
+        return go(within)
     restore(policy, optimizer, before)
     return None
+
+
+def _cut(wanted: float, distance: float, power: float) -> float:
+    """What is left of a length that led to `distance`, where that grows with its `power`."""
+    ratio = wanted / distance if 0 < distance < math.inf else 0.0
+    return float(min(max(max(ratio, 0.0) ** (1 / min(max(power, 0.1), 2.0)), 0.25), 0.95))
 
 
 @torch.no_grad()
