@@ -184,7 +184,12 @@ def plot(rows: Sequence[Row], path: Path) -> None:
 
     settings = sorted({(r.lang, r.mode) for r in rows}, reverse=True)
     figure, panels = pyplot.subplots(
-        1, len(settings), figsize=(5 * len(settings), 4), squeeze=False, sharey=True
+        1,
+        len(settings),
+        figsize=(4 * len(settings), 4),
+        squeeze=False,
+        sharey=True,
+        layout="constrained",
     )
     for panel, (lang, mode) in zip(panels[0], settings, strict=True):
         for place, method in enumerate(METHODS):
@@ -193,10 +198,16 @@ def plot(rows: Sequence[Row], path: Path) -> None:
                 golds = [[r.gold for r in mine if r.labels == n] for n in counts]
                 ends = [interval_of(values) for values in golds]
                 colour = f"C{place}"
-                panel.plot(counts, [mean(g) for g in golds], label=method.name, color=colour)
+                style = "--" if method.preset == "trl-classic" else "-"
+                means = [mean(g) for g in golds]
+                panel.plot(counts, means, style, label=method.name, color=colour)
                 lows, highs = zip(*ends, strict=True)
                 panel.fill_between(counts, lows, highs, color=colour, alpha=0.15)
         panel.set(title=f"tiny-{lang}, {mode}", xlabel="labels", ylabel="gold reward")
-        panel.legend()
-    figure.tight_layout()
+    named = dict(
+        (label, line)
+        for panel in panels[0]
+        for line, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    )
+    figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=4)
     figure.savefig(path, dpi=75)

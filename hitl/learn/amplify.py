@@ -90,7 +90,7 @@ def amplify(
         return dataclasses.replace(none, accuracy=right)
     judge = fit(labels, base_features, scale, generator(*key, "heads"))
     usual = Usual.of([_ids(batch) for batch in base])
-    texts, epochs = 0, dataclasses.replace(config, ppo_epochs=config.amplify_epochs)
+    texts, further = 0, _further(config)
     for place in range(config.amplify_updates):
         written = _written(learner, learner.policy, labels, (*key, place))
         rollout = dataclasses.replace(
@@ -102,7 +102,7 @@ def amplify(
             learner.optimizer,
             rollout,
             learner.how,
-            epochs,
+            further,
             kl_coef,
             kl_estimate,
             Expected(rollout.score.mean().expand_as(rollout.score), torch.ones_like(rollout.score)),
@@ -114,6 +114,13 @@ def amplify(
         texts += len(rollout.ids)
         on_step(place + 1, config.amplify_updates)
     return Amplified(right, texts, kl_coef, kl_estimate)
+
+
+def _further(config: PPOConfig) -> PPOConfig:
+    """The numbers of the further steps: all together may go as far as the one on the operator's own
+    labels."""
+    stop_kl = None if config.stop_kl is None else config.stop_kl / config.amplify_updates
+    return dataclasses.replace(config, ppo_epochs=config.amplify_epochs, stop_kl=stop_kl)
 
 
 def _order(rows: int, key: Sequence[int | str], epoch: int) -> Tensor:
