@@ -92,7 +92,7 @@ def test_a_run_with_the_options_of_the_recipes_goes_on_bit_for_bit(
         with Journal.open(run / "journal.db", readonly=True) as journal:
             updates = journal.updates()
             groups = [judged.group for judged in journal.judged()]
-        assert [u.lr for u in updates] == pytest.approx([5e-4, 1e-3, 1e-3])
+        assert [u.lr for u in updates] == pytest.approx([1.5e-3, 3e-3, 3e-3])
         assert all(0 <= u.reward + 0.5 <= 1 for u in updates)
         assert {len(g.prompt.text) for g in groups} <= {2, 3, 4}
         assert {len(c.token_ids) for g in groups for c in g.completions} <= set(range(1, 9))
