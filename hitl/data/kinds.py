@@ -36,13 +36,14 @@ def kind_of(data: str, root: Path) -> Kind:
             f"{data} is neither a run nor a folder with pos and neg in it: give one of these, or a "
             "file"
         )
-    account, suffix = Account(path), path.suffix.lower()
-    first = next(lines(path, account), None)
+    suffix = path.suffix.lower()
+    first = next(lines(path, Account(path)), None)
     if first is None:
         raise DataError(
             f"{path} is no data: it is empty, or not UTF-8; give another, or save it as UTF-8"
         )
     if suffix == ".jsonl" or first[1].lstrip().startswith("{"):
+        account = Account(path)
         row = next(json_objects(path, account), None)
         if row is None:
             account.settle("skip")  # says what is wrong with its lines

@@ -47,6 +47,9 @@ SHORTENINGS = 10
 NEAR = 0.5
 """Share of what is allowed that is near enough to it."""
 
+LEAST_LEFT, MOST_LEFT = 0.25, 0.95
+"""Of a pass, after a try."""
+
 MEASURED = 16
 """Completions that the length of a pass is measured on; bounds the memory of a large batch."""
 
@@ -154,14 +157,14 @@ def shorten(
             parameter.copy_(before[0][name] + moved[name] * length)
         return yardstick.distance(yardstick.look(policy))
 
-    within, far, power, found = 0.0, 1.0, 2.0, 0.0
+    within, far, power = 0.0, 1.0, 2.0
     for _ in range(SHORTENINGS):
         length = math.sqrt(within * far) if within else far * _cut(stop_kl, distance, power)
         tried = go(length)
         if tried <= stop_kl:
-            within, found = length, tried
-            if found >= NEAR * stop_kl:
-                return found
+            within = length
+            if tried >= NEAR * stop_kl:
+                return tried
         else:
             if 0 < tried < distance < math.inf:
                 power = math.log(distance / tried) / math.log(far / length)
@@ -174,8 +177,10 @@ def shorten(
 
 def _cut(wanted: float, distance: float, power: float) -> float:
     """What is left of a length that led to `distance`, where that grows with its `power`."""
-    ratio = wanted / distance if 0 < distance < math.inf else 0.0
-    return float(min(max(max(ratio, 0.0) ** (1 / min(max(power, 0.1), 2.0)), 0.25), 0.95))
+    if not 0 < distance < math.inf or wanted <= 0:
+        return LEAST_LEFT
+    left: float = (wanted / distance) ** (1 / min(max(power, 0.1), 2.0))
+    return min(max(left, LEAST_LEFT), MOST_LEFT)
 
 
 @torch.no_grad()

@@ -112,7 +112,8 @@ def learn(
     for epoch in range(config.ppo_epochs):
         before: Snapshot | None = None
         if config.stop_kl is not None:
-            before = (began if epoch == 0 else None) or snapshot(policy, optimizer)
+            first = epoch == 0 and began is not None
+            before = began if first else snapshot(policy, optimizer)
         taken = len(steps)
         index = order(epoch).to(rollout.ids.device)
         # Where the batch is one piece its order says nothing, and the rows of `now` are in order.

@@ -72,8 +72,8 @@ def ppo_step(
     """Teaches `policy` the rewards of `rollout`. `expected` is needed by the baseline advantage
     and ignored by gae, whose scores are to be scaled already. `kl_estimate` is what the step
     before left, if there was one; `began` a snapshot of policy and optimizer as they are, if one is
-    kept anyway. With a `share` of several processes each gives the same
-    arguments, and all come to the same weights and result.
+    kept anyway. With a `share` of several processes each gives the same arguments, and all come to
+    the same weights and result.
 
     Raises NonFiniteUpdateError; the weights may then have moved, and are the caller's to restore.
     """
