@@ -70,7 +70,7 @@ class PPOConfig:
     """Subtract their running mean first (gae, with use_score_scaling)."""
     score_clip: float | None = None
     """Clip scores to ± this; None clips nothing (gae)."""
-    stop_kl: float | None = 0.1
+    stop_kl: float | None = 0.13
     """Hard stop: a pass that leaves the policy more than this many nats a token (exact KL, mean
     over positions) from where the update began is shortened until it does not, and is the
     last."""

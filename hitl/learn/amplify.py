@@ -90,7 +90,7 @@ def amplify(
         return dataclasses.replace(none, accuracy=right)
     judge = fit(labels, base_features, scale, generator(*key, "heads"))
     usual = Usual.of([_ids(batch) for batch in base])
-    texts, further = 0, _further(config)
+    texts, length, further = 0, 1.0, _further(config)
     for place in range(config.amplify_updates):
         written = _written(learner, learner.policy, labels, (*key, place))
         rollout = dataclasses.replace(
@@ -109,8 +109,10 @@ def amplify(
             functools.partial(_order, len(rollout.ids), (*key, place, "order")),
             lambda done, total: None,
             share,
+            length=length,
         )
         kl_coef, kl_estimate = result.kl_coef, result.kl_estimate
+        length = result.outcome.next_length
         texts += len(rollout.ids)
         on_step(place + 1, config.amplify_updates)
     return Amplified(right, texts, kl_coef, kl_estimate)

@@ -41,14 +41,14 @@ def restore(policy: Policy, optimizer: torch.optim.Optimizer, before: Snapshot) 
     optimizer.zero_grad(set_to_none=True)
 
 
-SHORTENINGS = 10
-"""Tries to shorten a pass that went too far."""
+LOOKS = 10
+"""Lengths of a pass that are tried."""
 
-NEAR = 0.5
-"""Share of what is allowed that is near enough to it."""
+NEAR, GOAL = 0.5, 0.75
+"""Share of what is allowed that is near enough to it, and what is aimed at."""
 
 LEAST_LEFT, MOST_LEFT = 0.25, 0.95
-"""Of a pass, after a try."""
+"""Of a length, after a try that was too long; one too short grows by as much as it could fall."""
 
 MEASURED = 16
 """Completions that the length of a pass is measured on; bounds the memory of a large batch."""
@@ -132,55 +132,86 @@ def _first(evaluated: Evaluated, mask: Tensor) -> Reading:
     return evaluated.reading.detached().rows(slice(len(mask)), mask.shape[1])
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What is left of a pass."""
+
+    length: float
+    """Share of it; 0: everything was put back."""
+    distance: float
+    """From where the update began, nats a token."""
+    now: Evaluated
+    """What the policy says there."""
+
+    def next_length(self, stop_kl: float) -> float:
+        """The share of the next pass that is likely to go as far as it may: batches are alike."""
+        if not 0 < self.length < 1:
+            return 1.0
+        return min(self.length * _change(GOAL * stop_kl, self.distance, 2.0), 1.0)
+
+
 @torch.no_grad()
 def shorten(
     policy: Policy,
     optimizer: torch.optim.Optimizer,
     before: Snapshot,
     yardstick: Yardstick,
-    distance: float,
     stop_kl: float,
-) -> float | None:
-    """Shortens the pass since `before`, which went `distance`, until it stays within `stop_kl`; its
-    distance then.
+    length: float,
+) -> Kept:
+    """Shortens the pass since `before` until the policy is within `stop_kl` of where the update
+    began, if it is not; the share `length` of it is tried first.
 
     A line search as TRPO's (Schulman et al. 2015, appendix C): a few labels of few tokens make an
     Adam step that is long where it matters, and to throw it away would throw the labels away. The
     KL of a short step grows with the square of its length, and of a long one hardly at all, so the
-    power it grew by between the last two tries tells where the next is to be. The optimizer keeps
-    what it saw of the gradient. Without a short enough step everything is put back: None.
+    power it grew by between two tries tells where the next is to be. The optimizer keeps what it
+    saw of the gradient. Without a short enough step everything is put back.
     """
-    moved = {n: p.detach() - before[0][n] for n, p in policy.trained().items()}
+    moved: dict[str, Tensor] = {}
 
-    def go(length: float) -> float:
-        for name, parameter in policy.trained().items():
-            parameter.copy_(before[0][name] + moved[name] * length)
-        return yardstick.distance(yardstick.look(policy))
+    def go(length: float) -> Kept:
+        if length < 1 and not moved:
+            moved.update({n: p - before[0][n] for n, p in policy.trained().items()})
+        for name, step in moved.items():
+            policy.trained()[name].copy_(before[0][name] + step * length)
+        now = yardstick.look(policy)
+        return Kept(length, yardstick.distance(now), now)
 
-    within, far, power = 0.0, 1.0, 2.0
-    for _ in range(SHORTENINGS):
-        length = math.sqrt(within * far) if within else far * _cut(stop_kl, distance, power)
+    within: Kept | None = None
+    far, over, power = math.inf, math.inf, 2.0
+    for _ in range(LOOKS):
         tried = go(length)
-        if tried <= stop_kl:
-            within = length
-            if tried >= NEAR * stop_kl:
+        if tried.distance <= stop_kl:
+            if length == 1 or tried.distance >= NEAR * stop_kl:
                 return tried
+            within = tried
         else:
-            if 0 < tried < distance < math.inf:
-                power = math.log(distance / tried) / math.log(far / length)
-            far, distance = length, tried
-    if within:
-        return go(within)
+            if 0 < tried.distance < over < math.inf:
+                grew = math.log(over / tried.distance) / math.log(far / length)
+                power = min(max(grew, 0.1), 2.0)
+            far, over = length, tried.distance
+        if within is None:
+            length = far * min(_change(GOAL * stop_kl, over, power), MOST_LEFT)
+        elif far < math.inf:
+            length = math.sqrt(within.length * far)
+        else:
+            length = min(length * _change(GOAL * stop_kl, tried.distance, power), 1.0)
+    if within is not None:
+        return go(within.length)
     restore(policy, optimizer, before)
-    return None
+    now = yardstick.look(policy)
+    return Kept(0.0, yardstick.distance(now), now)
 
 
-def _cut(wanted: float, distance: float, power: float) -> float:
-    """What is left of a length that led to `distance`, where that grows with its `power`."""
-    if not 0 < distance < math.inf or wanted <= 0:
+def _change(wanted: float, distance: float, power: float) -> float:
+    """Of a length that led to `distance`, where that grows with its `power`."""
+    if wanted <= 0 or not distance < math.inf:
         return LEAST_LEFT
-    left: float = (wanted / distance) ** (1 / min(max(power, 0.1), 2.0))
-    return min(max(left, LEAST_LEFT), MOST_LEFT)
+    if distance <= 0:
+        return 1 / LEAST_LEFT
+    left: float = (wanted / distance) ** (1 / power)
+    return min(max(left, LEAST_LEFT), 1 / LEAST_LEFT)
 
 
 @torch.no_grad()

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from hitl.config.ppo import PPOConfig
 from hitl.learn import losses
 from hitl.learn.advantages import gae, token_rewards
-from hitl.learn.evaluate import Evaluated, evaluate, evaluate_own, split
+from hitl.learn.evaluate import Evaluated, evaluate, split
 from hitl.learn.kl import full_kl, token_kl
-from hitl.learn.limits import Snapshot, Yardstick, pull_back, shorten, snapshot
+from hitl.learn.limits import Kept, Snapshot, Yardstick, pull_back, shorten, snapshot
 from hitl.learn.masked import whiten
 from hitl.learn.policy import LanguageModel, Policy
 from hitl.learn.rollout import Rollout
@@ -60,6 +60,8 @@ class Outcome:
     drifted: float
     """How much further from the reference the taught rows ended than they began, nats a sequence;
     0 where no budget asks for it."""
+    next_length: float
+    """Share of the next update's first pass that is likely to go as far as it may."""
 
 
 class NonFiniteUpdateError(ArithmeticError):
@@ -95,28 +97,31 @@ def learn(
     on_step: Callable[[int, int], None],
     share: Share = ALONE,
     began: Snapshot | None = None,
+    length: float = 1.0,
 ) -> Outcome:
     """The passes over the batch. `start` is what the policy says before of one's own rows, and
     `theirs` what the reference does; `room` is what is left of a KL budget, nats a sequence;
     `order(epoch)` is a permutation of the rows, (B,). `began` is a snapshot of now, if there is
-    one: the first pass goes back to that, in place of another copy.
+    one: the first pass goes back to that, in place of another copy. `length` is the share of the
+    first pass that is likely to go as far as it may.
 
     Raises NonFiniteUpdateError before a bad gradient reaches the weights.
     """
     per_epoch = -(-len(rollout.ids) // config.mini_batch_size)
     steps: list[dict[str, float]] = []
-    step_kl, epochs, stopped = 0.0, 0, False
     yardstick = Yardstick.at(start, theirs, rollout, how, config, share)
     fitting = fits(rollout, config, share)
-    now: Evaluated | None = start if fitting else None
-    for epoch in range(config.ppo_epochs):
+    ready: Evaluated | None = start if fitting else None
+    kept: Kept | None = None
+    epochs, stopped = 0, False
+    while epochs < config.ppo_epochs and not stopped:
         before: Snapshot | None = None
         if config.stop_kl is not None:
-            first = epoch == 0 and began is not None
+            first = epochs == 0 and began is not None
             before = began if first else snapshot(policy, optimizer)
         taken = len(steps)
-        index = order(epoch).to(rollout.ids.device)
-        # Where the batch is one piece its order says nothing, and the rows of `now` are in order.
+        index = order(epochs).to(rollout.ids.device)
+        # Where the batch is one piece its order says nothing, and the rows of `start` are in order.
         minis = [rollout.every_row] if fitting else list(split(index, config.mini_batch_size))
         for number, mini in enumerate(minis, 1):
             steps.append(
@@ -127,46 +132,32 @@ def learn(
                     rollout,
                     targets,
                     mini,
-                    now,
+                    ready,
                     how,
                     config,
                     kl_coef,
                     share,
                 )
             )
-            now = None  # its way back is behind it, and the weights are to move
+            ready = None  # its way back is behind it, and the weights are to move
             if number % config.gradient_accumulation_steps == 0 or number == len(minis):
                 _optimizer_step(optimizer, config.max_grad_norm, steps[-1], share)
             on_step(len(steps), per_epoch * config.ppo_epochs)
-        epochs = epoch + 1
-        last = epochs == config.ppo_epochs or (
-            config.early_stopping and steps[-1]["policy_kl"] > 1.5 * config.early_stop_kl
-        )
-        if config.stop_kl is None and not last:
-            continue
-        # Where the whole batch fits, what is measured is the next pass's way forth.
-        more = not last and fitting
-        now = evaluate_own(policy, rollout, how, share) if more else yardstick.look(policy)
-        moved = yardstick.distance(now)
-        if before is not None and config.stop_kl is not None and not moved <= config.stop_kl:
-            now = None
-            shortened = shorten(policy, optimizer, before, yardstick, moved, config.stop_kl)
-            stopped = True
-            if shortened is None:
+        if before is not None and config.stop_kl is not None:
+            likely = length if epochs == 0 else 1.0
+            kept = shorten(policy, optimizer, before, yardstick, config.stop_kl, likely)
+            stopped = kept.length < 1
+            if kept.length == 0:
                 del steps[taken:]
-                epochs = epoch
-            else:
-                step_kl = shortened
+                break
+        epochs += 1
+        if config.early_stopping and steps[-1]["policy_kl"] > 1.5 * config.early_stop_kl:
             break
-        step_kl = moved
-        if last:
-            break
-        if not more:
-            now = None
+    now = kept.now if kept is not None else yardstick.look(policy)
+    step_kl = kept.distance if kept is not None else yardstick.distance(now)
     pulled, drifted = False, 0.0
+    limit = math.inf if config.stop_kl is None else config.stop_kl
     if config.kl_control == "budget":
-        limit = math.inf if config.stop_kl is None else config.stop_kl
-        now = now if now is not None else yardstick.look(policy)
         if back := pull_back(policy, reference, yardstick, now, room, limit):
             pulled, now = True, back
             step_kl = yardstick.distance(now)
@@ -187,6 +178,7 @@ def learn(
         stopped=stopped,
         pulled=pulled,
         drifted=drifted,
+        next_length=kept.next_length(limit) if kept is not None and epochs == 1 else 1.0,
     )
 
 

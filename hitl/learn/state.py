@@ -41,6 +41,8 @@ class TrainerState:
     """Of all scores, for a preset that scales by them."""
     kl_estimate: float | None = None
     """Running sequence KL, nats; None before the first update."""
+    pass_length: float = 1.0
+    """Share of the next update's first pass that is likely to go as far as it may."""
 
     def to_json(self) -> str:
         """Text of state.json; floats round-trip exactly."""
@@ -60,7 +62,15 @@ class TrainerState:
             last = UpdateStats(**{**last, "notices": tuple(last["notices"])})
         moments = {key: Moments(**value) for key, value in data["moments"].items()}
         scores = Moments(**data["scores"]) if "scores" in data else NONE_YET
-        return cls(data["version"], data["kl_coef"], moments, last, scores, data.get("kl_estimate"))
+        return cls(
+            data["version"],
+            data["kl_coef"],
+            moments,
+            last,
+            scores,
+            data.get("kl_estimate"),
+            data.get("pass_length", 1.0),
+        )
 
 
 def save(

@@ -68,12 +68,14 @@ def ppo_step(
     on_step: Callable[[int, int], None],
     share: Share = ALONE,
     began: Snapshot | None = None,
+    length: float = 1.0,
 ) -> StepResult:
     """Teaches `policy` the rewards of `rollout`. `expected` is needed by the baseline advantage
     and ignored by gae, whose scores are to be scaled already. `kl_estimate` is what the step
     before left, if there was one; `began` a snapshot of policy and optimizer as they are, if one is
-    kept anyway. With a `share` of several processes each gives the same arguments, and all come to
-    the same weights and result.
+    kept anyway; `length` the share of the first pass that is likely to go as far as it may. With a
+    `share` of several processes each gives the same arguments, and all come to the same weights
+    and result.
 
     Raises NonFiniteUpdateError; the weights may then have moved, and are the caller's to restore.
     """
@@ -122,7 +124,7 @@ def ppo_step(
     room = drift_allowed(estimate, config.target_kl)
     outcome = ppo.learn(
         policy, reference, optimizer, rollout, targets, start, theirs, how, config, weight, room,
-        order, on_step, share, began,
+        order, on_step, share, began, length,
     )  # fmt: skip
     if config.kl_control != "fixed":
         move = budget_coef if budgeted else adapted_coef

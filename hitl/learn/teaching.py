@@ -86,6 +86,7 @@ def teach(
         on_step,
         learner.share,
         began,
+        state.pass_length,
     )
     labels, more = known.labels, Amplified(None, 0, result.kl_coef, result.kl_estimate)
     if config.amplify == "on":
@@ -100,6 +101,7 @@ def teach(
         kl_estimate=more.kl_estimate,
         moments=moments_after(batch, state.moments, scale, options),
         scores=scores,
+        pass_length=result.outcome.next_length,
     )
     return Taught(after, _stats(number, batch, rollout, result, more, options), labels)
 

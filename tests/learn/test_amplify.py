@@ -16,6 +16,7 @@ from hitl.errors import UsageError
 from hitl.learn import amplify
 from hitl.learn.engine import LocalEngine
 from hitl.learn.labels import FILE
+from hitl.learn.step import StepResult, ppo_step
 from hitl.records import LabelledGroup, Mode, Prompt
 from hitl.shipped import shipped
 
@@ -49,6 +50,24 @@ def test_it_learns_from_texts_nobody_read_and_says_so() -> None:
         plain.reward,
         plain.policy_loss,
     )
+
+
+def test_each_further_step_goes_no_further_than_its_part_of_one_on_labels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    went: list[float] = []
+
+    def seen(*args: object, **named: object) -> StepResult:
+        result = ppo_step(*args, **named)  # type: ignore[arg-type]
+        went.append(result.outcome.step_kl)
+        return result
+
+    monkeypatch.setattr(amplify, "ppo_step", seen)
+    far = dataclasses.replace(SMALL, lr=0.01, stop_kl=0.1)
+    one = engine(dataclasses.replace(ON, recorded=far))
+    stats = one.update(1, judged(one, 1))
+    assert 0.05 <= stats.step_kl <= 0.1
+    assert len(went) == 2 and all(0.025 <= kl <= 0.05 for kl in went)
 
 
 def test_a_run_taken_up_from_a_checkpoint_goes_on_bit_for_bit(tmp_path: Path) -> None:
