@@ -19,10 +19,10 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import tyro
 from gold import gold_scorer
@@ -30,15 +30,14 @@ from learning_methods import METHODS, Lang, Method, Mode, Row, read
 from learning_tables import plot, tables
 
 from hitl.assemble import opened
+from hitl.config.session import SessionConfig
 from hitl.creation import create_run
 from hitl.metrics import mean
 from hitl.models import resolve
-from hitl.opening import config_of
 from hitl.prompts import prompts_of
-from hitl.records import Prompt
-from hitl.rundir import RunDir
+from hitl.records import Group, Prompt
 from hitl.scale import Scale
-from hitl.simulate import ScoreTexts, SimulatedOperator, full_texts, portrait
+from hitl.simulate import Portrait, ScoreTexts, SimulatedOperator, full_texts, portrait
 from hitl.unsteady import Unsteadiness
 
 SAMPLED_TOGETHER = 8
@@ -96,6 +95,52 @@ def main() -> None:
         run(command)
 
 
+# --- looks --------------------------------------------------------------------------------------
+
+
+class Writes(Protocol):
+    """What is looked at."""
+
+    def sample(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
+        """See hitl.engine.Engine."""
+        ...
+
+    def sequence_kl(self, groups: Sequence[Group]) -> float:
+        """See hitl.engine.Engine."""
+        ...
+
+
+@dataclass(frozen=True)
+class Jury:
+    """Who looks at a policy, and what it is given to write."""
+
+    judge: ScoreTexts
+    gold: ScoreTexts
+    texts: Sequence[str]
+    samples: int
+
+    def look(self, policy: Writes) -> tuple[Portrait, float]:
+        """What it writes on fixed prompts and seeds, and the judge's own mean utility of that."""
+        prompts = [
+            Prompt(self.texts[i % len(self.texts)], -1 - i)
+            for i in range(self.samples // SAMPLED_TOGETHER)
+        ]
+        groups = policy.sample(prompts, SAMPLED_TOGETHER, 0)
+        seen = portrait(groups, self.gold, policy.sequence_kl(groups))
+        return seen, mean(self.judge([text for group in groups for text in full_texts(group)]))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Of a policy after some labels."""
+
+    portrait: Portrait
+    judged: float
+    """Mean utility under the scorer that judged."""
+    judgements: int
+    keystrokes: int
+
+
 # --- runs ---------------------------------------------------------------------------------------
 
 
@@ -122,54 +167,69 @@ def learn(command: Run, lang: Lang, mode: Mode, method: Method, seed: int) -> It
     from hitl.learn.scorers import Scorer
 
     config = method.config(lang=lang, mode=mode, seed=seed, threads=command.threads)
+    noise = None if isinstance(command.noise, str) else command.noise
+    noise = noise if method.noise is None else method.noise
+    how = Unsteadiness(noise, command.mistake, command.skip, command.tie, command.drift)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         judge = Scorer(resolve(f"sentiment-{lang}", root))
         gold = Scorer(resolve(command.gold, root)) if command.gold else gold_scorer(lang)
-        run_dir = create_run(root, "run", config)
-        for labels in (0, *sorted(command.labels)):
-            yield _leg(run_dir, command, method, labels, judge, gold)
+        operator = SimulatedOperator(judge, Scale.parse(config.scale), how, seed, 0)
+        jury = Jury(judge, gold, prompts_of(config), command.samples)
+        legs = _dpo_legs if method.online_dpo else _legs
+        for labels, seen in legs(root, config, operator, jury, (0, *sorted(command.labels))):
+            print(method.name, seed, labels, seen, file=sys.stderr, flush=True)
+            yield Row(
+                lang=lang,
+                mode=mode,
+                method=method.name,
+                seed=seed,
+                labels=labels,
+                judgements=seen.judgements,
+                keystrokes=seen.keystrokes,
+                gold=seen.portrait.gold,
+                sequence_kl=seen.portrait.sequence_kl,
+                distinct2=seen.portrait.distinct2,
+                length=seen.portrait.length,
+                duplicates=seen.portrait.duplicates,
+                operator=seen.judged,
+            )
 
 
-def _leg(
-    run_dir: RunDir, command: Run, method: Method, labels: int, judge: ScoreTexts, gold: ScoreTexts
-) -> Row:
-    """The run from where it is to `labels` labels, and what the policy writes then."""
-    config = config_of(run_dir)
-    noise = None if isinstance(command.noise, str) else command.noise
-    how = Unsteadiness(noise, command.mistake, command.skip, command.tie, command.drift)
-    operator = SimulatedOperator(judge, Scale.parse(config.scale), how, config.seed, 0)
-    with opened(run_dir, operator) as this:
-        operator.labels_left = labels - this.journal.totals().labels
-        this.session.run()
-        texts = prompts_of(config)
-        prompts = [
-            Prompt(texts[i % len(texts)], -1 - i)
-            for i in range(command.samples // SAMPLED_TOGETHER)
-        ]
+def _legs(
+    root: Path,
+    config: SessionConfig,
+    operator: SimulatedOperator,
+    jury: Jury,
+    labels: Iterable[int],
+) -> Iterator[tuple[int, Seen]]:
+    """A run, continued to each of these numbers of labels; what is seen there."""
+    run_dir = create_run(root, "run", config)
+    for until in labels:
+        with opened(run_dir, operator) as this:
+            operator.labels_left = until - this.journal.totals().labels
+            this.session.run()
+            totals = this.journal.totals()
+            seen = this.engine.submit(jury.look).result()
+        yield until, Seen(*seen, totals.judgements, totals.keystrokes)
 
-        groups = this.engine.submit(lambda e: e.sample(prompts, SAMPLED_TOGETHER, 0)).result()
-        kl = this.engine.submit(lambda e: e.sequence_kl(groups)).result()
-        seen = portrait(groups, gold, kl)
-        theirs = mean(judge([text for group in groups for text in full_texts(group)]))
-        own = [stats.own_accuracy for stats in this.journal.updates() if stats.own_accuracy]
-        print(method.name, config.seed, labels, seen, theirs, own, file=sys.stderr, flush=True)
-        totals = this.journal.totals()
-    return Row(
-        lang=config.lang,
-        mode=config.mode,
-        method=method.name,
-        seed=config.seed,
-        labels=labels,
-        judgements=totals.judgements,
-        keystrokes=totals.keystrokes,
-        gold=seen.gold,
-        sequence_kl=seen.sequence_kl,
-        distinct2=seen.distinct2,
-        length=seen.length,
-        duplicates=seen.duplicates,
-        operator=theirs,
-    )
+
+def _dpo_legs(
+    root: Path,
+    config: SessionConfig,
+    operator: SimulatedOperator,
+    jury: Jury,
+    labels: Iterable[int],
+) -> Iterator[tuple[int, Seen]]:
+    """The same of a policy that is taught by online DPO."""
+    from online_dpo import OnlineDPO
+
+    policy = OnlineDPO(resolve(config.base_policy, root), config)
+    for until in labels:
+        operator.labels_left = until - sum(j.labels for j in policy.judgements)
+        policy.learn(operator)
+        keys = sum(len(judgement.keys) for judgement in policy.judgements)
+        yield until, Seen(*jury.look(policy), len(policy.judgements), keys)
 
 
 if __name__ == "__main__":

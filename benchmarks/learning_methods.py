@@ -31,6 +31,12 @@ class Method:
     """None: the preset's own."""
     step: Mapping[str, Any] = field(default_factory=dict)
     """Numbers of the PPO step in place of the preset's, which no option stands for."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Other options of the run."""
+    noise: float | None = None
+    """Of the judge; None: what is asked for all."""
+    online_dpo: bool = False
+    """No PPO step at all: `online_dpo.py`."""
 
     def config(self, **options: Any) -> SessionConfig:
         """Of a run with it, which has these `options` too."""
@@ -41,6 +47,7 @@ class Method:
             amplify=self.amplify,
             target_kl=self.target_kl,
             **options,
+            **self.options,
         )
         recorded = replace(config.ppo, **self.step)
         return RecordedConfig(**to_json(config), recorded=recorded)
@@ -48,6 +55,24 @@ class Method:
 
 MOMENTUM = {"adam_betas": (0.9, 0.999)}
 FOUR_PASSES = {**MOMENTUM, "ppo_epochs": 4}
+
+POLICY_GRADIENT = {
+    **MOMENTUM,
+    "baseline_memory": 1e9,
+    "lr_decay": None,
+    "kl_control": "fixed",
+    "stop_kl": None,
+}
+"""One pass with Adam as it comes, at a rate that stays, and a KL term that does."""
+
+REINFORCE = {**POLICY_GRADIENT, "baseline_shrink": 1e9}
+"""Against the running mean of all rewards (Williams 1992)."""
+
+RLOO = {**POLICY_GRADIENT, "baseline_shrink": 0.0}
+"""Against the others of the group (Ahmadian et al. 2024)."""
+
+ONE_AT_A_TIME = {"group_size": 1, "batch_size": 1}
+"""As the terminal tool did that this one replaces."""
 
 METHODS = (
     Method("default", "human"),
@@ -59,6 +84,14 @@ METHODS = (
     Method("4 passes, lr falling from 0.0009", "human", lr=9e-4, lr_decay=16, step=FOUR_PASSES),
     Method(f"classic, its lr {TRL_CLASSIC.lr:g}", "trl-classic"),
     *(Method(f"classic, lr {lr:g}", "trl-classic", lr) for lr in (5e-5, 1.5e-4, 5e-4)),
+    Method("default, judge without noise", "human", noise=0.0),
+    *(Method(f"REINFORCE, lr {lr:g}", "human", lr, step=REINFORCE) for lr in (1e-4, 3e-4, 1e-3)),
+    *(Method(f"RLOO, lr {lr:g}", "human", lr, step=RLOO) for lr in (1e-4, 3e-4, 1e-3)),
+    *(Method(f"online DPO, lr {lr:g}", "human", lr, online_dpo=True) for lr in (3e-5, 1e-4, 3e-4)),
+    *(
+        Method(f"one at a time, lr {lr:g}", "trl-classic", lr, options=ONE_AT_A_TIME)
+        for lr in (1.41e-5, 1e-4)
+    ),
 )
 
 
