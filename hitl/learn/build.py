@@ -11,6 +11,7 @@ import torch
 
 from hitl.config.session import SessionConfig
 from hitl.errors import HitlError
+from hitl.learn.adam import adam_for
 from hitl.learn.hub import loading
 from hitl.learn.keyed import generator, seed_of
 from hitl.learn.policy import LanguageModel, Loaded, Policy, load_model
@@ -75,13 +76,7 @@ def build(source: Path | str, config: SessionConfig, on_progress: OnProgress) ->
     if config.gradient_checkpointing:
         _checkpoint_gradients(policy, config.base_policy)
     ppo = config.ppo
-    optimizer = torch.optim.Adam(
-        policy.trained().values(),
-        lr=ppo.lr,
-        betas=ppo.adam_betas,
-        eps=ppo.adam_eps,
-        fused=True,
-    )
+    optimizer = adam_for(policy.trained().values(), ppo.lr, ppo.adam_betas, ppo.adam_eps)
     on_progress("load", 2, 2)
     return Built(policy, reference, optimizer, loaded.codec)
 
