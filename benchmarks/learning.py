@@ -76,6 +76,8 @@ class Table:
     """Print what was found."""
 
     results: tyro.conf.Positional[Path]
+    methods: tuple[str, ...] = ()
+    """Names of methods; none is all of them."""
     kl: tuple[float, ...] = (2.0, 5.0, 10.0)
     """Sequence KLs, nats, at which methods are compared."""
     gold: tuple[float, ...] = (0.6, 0.7)
@@ -88,6 +90,8 @@ def main() -> None:
     command = tyro.cli(Run | Table)
     if isinstance(command, Table):
         rows = read(command.results)
+        if command.methods:
+            rows = [row for row in rows if row.method in command.methods]
         print("\n".join(tables(rows, command.kl, command.gold)))
         if command.plot is not None:
             plot(rows, command.plot)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from hitl.config.ppo import TRL_CLASSIC
+from hitl.config.ppo import HUMAN, TRL_CLASSIC
 from hitl.config.recorded import RecordedConfig, to_json
 from hitl.config.session import SessionConfig
 
@@ -37,6 +37,8 @@ class Method:
     """Of the judge; None: what is asked for all."""
     online_dpo: bool = False
     """No PPO step at all: `online_dpo.py`."""
+    peer: str = ""
+    """What it is one learning rate of, if others are to be laid beside it."""
 
     def config(self, **options: Any) -> SessionConfig:
         """Of a run with it, which has these `options` too."""
@@ -77,22 +79,36 @@ ONE_AT_A_TIME = {"group_size": 1, "batch_size": 1}
 METHODS = (
     Method("default", "human"),
     Method("default, KL 8", "human", target_kl=8.0),
+    Method("default, judge without noise", "human", noise=0.0),
+    Method("default, a third of its lr", "human", lr=HUMAN.lr / 3),
+    Method("default, 3 times its lr", "human", lr=HUMAN.lr * 3),
     Method("amplify", "human", amplify="on"),
     Method("amplify, KL 8", "human", amplify="on", target_kl=8.0),
     Method("momentum", "human", step=MOMENTUM),
     Method("4 passes, lr 0.0003", "human", lr=3e-4, step=FOUR_PASSES),
     Method("4 passes, lr falling from 0.0009", "human", lr=9e-4, lr_decay=16, step=FOUR_PASSES),
-    Method(f"classic, its lr {TRL_CLASSIC.lr:g}", "trl-classic"),
-    *(Method(f"classic, lr {lr:g}", "trl-classic", lr) for lr in (5e-5, 1.5e-4, 5e-4)),
-    Method("default, judge without noise", "human", noise=0.0),
-    *(Method(f"REINFORCE, lr {lr:g}", "human", lr, step=REINFORCE) for lr in (1e-4, 3e-4, 1e-3)),
-    *(Method(f"RLOO, lr {lr:g}", "human", lr, step=RLOO) for lr in (1e-4, 3e-4, 1e-3)),
-    *(Method(f"online DPO, lr {lr:g}", "human", lr, online_dpo=True) for lr in (3e-5, 1e-4, 3e-4)),
+    Method(f"classic, its lr {TRL_CLASSIC.lr:g}", "trl-classic", peer="classic"),
     *(
-        Method(f"one at a time, lr {lr:g}", "trl-classic", lr, options=ONE_AT_A_TIME)
-        for lr in (1.41e-5, 1e-4)
+        Method(f"classic, lr {lr:g}", "trl-classic", lr, peer="classic")
+        for lr in (5e-5, 1.5e-4, 5e-4)
     ),
-)
+    *(
+        Method(f"{peer}, lr {lr:g}", "human", lr, step=step, peer=peer)
+        for peer, step in (("REINFORCE", REINFORCE), ("RLOO", RLOO))
+        for lr in (1e-4, 3e-4, 5e-4, 1e-3)
+    ),
+    *(
+        Method(f"online DPO, lr {lr:g}", "human", lr, online_dpo=True, peer="online DPO")
+        for lr in (1e-4, 3e-4, 5e-4, 1e-3)
+    ),
+    *(
+        Method(
+            f"one at a time, lr {lr:g}", "trl-classic", lr, options=ONE_AT_A_TIME,
+            peer="one at a time",
+        )
+        for lr in (TRL_CLASSIC.lr, 1e-4)
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def tables(rows: Sequence[Row], kls: Sequence[float], golds: Sequence[float]) ->
                 yield f"| {' | '.join(cells)} |"
         yield ""
         yield from _reached(here, kls, golds)
-        yield from _beside_classic(here)
+        yield from _beside_peers(here)
 
 
 def _reached(rows: Sequence[Row], kls: Sequence[float], golds: Sequence[float]) -> Iterable[str]:
@@ -70,22 +70,22 @@ def _reached(rows: Sequence[Row], kls: Sequence[float], golds: Sequence[float]) 
     yield ""
 
 
-def _beside_classic(rows: Sequence[Row]) -> Iterable[str]:
-    """Each of our methods beside the classic step after as many labels and at the same KL, seed by
-    seed: on the line through the classic runs' points, from the base policy on and from one
-    learning rate to the next."""
-    head = ["method", "labels", "gold reward", "classic's at this KL", "difference",
-            "distinct-2", "classic's", "tokens", "classic's", "seeds"]  # fmt: skip
+def _beside_peers(rows: Sequence[Row]) -> Iterable[str]:
+    """Each of our methods beside each peer after as many labels and at the same KL, seed by seed:
+    on the line through the peer's points, from the base policy on and from one learning rate to
+    the next."""
+    head = ["method", "labels", "gold reward", "beside", "its gold at this KL", "difference",
+            "distinct-2", "its", "tokens", "its", "seeds"]  # fmt: skip
     yield f"| {' | '.join(head)} |"
     yield "|---" * len(head) + "|"
-    classic = {m.name for m in METHODS if m.preset == "trl-classic"}
-    for method in METHODS:
-        if method.name in classic:
+    peers = {m.name: m.peer for m in METHODS if m.peer}
+    for method, peer in itertools.product(METHODS, dict.fromkeys(peers.values())):
+        if method.name in peers:
             continue
         for labels in sorted({r.labels for r in rows if r.method == method.name} - {0}):
             pairs = []
             for mine in (r for r in rows if (r.method, r.labels) == (method.name, labels)):
-                theirs = [r for r in rows if r.seed == mine.seed and r.method in classic]
+                theirs = [r for r in rows if r.seed == mine.seed and peers.get(r.method) == peer]
                 line = [r for r in theirs if r.labels == labels]
                 line += [r for r in theirs if r.labels == 0][:1]
                 if (point := _at_kl(line, mine.sequence_kl)) is not None:
@@ -96,6 +96,7 @@ def _beside_classic(rows: Sequence[Row]) -> Iterable[str]:
                     method.name,
                     str(labels),
                     _mean_of(ours, "gold"),
+                    peer,
                     _mean_of(others, "gold"),
                     _spread([one.gold - other.gold for one, other in pairs]),
                     _mean_of(ours, "distinct2", interval=False),
@@ -198,7 +199,7 @@ def plot(rows: Sequence[Row], path: Path) -> None:
                 golds = [[r.gold for r in mine if r.labels == n] for n in counts]
                 ends = [interval_of(values) for values in golds]
                 colour = f"C{place}"
-                style = "--" if method.preset == "trl-classic" else "-"
+                style = "--" if method.peer else "-"
                 means = [mean(g) for g in golds]
                 panel.plot(counts, means, style, label=method.name, color=colour)
                 lows, highs = zip(*ends, strict=True)
