@@ -46,6 +46,8 @@ TESTS = {
         "tests/learn/test_oracle.py",
         "tests/learn/test_gradients.py",
         "tests/learn/test_step.py",
+        "tests/learn/test_limits.py",
+        "tests/learn/test_adam.py",
     ),
 }
 """What is run, in this order."""
@@ -123,6 +125,13 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
                "advantages + values, 0.0", "advantages, 0.0"),
         Mutant("the next value has the wrong sign", "learn/advantages.py",
                "+ gamma * next_value", "- gamma * next_value"),
+        Mutant("a pass that went too far stays", "learn/limits.py",
+               "if tried.distance <= stop_kl:", "if True:"),
+        Mutant("where the last search led is forgotten", "learn/limits.py",
+               "return min(self.length * _change(GOAL * stop_kl, self.distance, 2.0), 1.0)",
+               "return 1.0"),
+        Mutant("the second moment begins anew with each step", "learn/adam.py",
+               "if not state:", "if True:"),
     ),
 }  # fmt: skip
 
