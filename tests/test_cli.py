@@ -308,6 +308,23 @@ def test_without_a_command_the_look_can_be_chosen(words: tuple[str, ...], tmp_pa
     assert done.returncode == 2 and "this is no terminal" in done.stderr
 
 
+@pytest.mark.parametrize(("asked", "fps"), [({}, "120"), ({"TEXTUAL_FPS": "30"}, "30")])
+def test_the_screen_is_drawn_often_enough_for_keys(
+    asked: dict[str, str], fps: str, tmp_path: Path
+) -> None:
+    code = (
+        "from hitl.cli import main\nmain(['runs'])\n"
+        "from textual.constants import MAX_FPS\nprint(MAX_FPS)"
+    )
+    plain = {name: value for name, value in os.environ.items() if name != "TEXTUAL_FPS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path, env=plain | {"PYTHONPATH": str(ROOT)} | asked,
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == fps
+
+
 def test_a_language_that_the_screens_do_not_speak(tmp_path: Path) -> None:
     done = run("--ui-lang", "fr", folder=tmp_path)
     assert done.returncode == 2 and "zh" in done.stderr
