@@ -129,7 +129,7 @@ class Policy(nn.Module):
                 backbone, head = self._backbone
                 weight = head.weight
                 states = hidden = backbone(**given).last_hidden_state[rows, columns]
-        return Reading(states, weight, self.compute), self._values(hidden)
+        return Reading.of(states, weight, self.compute), self._values(hidden)
 
     def _values(self, hidden: Tensor) -> Tensor:
         values: Tensor = self.value_head(hidden.to(self.value_head.weight.dtype))

@@ -8,7 +8,7 @@ Shapes: B rows, T positions, N = B * T, D hidden size, V vocabulary.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -36,23 +36,29 @@ class Reading:
     weight: Tensor | None
     """(V, D) of the head. The model's own: it moves with it. None for a head that is more than a
     product, whose logits are there already."""
-    compute: torch.dtype
-    """What the product is made in."""
+    cast: Tensor | None
+    """(V, D) the weight in what the product is made in, without a way back."""
+
+    @classmethod
+    def of(cls, states: Tensor, weight: Tensor | None, compute: torch.dtype) -> Reading:
+        """Of what a model says, whose head's `weight` is cast once for all that is asked of it."""
+        return cls(states, weight, None if weight is None else weight.detach().to(compute))
 
     def rows(self, index: Tensor | slice, width: int) -> Reading:
         """The rows `index`, their first `width` positions."""
-        return Reading(self.states[index, :width], self.weight, self.compute)
+        return replace(self, states=self.states[index, :width])
 
     def detached(self) -> Reading:
         """The same without a way back."""
-        weight = None if self.weight is None else self.weight.detach()
-        return Reading(self.states.detach(), weight, self.compute)
+        return replace(self, states=self.states.detach(), weight=self.cast)
 
     def logits(self) -> Tensor:
         """(B, T, V), fp32 or better."""
-        if self.weight is None:
+        if self.weight is None or self.cast is None:
             return _full(self.states)
-        return _full(self.states.to(self.compute) @ self.weight.to(self.compute).T)
+        compute = self.cast.dtype
+        back = torch.is_grad_enabled() and self.weight.requires_grad
+        return _full(self.states.to(compute) @ (self.weight.to(compute) if back else self.cast).T)
 
     def log_p(self, how: Sampling, keep: Tensor | None = None) -> Tensor:
         """(B, T, V) whole distributions under temperature, top-k and top-p; see `warp`."""
@@ -63,7 +69,7 @@ def token_logp(reading: Reading, tokens: Tensor, how: Sampling) -> tuple[Tensor,
     """(B, T) log-probability of `tokens` (B, T) and entropy of the distribution; only the first
     has a gradient."""
     logp, entropy = _TokenLogp.apply(  # type: ignore[no-untyped-call]
-        reading.states.flatten(0, 1), reading.weight, tokens.flatten(), how, reading.compute
+        reading.states.flatten(0, 1), reading.weight, reading.cast, tokens.flatten(), how
     )
     return logp.view(tokens.shape), entropy.view(tokens.shape)
 
@@ -95,7 +101,7 @@ def kl_to(log_p: Tensor, ours: Reading, how: Sampling) -> Tensor:
 
 def _some(reading: Reading, piece: slice) -> Reading:
     """Some of the N positions as one row."""
-    return Reading(reading.states.flatten(0, 1)[piece][None], reading.weight, reading.compute)
+    return replace(reading, states=reading.states.flatten(0, 1)[piece][None])
 
 
 def _vocabulary(reading: Reading) -> int:
@@ -129,13 +135,12 @@ class _TokenLogp(torch.autograd.Function):
         ctx: Any,
         states: Tensor,
         weight: Tensor | None,
+        w: Tensor | None,
         tokens: Tensor,
         how: Sampling,
-        compute: torch.dtype,
     ) -> tuple[Tensor, Tensor]:
-        size = (states if weight is None else weight.T).shape[-1]
-        x = states if weight is None else states.to(compute)
-        w = None if weight is None else weight.to(compute)
+        size = (states if w is None else w.T).shape[-1]
+        x = states if w is None else states.to(w.dtype)
         logp = torch.empty(len(x), dtype=_full(x[:0]).dtype, device=x.device)
         entropy = torch.empty_like(logp)
         keep = any(ctx.needs_input_grad[:2]) and x.shape[0] * size <= KEPT
@@ -145,7 +150,7 @@ class _TokenLogp(torch.autograd.Function):
             logp[piece] = log_p.gather(1, tokens[piece, None]).squeeze(1)
             p, entropy[piece] = _p_and_entropy(log_p)
             if keep:
-                kept.append(p if w is None else p.to(compute))
+                kept.append(p if w is None else p.to(w.dtype))
         ctx.save_for_backward(x, w, tokens, logp, *kept)
         ctx.how, ctx.dtypes = how, (states.dtype, None if weight is None else weight.dtype)
         ctx.mark_non_differentiable(entropy)

@@ -36,7 +36,9 @@ class Table(nn.Module):
 
     def read(self, ids: Tensor, attention_mask: Tensor, columns: Tensor) -> tuple[Reading, Tensor]:
         rows = ids[:, :1]
-        return Reading(self.logits[rows, columns], None, torch.float64), self.values[rows, columns]
+        return Reading.of(self.logits[rows, columns], None, torch.float64), self.values[
+            rows, columns
+        ]
 
     def trained(self) -> dict[str, nn.Parameter]:
         return dict(self.named_parameters())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -41,7 +39,7 @@ def drawn(seed: int, product: bool = True) -> tuple[Reading, Tensor]:
     states = torch.randn(shape, generator=generator, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(V, D, generator=generator, dtype=torch.float64, requires_grad=True)
     tokens = torch.randint(V, (B, T), generator=generator)
-    return Reading(states, weight if product else None, torch.float64), tokens
+    return Reading.of(states, weight if product else None, torch.float64), tokens
 
 
 @pytest.mark.parametrize("how", HOWS, ids=["plain", "cool", "top-k", "top-p"])
@@ -88,7 +86,7 @@ def test_entropy_of_a_uniform_distribution_is_the_log_of_its_size() -> None:
     tokens = torch.zeros(1, 1, dtype=torch.long)
 
     def entropy(logits: Tensor) -> Tensor:
-        return token_logp(Reading(logits, None, torch.float32), tokens, Sampling(1))[1]
+        return token_logp(Reading.of(logits, None, torch.float32), tokens, Sampling(1))[1]
 
     assert torch.allclose(entropy(torch.zeros(1, 1, 8)), torch.tensor(8.0).log())
     peaked = torch.tensor([[[0.0, -torch.inf, -torch.inf]]])
@@ -109,7 +107,7 @@ def test_nothing_as_large_as_the_logits_is_kept_in_fp32_when_the_product_is_bf16
             ),
         ):
             patch.setattr(reading, "KEPT", many)
-            leaf = Reading(states.requires_grad_(), weight, torch.bfloat16)
+            leaf = Reading.of(states.requires_grad_(), weight, torch.bfloat16)
             token_logp(leaf, tokens, Sampling(1))
         return max(sizes)
 
@@ -160,5 +158,5 @@ def test_a_plain_head_is_asked_for_some_positions_only() -> None:
     want = policy.model(input_ids=ids).logits[torch.arange(2)[:, None], columns]
     assert torch.allclose(got.logits(), want, atol=1e-6)
     assert torch.allclose(got.rows(slice(1), 1).logits(), want[:1, :1], atol=1e-6)
-    bf16 = dataclasses.replace(got, compute=torch.bfloat16).logits()
+    bf16 = Reading.of(got.states, got.weight, torch.bfloat16).logits()
     assert bf16.dtype == torch.float32 and 0 < (bf16 - want).abs().max() < 0.05
