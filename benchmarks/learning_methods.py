@@ -80,7 +80,6 @@ METHODS = (
     Method("default", "human"),
     Method("default, KL 8", "human", target_kl=8.0),
     Method("default, judge without noise", "human", noise=0.0),
-    Method("default, a third of its lr", "human", lr=HUMAN.lr / 3),
     Method("default, 3 times its lr", "human", lr=HUMAN.lr * 3),
     Method("amplify", "human", amplify="on"),
     Method("amplify, KL 8", "human", amplify="on", target_kl=8.0),
