@@ -184,6 +184,7 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     from matplotlib import pyplot
 
     settings = sorted({(r.lang, r.mode) for r in rows}, reverse=True)
+    shown = [method for method in METHODS if any(r.method == method.name for r in rows)]
     figure, panels = pyplot.subplots(
         1,
         len(settings),
@@ -193,7 +194,7 @@ def plot(rows: Sequence[Row], path: Path) -> None:
         layout="constrained",
     )
     for panel, (lang, mode) in zip(panels[0], settings, strict=True):
-        for place, method in enumerate(METHODS):
+        for place, method in enumerate(shown):
             mine = [r for r in rows if (r.lang, r.mode, r.method) == (lang, mode, method.name)]
             if counts := sorted({r.labels for r in mine}):
                 golds = [[r.gold for r in mine if r.labels == n] for n in counts]
