@@ -179,17 +179,18 @@ def shorten(
         return Kept(length, yardstick.distance(now), now)
 
     within: Kept | None = None
+    last: Kept | None = None
     far, over, power = math.inf, math.inf, 2.0
     for _ in range(LOOKS):
         tried = go(length)
+        if last is not None and min(last.distance, tried.distance) > 0:
+            power = _power(last, tried)
+        last = tried
         if tried.distance <= stop_kl:
             if length == 1 or tried.distance >= NEAR * stop_kl:
                 return tried
             within = tried
         else:
-            if 0 < tried.distance < over < math.inf:
-                grew = math.log(over / tried.distance) / math.log(far / length)
-                power = min(max(grew, 0.1), 2.0)
             far, over = length, tried.distance
         if within is None:
             length = far * min(_change(GOAL * stop_kl, over, power), MOST_LEFT)
@@ -202,6 +203,14 @@ def shorten(
     restore(policy, optimizer, before)
     now = yardstick.look(policy)
     return Kept(0.0, yardstick.distance(now), now)
+
+
+def _power(one: Kept, other: Kept) -> float:
+    """With which the distance grows between two lengths; of an infinite one nothing is told."""
+    if not math.isfinite(one.distance + other.distance):
+        return 2.0
+    grew = math.log(other.distance / one.distance) / math.log(other.length / one.length)
+    return min(max(grew, 0.1), 2.0)
 
 
 def _change(wanted: float, distance: float, power: float) -> float:

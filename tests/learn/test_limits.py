@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hitl.learn.limits import NEAR, Yardstick, restore, shorten, snapshot
@@ -62,6 +62,7 @@ class Grows:
 @given(
     whole=st.floats(1e-4, 1e3), power=st.floats(0.2, 2.0), length=st.floats(1e-4, 1.0),
 )  # fmt: skip
+@example(whole=0.0625, power=0.25, length=0.0078125)
 @settings(max_examples=60, deadline=None)
 def test_a_pass_keeps_what_it_may_wherever_the_search_begins(
     whole: float, power: float, length: float
