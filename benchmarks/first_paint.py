@@ -34,7 +34,10 @@ def measure() -> dict[str, float]:
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     seen, found = b"", dict[str, float]()
     while len(found) < len(MARKS):
-        seen += os.read(terminal, 65536)
+        try:
+            seen += os.read(terminal, 65536)
+        except OSError:  # the terminal of a program that has ended
+            sys.exit(f"it ended before its {' and '.join(MARKS)}: {seen.decode(errors='replace')}")
         for name, mark in MARKS.items():
             if name not in found and mark in seen:
                 found[name] = time.perf_counter() - started

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 import hitl
 from hitl.errors import HitlError
+from hitl.importing import importing
 from hitl.text import safe
 
 
@@ -94,9 +95,11 @@ def _run(words: list[str]) -> int:
         print(f"hitl {hitl.__version__}")
         return 0
     if not words:
-        from hitl.commands.home import home
+        with importing():
+            from hitl.commands.home import home
 
         return home()
-    from hitl.commands.dispatch import dispatch
+    with importing():
+        from hitl.commands.dispatch import dispatch
 
     return dispatch(words)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from hitl.errors import HitlError
+from hitl.importing import importing
 from hitl.manifest import Manifest
 from hitl.records import Group, Inspection, LabelledGroup, Prompt, StepOptions, UpdateStats
 
@@ -88,6 +89,11 @@ def _step_back() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
+def _make(make: Callable[[], Engine]) -> Engine:
+    with importing():
+        return make()
+
+
 class EngineThread:
     """Runs an engine in a thread of its own, first come first served.
 
@@ -99,7 +105,7 @@ class EngineThread:
         self._executor = ThreadPoolExecutor(
             max_workers=1, thread_name_prefix=_THREAD, initializer=_step_back if behind else None
         )
-        self._engine = self._executor.submit(make)
+        self._engine = self._executor.submit(_make, make)
         self._lock = threading.Lock()  # guards what follows
         self._asked = 0
         self._idle: deque[Callable[[Engine], None]] = deque()

@@ -8,6 +8,7 @@ from hitl.commands.operate import has_terminal, operate
 from hitl.commands.stint import Stint, new_run
 from hitl.config.look import PLAIN_LOOK, Look
 from hitl.errors import UsageError
+from hitl.importing import importing
 from hitl.language import translator_for, users_language
 from hitl.runs import list_runs
 
@@ -22,8 +23,9 @@ def home(look: Look = PLAIN_LOOK, root: Path = Path("checkpoints")) -> int:
     runs = list_runs(root)
     if not runs:
         return operate(new_run(root, users_language()), plain=False, look=look)
-    from hitl.tui.run_figures import updates_of
-    from hitl.tui.start import pick_and_run
+    with importing():
+        from hitl.tui.run_figures import updates_of
+        from hitl.tui.start import pick_and_run
 
     tr = translator_for(look)
     stint = Stint(root)

@@ -10,6 +10,7 @@ from hitl.commands.farewell import saved
 from hitl.commands.stint import Stint
 from hitl.config.look import PLAIN_LOOK, Look
 from hitl.departure import leaving_by_signal
+from hitl.importing import importing
 from hitl.language import translator_for
 from hitl.opening import AS_IT_IS, Opening, config_of
 from hitl.rundir import RunDir
@@ -47,7 +48,8 @@ def operate(
         for line in saved(run_dir):
             _say(tr(line))
         return departure.exit_code or 0
-    from hitl.tui.start import run_session
+    with importing():
+        from hitl.tui.start import run_session
 
     stint = Stint(run_dir.path.parent, opening)
     code = run_session(
