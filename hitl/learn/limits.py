@@ -6,7 +6,6 @@ Shapes: b completions that are measured, T tokens of the longest, V vocabulary.
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from hitl.config.ppo import PPOConfig
+from hitl.learn.along import Search, change, furthest
 from hitl.learn.evaluate import Evaluated, evaluate_all
 from hitl.learn.policy import LanguageModel, Policy
 from hitl.learn.reading import Reading, exact_kl, kl_to
@@ -41,20 +41,17 @@ def restore(policy: Policy, optimizer: torch.optim.Optimizer, before: Snapshot) 
     optimizer.zero_grad(set_to_none=True)
 
 
-LOOKS = 10
-"""Lengths of a pass that are tried."""
+STEP = Search(near=0.5, goal=0.75, looks=10)
+"""For the length of a pass."""
 
-NEAR, GOAL = 0.5, 0.75
-"""Share of what is allowed that is near enough to it, and what is aimed at."""
-
-LEAST_LEFT, MOST_LEFT = 0.25, 0.95
-"""Of a length, after a try that was too long; one too short grows by as much as it could fall."""
+WAY_BACK = Search(near=0.9, goal=0.95, looks=6)
+"""For the way back to the reference: each step too far on it costs what was learned."""
 
 MEASURED = 16
 """Completions that the length of a pass is measured on; bounds the memory of a large batch."""
 
-SEARCHES = 6
-"""Halvings of the interval in which the way back to the reference is looked for."""
+LEAST_BACK = 2**-6
+"""Share of the way back that is not worth another look."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,7 @@ class Kept:
         """The share of the next pass that is likely to go as far as it may: batches are alike."""
         if not 0 < self.length < 1:
             return 1.0
-        return min(self.length * _change(GOAL * stop_kl, self.distance, 2.0), 1.0)
+        return min(self.length * change(STEP.goal * stop_kl, self.distance, 2.0), 1.0)
 
 
 @torch.no_grad()
@@ -164,63 +161,23 @@ def shorten(
 
     A line search as TRPO's (Schulman et al. 2015, appendix C): a few labels of few tokens make an
     Adam step that is long where it matters, and to throw it away would throw the labels away. The
-    KL of a short step grows with the square of its length, and of a long one hardly at all, so the
-    power it grew by between two tries tells where the next is to be. The optimizer keeps what it
-    saw of the gradient. Without a short enough step everything is put back.
+    optimizer keeps what it saw of the gradient. Without a short enough step everything is put back.
     """
     moved: dict[str, Tensor] = {}
 
-    def go(length: float) -> Kept:
+    def go(length: float) -> tuple[float, Evaluated]:
         if length < 1 and not moved:
             moved.update({n: p - before[0][n] for n, p in policy.trained().items()})
         for name, step in moved.items():
             policy.trained()[name].copy_(before[0][name] + step * length)
         now = yardstick.look(policy)
-        return Kept(length, yardstick.distance(now), now)
+        return yardstick.distance(now), now
 
-    within: Kept | None = None
-    last: Kept | None = None
-    far, over, power = math.inf, math.inf, 2.0
-    for _ in range(LOOKS):
-        tried = go(length)
-        if last is not None and min(last.distance, tried.distance) > 0:
-            power = _power(last, tried)
-        last = tried
-        if tried.distance <= stop_kl:
-            if length == 1 or tried.distance >= NEAR * stop_kl:
-                return tried
-            within = tried
-        else:
-            far, over = length, tried.distance
-        if within is None:
-            length = far * min(_change(GOAL * stop_kl, over, power), MOST_LEFT)
-        elif far < math.inf:
-            length = math.sqrt(within.length * far)
-        else:
-            length = min(length * _change(GOAL * stop_kl, tried.distance, power), 1.0)
-    if within is not None:
-        return go(within.length)
+    if found := furthest(go, length, stop_kl, STEP):
+        return Kept(found.length, found.measured, found.seen)
     restore(policy, optimizer, before)
     now = yardstick.look(policy)
     return Kept(0.0, yardstick.distance(now), now)
-
-
-def _power(one: Kept, other: Kept) -> float:
-    """With which the distance grows between two lengths; of an infinite one nothing is told."""
-    if not math.isfinite(one.distance + other.distance):
-        return 2.0
-    grew = math.log(other.distance / one.distance) / math.log(other.length / one.length)
-    return min(max(grew, 0.1), 2.0)
-
-
-def _change(wanted: float, distance: float, power: float) -> float:
-    """Of a length that led to `distance`, where that grows with its `power`."""
-    if wanted <= 0 or not distance < math.inf:
-        return LEAST_LEFT
-    if distance <= 0:
-        return 1 / LEAST_LEFT
-    left: float = (wanted / distance) ** (1 / power)
-    return min(max(left, LEAST_LEFT), 1 / LEAST_LEFT)
 
 
 @torch.no_grad()
@@ -240,26 +197,22 @@ def pull_back(
     a policy that is held at its budget goes on learning (interpolation towards the initial
     weights; Ramé et al. 2024, "WARP").
     """
-    budget = yardstick.began + room
-    if yardstick.drift(now) <= budget:
+    budget, drift = yardstick.began + room, yardstick.drift(now)
+    if drift <= budget:
         return None
     origin = reference.origin()
     learned = {name: policy.trained()[name].detach() - start for name, start in origin.items()}
 
-    def keep(share: float) -> Evaluated:
+    def keep(share: float) -> tuple[float, Evaluated]:
         for name, start in origin.items():
             policy.trained()[name].copy_(start + share * learned[name])
-        return yardstick.look(policy)
+        now = yardstick.look(policy)
+        return yardstick.drift(now), now
 
-    low, high = 0.0, 1.0
-    for _ in range(SEARCHES):
-        middle = (low + high) / 2
-        if yardstick.drift(keep(middle)) <= budget:
-            low = middle
-        else:
-            high = middle
-    now = keep(low)
-    while yardstick.distance(now) > stop_kl and low < 1 - 2**-SEARCHES:
-        low = (1 + low) / 2
-        now = keep(low)
+    first = change(WAY_BACK.goal * budget, drift, 2.0)
+    found = furthest(keep, first, budget, WAY_BACK, drift) if budget > 0 else None
+    share, now = (0.0, keep(0.0)[1]) if found is None else (found.length, found.seen)
+    while yardstick.distance(now) > stop_kl and share < 1 - LEAST_BACK:
+        share = (1 + share) / 2
+        now = keep(share)[1]
     return now

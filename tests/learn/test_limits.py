@@ -9,7 +9,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hitl.learn.limits import NEAR, Yardstick, restore, shorten, snapshot
+from hitl.learn.limits import STEP, Yardstick, restore, shorten, snapshot
 from hitl.learn.policy import Policy
 
 from .conftest import tiny_policy
@@ -78,9 +78,9 @@ def test_a_pass_keeps_what_it_may_wherever_the_search_begins(
     kept = shorten(policy, optimizer, before, cast(Yardstick, rule), 0.1, length)
     assert kept.distance <= 0.1
     if whole <= 0.1:
-        assert kept.length == 1 or kept.distance >= NEAR * 0.1
+        assert kept.length == 1 or kept.distance >= STEP.near * 0.1
     elif kept.length:
-        assert kept.distance >= NEAR * 0.1
+        assert kept.distance >= STEP.near * 0.1
     else:  # it would have had to be very short
         assert (0.1 / whole) ** (1 / power) < 1e-3
         for name, weights in policy.trained().items():
