@@ -93,6 +93,13 @@ class LocalEngine:
         made = build(source, config, on_progress)
         self._policy, self._reference = made.policy, made.reference
         self._optimizer, self._codec = made.optimizer, made.codec
+        if self._policy.emulated:
+            self._notice(
+                Sentence(
+                    "this processor has no bf16, and takes far longer for it than for fp32: begin "
+                    "a new run without --dtype bf16"
+                )
+            )
         self._share = join(self._policy.device)
         self._frozen = _digest_of_frozen(self._policy)
         self._state = TrainerState(0, self._ppo.init_kl_coef, {}, None)

@@ -16,6 +16,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging as transformers_logging
 
 from hitl.learn.hub import located
+from hitl.learn.precision import bf16_on_cpu
 from hitl.learn.reading import Reading
 from hitl.learn.tokens import Codec, codec_for
 
@@ -67,6 +68,11 @@ class Policy(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.value_head.weight.device
+
+    @property
+    def emulated(self) -> bool:
+        """Whether it computes in what its processor does not have, only imitates."""
+        return self.compute is torch.bfloat16 and self.device.type == "cpu" and not bf16_on_cpu()
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """The precision the model computes in; sampling is to have the same."""

@@ -43,6 +43,20 @@ def test_auto_is_fp32_but_for_large_policies_on_a_gpu_that_has_bf16(
     assert compute_dtype(name, torch.device(device), parameters) is want
 
 
+@pytest.mark.parametrize("native", [True, False])
+def test_a_processor_without_bf16_is_told_of(
+    tmp_path: Path, native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
+    save_family("gpt2-bpe", tmp_path)
+    told: list[str] = []
+    engine_of(tmp_path, BF16, told)
+    assert ["this processor has no bf16" in text for text in told] == ([] if native else [True])
+    told.clear()
+    engine_of(tmp_path, CONFIG, told)
+    assert not told
+
+
 def moved(compute: torch.dtype) -> torch.Tensor:
     policy = tiny_policy()
     batch = groups_of(policy, [5.0, 2.0, 1.0, 4.0, 3.0, 3.0, 2.0, 5.0])
