@@ -1,6 +1,6 @@
 """How long a person waits: key to paint, first paint, and for groups.
 
-python benchmarks/ui_latency.py [--keys 100] [--groups 12] [--quick]
+python benchmarks/ui_latency.py [--keys 100] [--groups 12] [--quick] [--amplify]
 
 Starts `hitl train` on a terminal of its own, 80×24, with a GPT-2 of 124 million parameters (random
 weights, on the CPU) and presses keys while the engine is idle, samples, learns and saves: a score,
@@ -8,6 +8,10 @@ and Backspace. A key's time ends when the bytes that draw its change arrive. The
 steady pace judges: 2 s a group on the shipped policies, 8 s on the large one; a wait is a group
 that was not there when the last key of the one before was pressed. Prints machine, versions, load,
 and figures beside their targets.
+
+With `--amplify` all of it is of tiny-zh and `--amplify on`, and the scores are those of somebody
+with a taste that a reward model can learn, so that further texts are learned from; it says how many
+were.
 """
 
 from __future__ import annotations
@@ -21,10 +25,14 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 from terminal import Terminal
+
+from hitl.rundir import RunDir
+from hitl.salvage import reading
 
 STAGES = {"idle": "idle", "sampling": "sampling", "PPO": "updating", "saving": "saving"}
 P95, MOST, FIRST_PAINT = 0.016, 0.050, 0.3
@@ -61,11 +69,26 @@ def stage(terminal: Terminal) -> str:
     return STAGES.get(parts[2].split()[0], "other") if len(parts) > 2 else "other"
 
 
-def judge(terminal: Terminal, seconds: float = 0.0) -> float:
+Scores = Callable[[Terminal], str]
+"""The keys for the group on the screen."""
+
+
+def any_scores(terminal: Terminal) -> str:
+    """Of somebody who does not read."""
+    return "4253"
+
+
+def taste(terminal: Terminal) -> str:
+    """Of somebody who likes 好 and 很 and dislikes 不."""
+    cards = terminal.text.split("╭")[1:]
+    return "".join(str(3 + ("好" in c) + ("很" in c) - 2 * ("不" in c)) for c in cards)
+
+
+def judge(terminal: Terminal, scores: Scores, seconds: float = 0.0) -> float:
     """Judges the group on the screen within `seconds`; returns how long the next one took."""
     found = re.search(GROUP, terminal.text)
     assert found, terminal.text
-    for key in "4253":
+    for key in scores(terminal):
         terminal.look(seconds / 4)
         terminal.press(key)
     since = time.perf_counter()
@@ -73,7 +96,7 @@ def judge(terminal: Terminal, seconds: float = 0.0) -> float:
     return time.perf_counter() - since
 
 
-def press_keys(terminal: Terminal, wanted: int) -> dict[str, list[float]]:
+def press_keys(terminal: Terminal, wanted: int, scores: Scores) -> dict[str, list[float]]:
     """Seconds from key to paint, by what the engine did before and after, until each stage has
     `wanted` of them or the time is over."""
     times: dict[str, list[float]] = {name: [] for name in STAGES.values()}
@@ -81,7 +104,9 @@ def press_keys(terminal: Terminal, wanted: int) -> dict[str, list[float]]:
     scored = False
     while time.perf_counter() < end and min(map(len, times.values())) < wanted:
         if stage(terminal) == "idle" and len(times["idle"]) >= wanted and not scored:
-            judge(terminal)  # on with it: a full batch brings an update, a save and new groups
+            judge(
+                terminal, scores
+            )  # on with it: a full batch brings an update, a save and new groups
             continue
         terminal.look(random.uniform(0.02, 0.08))
         before = stage(terminal)
@@ -120,13 +145,15 @@ def say_keys(times: dict[str, list[float]]) -> None:
         )
 
 
-def queue(folder: Path, name: str, words: list[str], pace: float, groups: int) -> None:
+def queue(
+    folder: Path, name: str, words: list[str], pace: float, groups: int, scores: Scores
+) -> None:
     """An operator of steady pace, and how often nothing was there."""
-    terminal = Terminal(folder, "train", "--run", f"queue-{name}", *words)
+    terminal = Terminal(folder, "train", "--run", f"queue-{name}-{pace:.0f}", *words)
     try:
         terminal.until(GROUP)
         terminal.look(pace)  # the first is read
-        waits = [judge(terminal, pace) for _ in range(groups)]
+        waits = [judge(terminal, scores, pace) for _ in range(groups)]
         empty = [wait for wait in waits if wait > 0.3]
         made = re.search(r"policy v(\d+)", terminal.status)
         print(
@@ -137,6 +164,25 @@ def queue(folder: Path, name: str, words: list[str], pace: float, groups: int) -
         terminal.close()
 
 
+def say_first_paint(folder: Path) -> None:
+    print(f"\nfirst paint, s (target: {FIRST_PAINT})")
+    starts = []
+    for n in range(5):
+        terminal = Terminal(folder, "train", "--run", f"paint{n}", "--lang", "en")
+        starts.append(terminal.until("policy v0"))
+        terminal.close()
+    print(f"median {quantile(starts, 0.5):.2f}, {min(starts):.2f} to {max(starts):.2f}")
+
+
+def say_further_texts(folder: Path) -> None:
+    """What --amplify did in the meantime."""
+    for path in sorted((folder / "checkpoints").iterdir()):
+        with reading(RunDir(path)) as journal:
+            texts = [stats.own_texts for stats in journal.updates()]
+        if texts:
+            print(f"{path.name}: further texts learned from after each update: {texts}")
+
+
 def load() -> str:
     return " ".join(f"{part:.1f}" for part in os.getloadavg())
 
@@ -145,6 +191,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     asked.add_argument("--keys", type=int, default=100, help="keys in each stage")
     asked.add_argument("--groups", type=int, default=12, help="groups judged at a steady pace")
+    asked.add_argument("--amplify", action="store_true", help="with --amplify on")
     asked.add_argument("--quick", action="store_true", help="key to paint only")
     given = asked.parse_args()
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
@@ -155,25 +202,28 @@ def main() -> None:
 
     folder = Path(tempfile.mkdtemp(prefix="ui_latency."))
     try:
-        large = ["--policy", str(large_policy(folder / "gpt2-random")), "--lang", "en"]
-        terminal = Terminal(folder, "train", "--run", "keys", *large)
+        if given.amplify:
+            words, scores = ["--lang", "zh", "--amplify", "on"], taste
+        else:
+            large = large_policy(folder / "gpt2-random")
+            words, scores = ["--policy", str(large), "--lang", "en"], any_scores
+        terminal = Terminal(folder, "train", "--run", "keys", *words)
         try:
             terminal.until(GROUP)
-            say_keys(press_keys(terminal, given.keys))
+            say_keys(press_keys(terminal, given.keys, scores))
         finally:
             terminal.close()
         if not given.quick:
-            print(f"\nfirst paint, s (target: {FIRST_PAINT})")
-            starts = []
-            for n in range(5):
-                terminal = Terminal(folder, "train", "--run", f"paint{n}", "--lang", "en")
-                starts.append(terminal.until("policy v0"))
-                terminal.close()
-            print(f"median {quantile(starts, 0.5):.2f}, {min(starts):.2f} to {max(starts):.2f}")
+            say_first_paint(folder)
             print("\nqueue (target: none was not there in time)")
-            for lang in ("en", "zh"):
-                queue(folder, f"tiny-{lang}", ["--lang", lang], 2.0, given.groups)
-            queue(folder, "124M", large, 8.0, given.groups)
+            if given.amplify:
+                queue(folder, "tiny-zh", words, 2.0, given.groups, scores)
+            else:
+                for lang in ("en", "zh"):
+                    queue(folder, f"tiny-{lang}", ["--lang", lang], 2.0, given.groups, scores)
+            queue(folder, "tiny-zh" if given.amplify else "124M", words, 8.0, given.groups, scores)
+        if given.amplify:
+            say_further_texts(folder)
     finally:
         shutil.rmtree(folder)
     print(f"\nload {load()} at the end")
