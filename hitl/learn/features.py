@@ -6,6 +6,8 @@ what the reward model learned of an old completion holds for a new one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -22,18 +24,22 @@ third of the shipped policies best, but that is not known of another one's."""
 
 @torch.no_grad()
 def features(
-    reference: LanguageModel, rollout: Rollout, micro: int, share: Share = ALONE
+    reference: LanguageModel,
+    rollout: Rollout,
+    micro: int,
+    share: Share = ALONE,
+    depths: Sequence[float] = DEPTHS,
 ) -> Tensor:
     """(B, D) fp32 on the CPU: hidden states at each depth, averaged over the completion's tokens,
-    `micro` rows at a time."""
+    `micro` rows at a time. Depth 0 are the embeddings."""
     own = share.of(rollout.every_row)
     with share.agreeing(), reference.writing() as model:
-        pieces = [_pooled(model, rollout.rows(index)) for index in split(own, micro)]
-        width = len(DEPTHS) * model.config.get_text_config().hidden_size
+        pieces = [_pooled(model, rollout.rows(index), depths) for index in split(own, micro)]
+        width = len(depths) * model.config.get_text_config().hidden_size
     return share.spread(torch.cat(pieces or [torch.zeros(0, width)]), own, len(rollout.ids))
 
 
-def _pooled(model: PreTrainedModel, rows: Rollout) -> Tensor:
+def _pooled(model: PreTrainedModel, rows: Rollout, depths: Sequence[float]) -> Tensor:
     columns = torch.arange(rows.ids.shape[1], device=rows.ids.device)
     states = model(
         input_ids=rows.ids,
@@ -43,5 +49,5 @@ def _pooled(model: PreTrainedModel, rows: Rollout) -> Tensor:
     ).hidden_states
     judged = (columns >= rows.prompt_lengths[:, None]) & (columns < rows.lengths[:, None])
     weight = (judged / judged.sum(1, keepdim=True))[..., None]  # (B, L, 1)
-    layers = [round(depth * (len(states) - 1)) for depth in DEPTHS]
+    layers = [round(depth * (len(states) - 1)) for depth in depths]
     return torch.cat([(states[layer].float() * weight).sum(1) for layer in layers], 1).cpu()
