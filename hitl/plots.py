@@ -36,15 +36,15 @@ class Panel:
     """Draw y = x behind them."""
 
 
-def draw(path: Path, panels: Sequence[Panel]) -> None:
+def draw(path: Path, panels: Sequence[Panel]) -> bool:
     """Writes one picture with the panels side by side; a panel without a point is left out.
-    Nothing is written when all are."""
+    Nothing is written when all are; returns whether there is a picture."""
     # The object interface: pyplot would look for a screen, and keep every figure.
     from matplotlib.figure import Figure
 
     shown = [panel for panel in panels if any(line.x for line in panel.lines)]
     if not shown:
-        return
+        return False
     figure = Figure(figsize=(_PANEL[0] * len(shown), _PANEL[1]), layout="constrained")
     axes: Any = figure.subplots(1, len(shown), squeeze=False)
     for axis, panel in zip(axes[0], shown, strict=True):
@@ -61,10 +61,12 @@ def draw(path: Path, panels: Sequence[Panel]) -> None:
     figure.savefig(buffer, format="png", dpi=_DPI)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, buffer.getvalue())
+    return True
 
 
-def draw_run(folder: Path, updates: Sequence[UpdateStats]) -> None:
-    """reward, kl, entropy, losses and timing of a run's updates, a picture each."""
+def draw_run(folder: Path, updates: Sequence[UpdateStats]) -> list[Path]:
+    """reward, kl, entropy, losses and timing of a run's updates, a picture each; returns where
+    they are."""
     numbers = [float(stats.number) for stats in updates]
 
     def panel(title: str, *names: str) -> Panel:
@@ -82,5 +84,5 @@ def draw_run(folder: Path, updates: Sequence[UpdateStats]) -> None:
                    panel("gradient norm", "gradient_norm")),
         "timing": (panel("seconds an update", "seconds"),),
     }  # fmt: skip
-    for name, panels in pictures.items():
-        draw(folder / f"{name}.png", panels)
+    paths = {folder / f"{name}.png": panels for name, panels in pictures.items()}
+    return [path for path, panels in paths.items() if draw(path, panels)]

@@ -18,6 +18,7 @@ from hitl.config.commands import (
     Resume,
     Runs,
     Serve,
+    Show,
     Simulate,
     Train,
 )
@@ -31,6 +32,7 @@ COMMANDS: MappingProxyType[str, type] = MappingProxyType({
     "resume": Resume,
     "label": Label,
     "runs": Runs,
+    "show": Show,
     "serve": Serve,
     "host": Host,
     "join": Join,
@@ -129,6 +131,10 @@ def _dispatch(command: object) -> int:
             from hitl.commands.runs import runs
 
             return runs(command)
+        case Show():
+            from hitl.commands.show import show
+
+            return show(command)
         case Compare():
             from hitl.commands.compare import compare_run
 

@@ -86,6 +86,23 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True)
+class Show:
+    """One run in figures, and its curves as pictures."""
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Name of the run."""
+    last: int = 20
+    """Updates that are listed, the newest; 0 lists none. Pictures and JSON have all of them."""
+    json: bool = False
+    """Print all of it as one JSON object on the last line."""
+    root: str = "checkpoints"
+    """Folder that holds the runs."""
+
+    def __post_init__(self) -> None:
+        at_least("--last", self.last, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Replay:
     """Make a run's updates again from its journal: are the weights identical?"""
 

@@ -22,6 +22,7 @@ NEEDED = {
     "export": ["zh-01", "--format", "scores", "--out", "o"],
     "host": ["zh-01"],
     "replay": ["zh-01"],
+    "show": ["zh-01"],
     "sft": ["d", "--out", "o"],
     "dpo": ["d", "--out", "o"],
     "pretrain": ["d", "--lang", "zh", "--out", "o"],
