@@ -90,12 +90,13 @@ def amplify(
         return dataclasses.replace(none, accuracy=right)
     judge = fit(labels, base_features, scale, generator(*key, "heads"))
     usual = Usual.of([_ids(batch) for batch in base])
-    texts, length, further = 0, 1.0, _further(config)
+    batches, length, further = list[list[tuple[int, ...]]](), 1.0, _further(config)
     for place in range(config.amplify_updates):
         written = _written(learner, learner.policy, labels, (*key, place))
-        rollout = dataclasses.replace(
-            written, score=_rewards(learner, judge, usual, written).to(written.score)
-        )
+        ids = _ids(written)
+        rewards = _liked(learner, judge, written) - penalties(ids, usual, batches)
+        batches.append(ids)
+        rollout = dataclasses.replace(written, score=rewards.to(written.score))
         result = ppo_step(
             learner.policy,
             learner.reference,
@@ -113,9 +114,8 @@ def amplify(
         )
         kl_coef, kl_estimate = result.kl_coef, result.kl_estimate
         length = result.outcome.next_length
-        texts += len(rollout.ids)
         on_step(place + 1, config.amplify_updates)
-    return Amplified(right, texts, kl_coef, kl_estimate)
+    return Amplified(right, sum(map(len, batches)), kl_coef, kl_estimate)
 
 
 def _further(config: PPOConfig) -> PPOConfig:
@@ -129,11 +129,11 @@ def _order(rows: int, key: Sequence[int | str], epoch: int) -> Tensor:
     return torch.randperm(rows, generator=generator(*key, epoch))
 
 
-def _rewards(learner: Learner, judge: Judge, usual: Usual, written: Rollout) -> Tensor:
-    """(B,) fp64"""
+def _liked(learner: Learner, judge: Judge, written: Rollout) -> Tensor:
+    """(B,) what the reward model says, fp64."""
     config = learner.config
     seen = features(learner.reference, written, config.micro_batch_size, learner.share)
-    return judge(seen, config.amplify_pessimism) - penalties(_ids(written), usual)
+    return judge(seen, config.amplify_pessimism)
 
 
 def _written(

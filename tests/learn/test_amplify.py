@@ -107,7 +107,7 @@ def test_an_update_that_breaks_in_its_further_steps_is_undone_whole(
     one = engine()
     before, batch = one.digest(), judged(one, 1)
     monkeypatch.setattr(
-        amplify, "penalties", lambda ids, usual: torch.full((len(ids),), torch.nan).double()
+        amplify, "penalties", lambda ids, *usual: torch.full((len(ids),), torch.nan).double()
     )
     with pytest.raises(UpdateRefusedError, match="update 1 was undone"):
         one.update(1, batch)

@@ -11,7 +11,7 @@ USUAL = Usual.of([USUAL_BATCH])
 
 
 def test_what_is_usual_costs_nothing() -> None:
-    assert (USUAL.length, USUAL.distinct2) == (10.0, 1.0)
+    assert (USUAL.length, USUAL.distinct2) == (10.0, (1.0,))
     assert bool((penalties(USUAL_BATCH, USUAL) == 0).all())
 
 
@@ -29,6 +29,17 @@ def test_copies_cost_and_what_is_its_own_does_not() -> None:
     batch = [*USUAL_BATCH[:4], *([USUAL_BATCH[7]] * 4)]
     cost = penalties(batch, USUAL)
     assert bool((cost[:4] == 0).all()) and bool((cost[4:] > 3).all())
+
+
+def test_what_two_batches_share_costs_though_each_is_diverse() -> None:
+    other = [tuple(range(1000 + 10 * i, 1010 + 10 * i)) for i in range(8)]
+    usual = Usual.of([USUAL_BATCH, other])
+    assert usual.distinct2 == (1.0, 1.0)
+    again = [*USUAL_BATCH[:4], *other[:4]]
+    assert bool((penalties(again, usual) == 0).all())
+    cost = penalties(again, usual, [USUAL_BATCH])
+    assert bool((cost[:4] > 1).all()) and bool((cost[4:] == 0).all())
+    assert torch.equal(cost, penalties(again, usual, [other, other, USUAL_BATCH]))
 
 
 @given(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=8).map(tuple), min_size=1))
