@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -17,9 +16,9 @@ from hitl.tui.choices import Choice, Leave, NewRun, ResumeRun, Summary
 from hitl.tui.content import foreign, own, right
 from hitl.tui.keymap import RUNS, Key, bindings
 from hitl.tui.remap import Keymap
+from hitl.tui.screens.answer import AnswerScreen
 from hitl.tui.screens.going_back import ask_update
 from hitl.tui.screens.help import HelpScreen
-from hitl.tui.translated import Translated
 from hitl.tui.widgets.line import Line
 from hitl.tui.widgets.status import age
 from hitl.wording import Sentence, Translator
@@ -33,7 +32,7 @@ NEW = (
 )
 
 
-class RunsScreen(Translated, Screen[Choice]):
+class RunsScreen(AnswerScreen[Choice]):
     """Newest first; Enter on the first line resumes the newest run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(RUNS)]
