@@ -139,6 +139,7 @@ class DataScreen(Visit):
 
     def on_data_table_row_highlighted(self, event: Table.RowHighlighted) -> None:
         event.stop()
+        self.elsewhere()
         folder, listed = self.judging.info.folder, self.listed
         if listed is not None and folder is not None:
             read = partial(_find, RunDir(folder).journal_path, listed.id)
@@ -204,6 +205,7 @@ class DataScreen(Visit):
 
     def _become(self, which: Filter) -> None:
         self._filter = which
+        self.elsewhere()
         self._show_filter()
         self._load(0, 0)
 

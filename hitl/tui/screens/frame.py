@@ -20,7 +20,17 @@ from textual.screen import Screen
 
 from hitl.config.session import SessionConfig
 from hitl.errors import HitlError
-from hitl.operator import Event, Judged, Partial, Progress, Rejudged, Undone, Updated, Waiting
+from hitl.operator import (
+    Event,
+    Judged,
+    Notice,
+    Partial,
+    Progress,
+    Rejudged,
+    Undone,
+    Updated,
+    Waiting,
+)
 from hitl.records import Edit, Judgement, Scores, Skip, UpdateStats
 from hitl.tui.content import foreign, own
 from hitl.tui.heard import Heard
@@ -157,6 +167,8 @@ class Frame(Translated, Screen[None]):
                 )
             case Undone(judgement):
                 self._say_undone(judgement)
+            case Notice(text, "info"):  # mostly the answer to a key
+                self.say(foreign(self.tr.said(text)), "key")
             case Updated(stats):
                 self._say_updated(stats)
                 self._show_figures()
@@ -300,8 +312,7 @@ class Frame(Translated, Screen[None]):
         if not notices:
             return
         last = notices[-1]
-        style = {"warning": "$warning", "error": "$error"}.get(last.level, "$accent")
-        mark = {"warning": "! ", "error": "× "}.get(last.level, "· ")
+        mark, style = ("× ", "$error") if last.level == "error" else ("! ", "$warning")
         more = len(notices) - 1
         line.show(
             own(

@@ -28,7 +28,9 @@ from hitl.operator import (
     Resample,
     Save,
     Saved,
+    TakeBack,
     Undo,
+    Undone,
 )
 from hitl.records import Judgement, Skip, Verdict
 from hitl.tui.content import own
@@ -86,6 +88,8 @@ class JudgingScreen(Frame):
         self.remarks = Remarks()
         self._save_asked = False
         self._quitting = False
+        self._comes_later = False
+        """The last judgement taken back was not the one before: another group comes first."""
 
     # -- the session's side -----------------------------------------------------------------
 
@@ -125,6 +129,8 @@ class JudgingScreen(Frame):
     def happened(self, event: Event) -> None:
         """The session tells something."""
         super().happened(event)
+        if isinstance(event, Undone) and self._comes_later:
+            self.say(own(self.tr("taken back: its group comes again with what you gave")))
         if isinstance(event, Saved):
             if self._save_asked and not self._quitting:
                 self.say(own(self.tr("saved")))
@@ -217,6 +223,8 @@ class JudgingScreen(Frame):
         self._reply(reply)
 
     def _reply(self, reply: Reply) -> None:
+        if isinstance(reply, Undo | TakeBack):
+            self._comes_later = isinstance(reply, TakeBack) and not reply.now
         self._replies += 1
         self._send(reply)
 

@@ -81,7 +81,7 @@ class RankScreen(Asides):
                 if self.order.history
                 else self.tr("= again ties all the rest")
             )
-            self.say(own(said))
+            self.say(own(said), "key")
 
     def action_enter(self) -> None:
         if self.open and self.may_enter():

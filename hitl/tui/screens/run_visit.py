@@ -58,6 +58,7 @@ class RunVisit(Visit):
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
+        self.elsewhere()
         run = self._runs[event.option_index]
         about = (
             foreign(self.tr.said(run.problem), "$warning")
