@@ -126,8 +126,8 @@ class Frame(Translated, Screen[None]):
         self.show_hints()
         self._show_figures()
         self._show_rail()
-        every = self.tr("{key} shows every key", key=self.key("app.help", "?"))
-        self.say(own((every if self.info.version else self.first_keys(), "$frame-text")))
+        hint = self._screen_keys() if self.info.version else self.first_keys()
+        self.say(own((hint, "$frame-text")))
 
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width >= WIDE, "-wide")
@@ -208,6 +208,17 @@ class Frame(Translated, Screen[None]):
     def first_keys(self) -> str:
         """The five keys that matter, for a run that has learned nothing yet."""
         raise NotImplementedError
+
+    def _screen_keys(self) -> str:
+        """The keys that the line at the bottom has no room for, for a run that goes on."""
+        return self.tr(
+            "{train} training, {data} data, {runs} runs, {blind} blind test, {help} every key",
+            train=self.key("screen.train", "F3"),
+            data=self.key("screen.data", "F4"),
+            runs=self.key("screen.runs", "F5"),
+            blind=self.key("screen.blind", "F6"),
+            help=self.key("app.help", "?"),
+        )
 
     def key(self, identity: str, otherwise: str) -> str:
         """How a key is written; `otherwise` when the person has not changed it."""

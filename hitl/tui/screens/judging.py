@@ -237,7 +237,8 @@ class JudgingScreen(Frame):
         if self.may_enter():
             self.note_key(" ")
             if not self.judge(Skip()):
-                self.refuse("saving: press Space again in a moment")
+                space = self.key("group.skip", self.tr("Space"))
+                self.refuse("saving: press {key} again in a moment", key=space)
 
     def action_back(self) -> None:
         if self._quitting:
@@ -251,7 +252,8 @@ class JudgingScreen(Frame):
     def action_resample(self) -> None:
         if self.may_enter():
             if not self.asked:
-                self.refuse("saving: press r again in a moment")
+                r = self.key("group.resample", "r")
+                self.refuse("saving: press {key} again in a moment", key=r)
                 return
             wait = self.tr("other completions of the same prompt …")
             self.say(own((wait, "$frame-text")), "group")
@@ -321,6 +323,15 @@ class JudgingScreen(Frame):
             ),
         )
         return "  ".join(part for part in parts if part)
+
+    def card_hint(self) -> str:
+        """How another card becomes the current one."""
+        up, down = self.key("card.up", "↑"), self.key("card.down", "↓")
+        return self.tr("{up}{down} card", up=up, down=down)
+
+    def more_hint(self) -> str:
+        """How the rest of a long completion is seen."""
+        return self.tr("{key} more", key=self.key("card.scroll_down", "PgDn"))
 
     def common_first_keys(self) -> str:
         """The end of `first_keys`."""

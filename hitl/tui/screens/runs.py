@@ -50,6 +50,7 @@ class RunsScreen(AnswerScreen[Choice]):
         self._keymap = keymap or Keymap()
 
     def compose(self) -> ComposeResult:
+        key = self._keymap.shown
         yield Line(
             own(("hitl", "bold $accent"), "  " + self.tr("resume a run, or begin one")), id="title"
         )
@@ -59,7 +60,16 @@ class RunsScreen(AnswerScreen[Choice]):
         yield Line(
             own(
                 (
-                    self.tr("↑↓ choose  ⏎ open  b go back in it  z e new run  ? help  q leave"),
+                    self.tr(
+                        "↑↓ choose  {open} open  {undo} go back in it  {zh} {en} new run  "
+                        "{help} help  {quit} leave",
+                        open=key("runs.choose", "⏎"),
+                        undo=key("runs.back", "b"),
+                        zh=key("runs.new_zh", "z"),
+                        en=key("runs.new_en", "e"),
+                        help=key("runs.help", "?"),
+                        quit=key("runs.quit", "q"),
+                    ),
                     "$frame-text",
                 )
             ),
@@ -77,7 +87,8 @@ class RunsScreen(AnswerScreen[Choice]):
         ]
         new = [
             Option(own((" + " + self.tr(words), "$accent"), (f"   {key}", "$frame-text")), id=lang)
-            for lang, words, key in NEW
+            for lang, words, usual in NEW
+            for key in (self._keymap.shown(f"runs.new_{lang}", usual),)
         ]
         return [*runs, *new]
 

@@ -104,7 +104,16 @@ class TrainScreen(Visit):
     def hints(self) -> str:
         titles = [self.tr(title) for title in PAGES.values()]
         names = " · ".join(f"[{t}]" if n == self._page else t for n, t in enumerate(titles))
-        return self.tr("Tab {pages}  ↓ more  b blind test  Esc to the group  ? help", pages=names)
+        key = self.key
+        return self.tr(
+            "{turn} {pages}  {more} more  {blind} blind test  {back} to the group  {help} help",
+            turn=key("train.page", "Tab"),
+            pages=names,
+            more=key("train.down", "↓"),
+            blind=key("train.blind", "b"),
+            back=key("visit.back", "Esc"),
+            help=key("visit.help", "?"),
+        )
 
     def help_title(self) -> Sentence:
         return Sentence("Training")

@@ -74,6 +74,10 @@ class Visit(Translated, Screen[None]):
             raise error or RuntimeError("a thread failed")
         self.say(foreign(self.tr.error(error), "$error"))
 
+    def key(self, identity: str, otherwise: str) -> str:
+        """How a key is written; `otherwise` when the person has not changed it."""
+        return self.judging.key(identity, otherwise)
+
     def show_hints(self) -> None:
         text = own((self.hints(), "$frame-text"))
         self.query_one("#hints", Line).show(text.truncate(max(self.size.width - 2, 1)))
