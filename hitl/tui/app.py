@@ -155,7 +155,7 @@ class HitlApp(EndingApp[Choice]):
         if isinstance(self.screen, EntryScreen):
             event.prevent_default()
             self.screen.type(event.character)
-        elif isinstance(self.screen, JudgingScreen):
+        elif isinstance(self.screen, JudgingScreen) and self.screen.bound.isdisjoint(event.aliases):
             self.screen.unknown(event.character)
 
     def on_paste(self, event: Paste) -> None:

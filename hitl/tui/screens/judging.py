@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -282,17 +282,25 @@ class JudgingScreen(Frame):
         if self.open:
             self.current_card().turn(pages)
 
+    @cached_property
+    def bound(self) -> frozenset[str]:
+        """The keys that do something here, by Textual's names."""
+        return frozenset(self.active_bindings)
+
     def unknown(self, text: str) -> None:
         """A key without a binding."""
         if is_han(text):
             self.refuse("a Chinese input method is on: switch it off to judge (digits still work)")
+        else:
+            key = self.key("app.help", "?")
+            self.refuse("{key} does nothing here: {help} shows every key", key=text, help=key)
 
     def pasted(self, text: str) -> None:
         """Where no field is."""
         if is_han(text):
             self.unknown(text)
         else:
-            self.refuse("text cannot be pasted here: type the score")
+            self.refuse("text cannot be pasted here: press keys to judge")
 
     # -- hooks ------------------------------------------------------------------------------
 
