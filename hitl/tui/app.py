@@ -155,7 +155,7 @@ class HitlApp(EndingApp[Choice]):
         if isinstance(self.screen, EntryScreen):
             event.prevent_default()
             self.screen.type(event.character)
-        elif isinstance(self.screen, JudgingScreen):
+        elif isinstance(self.screen, JudgingScreen) and self.screen.bound.isdisjoint(event.aliases):
             self.screen.unknown(event.character)
 
     def on_paste(self, event: Paste) -> None:
@@ -195,11 +195,11 @@ class HitlApp(EndingApp[Choice]):
 
     def action_command_palette(self) -> None:
         """Textual's, asking in our words."""
-        from textual.command import CommandPalette
+        from hitl.tui.screens.commands import Commands
 
-        if not isinstance(self.screen, CommandPalette):
+        if not isinstance(self.screen, Commands):
             asks = self.tr("what to do …")
-            self.push_screen(CommandPalette(placeholder=asks, id="--command-palette"))
+            self.push_screen(Commands(placeholder=asks, id="--command-palette"))
 
     def action_colours(self, name: ThemeName) -> None:
         """Of every screen, until the program ends."""

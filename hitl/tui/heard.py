@@ -67,6 +67,7 @@ class Heard:
         self.recent: list[Judgement] = []
         """The last judgements, oldest first."""
         self.notices: list[Told] = []
+        """Warnings and errors, the newest last; each once."""
         self.contrasts: dict[int, Contrasted] = {}
         """By number; the last of each."""
         self.blind: tuple[int, tuple[Outcome, ...]] | None = None
@@ -113,8 +114,8 @@ class Heard:
                 self.contrasts[number] = event
             case Tuned(tuning):
                 self._status = replace(self._status, paused=tuning.paused)
-            case Notice(text, level):
-                self.notices.append(Told(self._clock(), text, level))
+            case Notice(text, level) if level != "info":
+                self._warned(text, level)
 
     @property
     def status(self) -> Status:
@@ -127,7 +128,9 @@ class Heard:
             if done > 0:
                 eta = (now - since) / done * (self._status.total - self._status.done)
         saved = None if self._saved_at is None else now - self._saved_at
-        return replace(self._status, eta=eta, saved_age=saved)
+        loads = self.waiting is not None and self.waiting[0] == "load"
+        stage = self._status.stage or ("load" if loads else "")
+        return replace(self._status, stage=stage, eta=eta, saved_age=saved)
 
     @property
     def left(self) -> float | None:
@@ -194,7 +197,13 @@ class Heard:
             total=0,
         )
         self._stage_since = None
-        self.notices += [Told(self._clock(), text, "warning") for text in stats.notices]
+        for text in stats.notices:
+            self._warned(text, "warning")
+
+    def _warned(self, text: str, level: str) -> None:
+        """Said again, it is the newest, and still one."""
+        others = [told for told in self.notices if told.text != text]
+        self.notices = [*others, Told(self._clock(), text, level)]
 
     def _drop_old_notices(self) -> None:
         now = self._clock()

@@ -32,8 +32,13 @@ def commands_of(screen: Screen[Any], tr: Translator) -> Iterator[SystemCommand]:
 
 
 def _command(screen: Screen[Any], key: Key, tr: Translator) -> SystemCommand:
+    called = False
+
     async def call() -> None:
-        await screen.app.run_action(key.action, screen)
+        nonlocal called
+        if not called:  # a second Enter before the palette is gone gives the command again
+            called = True
+            await screen.app.run_action(key.action, screen)
 
     return SystemCommand(tr(key.tooltip), tr("key: {key}", key=key.shown), call)
 

@@ -267,3 +267,14 @@ async def test_an_undone_own_text_is_named() -> None:
 )
 def test_only_a_difference_has_a_sign(nats: float, shown: str) -> None:
     assert _signed(nats) == shown
+
+
+async def test_enter_twice_closes_no_more_than_the_field() -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        for typed in ("n", "a", "enter", "enter"):
+            me.app.post_message(Key(typed, typed if len(typed) == 1 else None))
+        await me.sees("[a]")
+        await me.press("1", "1", "1", "1")
+        await me.kept(1)
+        assert me.session.kept[0].note == "a"

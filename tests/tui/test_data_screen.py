@@ -70,6 +70,7 @@ async def test_x_takes_a_judgement_back_and_its_group_comes_later(tmp_path: Path
         await me.sees("taken back")
         assert me.look(lambda j: j.totals().pending_labels) == 2
         await me.press("escape")
+        assert "the group is back" not in me.text and "its group comes again" in me.text
         seen = []
         for _ in range(4):
             await me.at_desk()
@@ -92,6 +93,8 @@ async def test_what_is_trained_stays_and_the_screen_says_so(tmp_path: Path, key:
         await me.sees("already trained: update 1")
         assert me.app.screen.WHERE == "data"
         assert me.look(lambda j: j.totals().judgements) == 4
+        await me.press("down")
+        await me.until(lambda: "already trained: update 1" not in me.text)
 
 
 def filled(root: Path, count: int) -> RunDir:

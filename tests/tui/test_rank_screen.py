@@ -49,6 +49,24 @@ async def test_backspace_and_undo() -> None:
         await me.kept(1)
 
 
+async def test_what_the_tie_key_said_goes_with_the_digit_it_was_for() -> None:
+    async with driving(ScriptedSession([group(1, TEXTS)], mode=Mode.RANK)) as me:
+        await me.at_desk()
+        await me.press("3", "equals_sign")
+        assert "the next digit ties" in me.text
+        await me.press("1")
+        assert "[ 1. ]" in me.text and "the next digit ties" not in me.text
+
+
+async def test_more_cards_than_fit_and_the_keys_that_lead_to_them() -> None:
+    texts = [f"text {n}" for n in range(9)]
+    async with driving(ScriptedSession([group(1, texts)], mode=Mode.RANK)) as me:
+        await me.at_desk()
+        assert "↑↓ card" in me.text and "▶9" not in me.text
+        await me.press(*["down"] * 8)
+        await me.sees("▶9")
+
+
 async def test_a_rank_is_given_once() -> None:
     async with driving(ScriptedSession([group(1, TEXTS)], mode=Mode.RANK)) as me:
         await me.at_desk()

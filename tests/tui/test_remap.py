@@ -113,12 +113,37 @@ async def test_keys_of_the_screens_beside_judging_can_be_changed_too(tmp_path: P
         first = me.text
         await me.press("tab", "escape", "q")
         assert me.text == first, "the old keys do nothing"
+        assert "v [curves]" in me.text and "z to the group" in me.text
         await me.press("v")
         assert me.text != first
         await me.press("z")
         assert me.app.screen is me.app._judging
     with pytest.raises(UsageError, match=r"s is both data\.find and data\.state in the data"):
         keymap(tmp_path, 'data.find = "s"')
+
+
+async def test_the_line_of_keys_tells_the_changed_ones_everywhere(tmp_path: Path) -> None:
+    changed = keymap(
+        tmp_path,
+        'data.change = "f9"\ndata.state = "t"\nruns.compare = "v"\nblind.begin = "g"\n'
+        'visit.back = "z"\ngroup.enter = "f11"\ncard.scroll_down = "d"\nruns.new_en = "w"',
+    )
+    async with driving(ScriptedSession([group(1, ["one", "two"])]), keymap=changed) as me:
+        await me.at_desk()
+        assert "d more" in me.text
+        for key, says in (
+            ("f4", "F9 anew"),
+            ("f4", "tmofn filter"),
+            ("f5", "v compare two  z back"),
+            ("f6", "g begin  z back"),
+        ):
+            await me.press(key)
+            assert says in me.text
+    app = HitlApp(keymap=changed)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        text = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+        assert "z w new run" in text and "new run in English   w" in text
 
 
 async def test_changed_keys_work_and_the_old_ones_do_not(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from textual.events import Key
 
 from hitl.config.session import SessionConfig
 from hitl.errors import UsageError
@@ -70,6 +71,31 @@ async def test_the_picked_run_opens_in_the_same_app() -> None:
         me = Driver(pilot, session)
         await me.at_desk()
         assert picked == [ResumeRun("zh-02")] and "a fine day" in me.text
+        await me.press("q")
+        await me.until(session.ended.is_set)
+    app.finish()
+    assert app.error is None
+
+
+async def test_enter_twice_opens_the_run_once() -> None:
+    session = ScriptedSession([group(1, ["a fine day", "a dull day"])])
+    picked: list[object] = []
+
+    def begin(choice: ResumeRun | NewRun) -> SessionPlan:
+        picked.append(choice)
+        info = SessionInfo("zh-02", SessionConfig(group_size=2), "tiny-zh", 3)
+        return SessionPlan(info, session.start)
+
+    app = HitlApp(runs=RUNS, begin=begin)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        for _ in range(2):
+            app.post_message(Key("enter", None))
+        me = Driver(pilot, session)
+        await me.until(lambda: picked)
+        await me.at_desk()
+        await me.sees("a fine day")
+        assert picked == [ResumeRun("zh-02")]
         await me.press("q")
         await me.until(session.ended.is_set)
     app.finish()

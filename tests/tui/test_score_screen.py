@@ -304,3 +304,12 @@ async def test_an_error_of_the_session_is_raised_after_the_screen() -> None:
     with pytest.raises(RuntimeError, match="no weights"):
         async with driving(two_groups(before=before)) as me:
             await me.until(lambda: me.app.error)
+
+
+async def test_a_key_that_means_nothing_says_so() -> None:
+    async with driving(two_groups()) as me:
+        await me.at_desk()
+        await me.press("R")
+        assert "R does nothing here: ? shows every key" in me.text
+        await me.press("4")
+        assert "does nothing" not in me.text

@@ -45,3 +45,12 @@ async def test_q_saves_and_leaves() -> None:
         await me.sees("hitl needs")
         await me.press("q")
         await me.until(me.session.ended.is_set)
+
+
+async def test_nothing_shines_through_in_the_colours_of_the_terminal() -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        me.app.action_colours("ansi")
+        await me.pilot.resize_terminal(60, 20)
+        await me.sees("hitl needs")
+        assert "a fine day" not in me.text

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from hitl.operator import Progress, Ready, Saved, Updated
+import time
+
+from hitl.operator import Notice, Progress, Ready, Saved, Updated
+from hitl.tui.content import own
+from hitl.wording import Sentence
 
 from .driving import driving
 from .scripted import ScriptedSession, group, stats
@@ -62,3 +66,42 @@ async def test_groups_that_come_while_one_is_judged_are_counted() -> None:
         await me.sees("5 ready")
         me.app._operator.notify(Progress("update", 0, 0))
         await me.sees("│ PPO │")
+
+
+async def test_the_status_says_that_the_policy_is_being_loaded() -> None:
+    async with driving(session(before=lambda operator: time.sleep(0.5))) as me:
+        await me.sees("Loading the policy")
+        assert "loading" in me.lines[0] and "idle" not in me.lines[0]
+
+
+async def test_an_answer_to_a_key_leaves_the_keys_on_the_screen() -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        me.app._operator.notify(Notice(Sentence("nothing to undo yet")))
+        await me.sees("nothing to undo yet")
+        assert "? help" in me.text
+        await me.press("4")
+        assert "nothing to undo yet" not in me.text
+
+
+async def test_the_same_warning_is_counted_once() -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        for text in ("no GPU", "no GPU", "a full disk", "a full disk"):
+            me.app._operator.notify(Notice(text, "warning"))
+        await me.sees("a full disk  (+1)")
+
+
+async def test_what_does_not_fit_beside_the_figures_takes_their_place() -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        me.app._operator.notify(Updated(stats(13), 0))
+        await me.sees("reward 2.90  KL 0.80")
+        me.app.screen.refuse("digits, best to worst; or best, worst and Enter")
+        await me.sees("digits, best to worst; or best, worst and Enter  ")
+        await me.sees("reward 2.90  KL 0.80")
+        me.app.screen.say(own("word " * 14 + "end"))
+        await me.sees("word end")
+        assert "KL 0.80" not in me.text
+        me.app.screen.say(own(""))
+        await me.sees("reward 2.90  KL 0.80")

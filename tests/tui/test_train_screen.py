@@ -40,6 +40,18 @@ async def test_curves_and_figures(tmp_path: Path, size: tuple[int, int]) -> None
         await me.press("escape")
 
 
+async def test_the_mean_of_ranks_is_no_curve_of_rounding(tmp_path: Path) -> None:
+    async with stint(new_run(tmp_path), mode="rank") as me:
+        await me.at_desk()
+        me.judging.heard.updates += [
+            replace(stats(n), reward=reward) for n, reward in ((1, 7e-9), (2, -1e-8))
+        ]
+        await me.press("f3")
+        await me.sees("reward 0.000 of ranks, so always 0")
+        assert "e-0" not in me.text and "0.000 ± " in me.text
+        assert "no value head, so 0" in me.text
+
+
 async def test_the_curves_grow_while_the_screen_is_open(tmp_path: Path) -> None:
     async with stint(new_run(tmp_path)) as me:
         for _ in range(3):

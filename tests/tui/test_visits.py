@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 
 from hitl.tui.screens.visit import Visit
 
@@ -104,3 +105,15 @@ async def test_the_palette_names_screens_and_actions(tmp_path: Path) -> None:
         await me.sees("only flagged ones")
         await me.press("enter")
         await me.until(lambda: "flagged" in me.text and "Judgements" in me.text)
+
+
+async def test_enter_again_and_again_gives_one_command(tmp_path: Path) -> None:
+    async with stint(new_run(tmp_path), (100, 40)) as me:
+        await me.at_desk()
+        await me.press("ctrl+p")
+        await me.press(*"flag the group")
+        await me.until(lambda: "key: f" in me.text and "key: n" not in me.text)
+        for _ in range(3):
+            me.app.post_message(Key("enter", None))
+        await me.until(lambda: me.app.screen is me.judging)
+        await me.sees("[flag]")

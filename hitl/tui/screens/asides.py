@@ -42,7 +42,8 @@ class Asides(Steering):
         self.remark(edit=entered.text if changed else "")
         if not entered.kept:
             if changed:
-                self.say(own(self.tr("not kept: e goes on with the text")))
+                e = self.key("group.edit", "e")
+                self.say(own(self.tr("not kept: {key} goes on with the text", key=e)))
             return
         if not changed:
             self.refuse("the text is as it was: change it, or give the card the best mark")
@@ -77,7 +78,7 @@ class Asides(Steering):
         if not entered.kept or not self._prompt or not self.may_enter():
             return
         if not self.asked:
-            self.refuse("saving: press p again in a moment")
+            self.refuse("saving: press {key} again in a moment", key=self.key("group.prompt", "p"))
             return
         self.say(own(self.tr("your prompt comes next …")), "group")
         self.command(OwnPrompt(self._prompt))

@@ -235,10 +235,25 @@ class BlindScreen(Visit):
         return Content("\n").join(lines)
 
     def hints(self) -> str:
+        key = self.key
+        back, told = key("visit.back", "Esc"), key("visit.help", "?")
         if self._pair is None:
-            return self.tr("⏎ begin  Esc back to the group  ? help")
+            return self.tr(
+                "{begin} begin  {back} back to the group  {help} help",
+                begin=key("blind.begin", "⏎"),
+                back=back,
+                help=told,
+            )
         return self.tr(
-            "← first  → second  ↓ equal  ⌫ take back  PgDn more  Esc to the group  ? help"
+            "{first} first  {second} second  {tie} equal  {undo} take back  {more} more  "
+            "{back} to the group  {help} help",
+            first=key("blind.first", "←"),
+            second=key("blind.second", "→"),
+            tie=key("blind.tie", "↓"),
+            undo=key("blind.undo", "⌫"),
+            more=key("blind.scroll_down", "PgDn"),
+            back=back,
+            help=told,
         )
 
     def help_title(self) -> Sentence:

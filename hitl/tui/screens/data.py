@@ -117,7 +117,9 @@ class DataScreen(Visit):
             self._looked_at = None
             nothing = self._filter == ALL
             said = (
-                self.tr("nothing was judged yet") if nothing else self.tr("none: c shows all again")
+                self.tr("nothing was judged yet")
+                if nothing
+                else self.tr("none: {key} shows all again", key=self.key("data.clear", "c"))
             )
             self.query_one("#group", Line).show(own((said, "$frame-text")))
         self._show_filter()
@@ -139,6 +141,7 @@ class DataScreen(Visit):
 
     def on_data_table_row_highlighted(self, event: Table.RowHighlighted) -> None:
         event.stop()
+        self.elsewhere()
         folder, listed = self.judging.info.folder, self.listed
         if listed is not None and folder is not None:
             read = partial(_find, RunDir(folder).journal_path, listed.id)
@@ -204,6 +207,7 @@ class DataScreen(Visit):
 
     def _become(self, which: Filter) -> None:
         self._filter = which
+        self.elsewhere()
         self._show_filter()
         self._load(0, 0)
 
@@ -280,8 +284,20 @@ class DataScreen(Visit):
         self.app.push_screen(PageScreen(title, lines))
 
     def hints(self) -> str:
+        key = self.key
+        parts = (("state", "s"), ("mode", "m"), ("operator", "o"), ("flag", "f"), ("note", "n"))
         return self.tr(
-            "⏎ anew  x take back  / find  smofn filter  c all  e export  i you  Esc  ? help"
+            "{anew} anew  {undo} take back  {find} find  {parts} filter  {clear} all  "
+            "{export} export  {you} you  {back}  {help} help",
+            anew=key("data.change", "⏎"),
+            undo=key("data.take_back", "x"),
+            find=key("data.find", "/"),
+            parts="".join(key(f"data.{name}", usual) for name, usual in parts),
+            clear=key("data.clear", "c"),
+            export=key("data.export", "e"),
+            you=key("data.quality", "i"),
+            back=key("visit.back", "Esc"),
+            help=key("visit.help", "?"),
         )
 
     def help_title(self) -> Sentence:

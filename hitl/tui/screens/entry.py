@@ -9,11 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.geometry import Region
-from textual.screen import ModalScreen
 
 from hitl.tui.content import own
 from hitl.tui.keymap import EDITOR, bindings
-from hitl.tui.translated import Translated
+from hitl.tui.screens.answer import ModalAnswer
 from hitl.tui.widgets.entry import Editor, OneLine
 from hitl.wording import Sentence
 
@@ -29,7 +28,7 @@ class Entered:
     """Whether it is meant; otherwise the operator went back."""
 
 
-class EntryScreen(Translated, ModalScreen[Entered]):
+class EntryScreen(ModalAnswer[Entered]):
     """A frame with a field; Enter keeps, Esc goes back. Subclasses make the field.
 
     Keys that come before the field is there (a fast hand, an input method that sends a whole

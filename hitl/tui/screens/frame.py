@@ -20,7 +20,17 @@ from textual.screen import Screen
 
 from hitl.config.session import SessionConfig
 from hitl.errors import HitlError
-from hitl.operator import Event, Judged, Partial, Progress, Rejudged, Undone, Updated, Waiting
+from hitl.operator import (
+    Event,
+    Judged,
+    Notice,
+    Partial,
+    Progress,
+    Rejudged,
+    Undone,
+    Updated,
+    Waiting,
+)
 from hitl.records import Edit, Judgement, Scores, Skip, UpdateStats
 from hitl.tui.content import foreign, own
 from hitl.tui.heard import Heard
@@ -116,8 +126,8 @@ class Frame(Translated, Screen[None]):
         self.show_hints()
         self._show_figures()
         self._show_rail()
-        every = self.tr("{key} shows every key", key=self.key("app.help", "?"))
-        self.say(own((every if self.info.version else self.first_keys(), "$frame-text")))
+        hint = self._screen_keys() if self.info.version else self.first_keys()
+        self.say(own((hint, "$frame-text")))
 
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width >= WIDE, "-wide")
@@ -157,6 +167,8 @@ class Frame(Translated, Screen[None]):
                 )
             case Undone(judgement):
                 self._say_undone(judgement)
+            case Notice(text, "info"):  # mostly the answer to a key
+                self.say(foreign(self.tr.said(text)), "key")
             case Updated(stats):
                 self._say_updated(stats)
                 self._show_figures()
@@ -196,6 +208,17 @@ class Frame(Translated, Screen[None]):
     def first_keys(self) -> str:
         """The five keys that matter, for a run that has learned nothing yet."""
         raise NotImplementedError
+
+    def _screen_keys(self) -> str:
+        """The keys that the line at the bottom has no room for, for a run that goes on."""
+        return self.tr(
+            "{train} training, {data} data, {runs} runs, {blind} blind test, {help} every key",
+            train=self.key("screen.train", "F3"),
+            data=self.key("screen.data", "F4"),
+            runs=self.key("screen.runs", "F5"),
+            blind=self.key("screen.blind", "F6"),
+            help=self.key("app.help", "?"),
+        )
 
     def key(self, identity: str, otherwise: str) -> str:
         """How a key is written; `otherwise` when the person has not changed it."""
@@ -300,8 +323,7 @@ class Frame(Translated, Screen[None]):
         if not notices:
             return
         last = notices[-1]
-        style = {"warning": "$warning", "error": "$error"}.get(last.level, "$accent")
-        mark = {"warning": "! ", "error": "× "}.get(last.level, "· ")
+        mark, style = ("× ", "$error") if last.level == "error" else ("! ", "$warning")
         more = len(notices) - 1
         line.show(
             own(

@@ -10,19 +10,18 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 
 from hitl.tui.content import foreign, own
 from hitl.tui.keymap import HELP, Key, bindings
 from hitl.tui.remap import Keymap, keymap_path
-from hitl.tui.translated import Translated
+from hitl.tui.screens.answer import ModalAnswer
 from hitl.tui.widgets.line import Line
 
 WIDTH = 63
 """Cells for key and sentence in the box, which is as wide as the narrowest terminal we take."""
 
 
-class HelpScreen(Translated, ModalScreen[None]):
+class HelpScreen(ModalAnswer[None]):
     """Every key of the screen below it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(HELP)]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -28,7 +28,9 @@ from hitl.operator import (
     Resample,
     Save,
     Saved,
+    TakeBack,
     Undo,
+    Undone,
 )
 from hitl.records import Judgement, Skip, Verdict
 from hitl.tui.content import own
@@ -86,6 +88,8 @@ class JudgingScreen(Frame):
         self.remarks = Remarks()
         self._save_asked = False
         self._quitting = False
+        self._comes_later = False
+        """The last judgement taken back was not the one before: another group comes first."""
 
     # -- the session's side -----------------------------------------------------------------
 
@@ -125,6 +129,8 @@ class JudgingScreen(Frame):
     def happened(self, event: Event) -> None:
         """The session tells something."""
         super().happened(event)
+        if isinstance(event, Undone) and self._comes_later:
+            self.say(own(self.tr("taken back: its group comes again with what you gave")))
         if isinstance(event, Saved):
             if self._save_asked and not self._quitting:
                 self.say(own(self.tr("saved")))
@@ -217,6 +223,8 @@ class JudgingScreen(Frame):
         self._reply(reply)
 
     def _reply(self, reply: Reply) -> None:
+        if isinstance(reply, Undo | TakeBack):
+            self._comes_later = isinstance(reply, TakeBack) and not reply.now
         self._replies += 1
         self._send(reply)
 
@@ -229,7 +237,8 @@ class JudgingScreen(Frame):
         if self.may_enter():
             self.note_key(" ")
             if not self.judge(Skip()):
-                self.refuse("saving: press Space again in a moment")
+                space = self.key("group.skip", self.tr("Space"))
+                self.refuse("saving: press {key} again in a moment", key=space)
 
     def action_back(self) -> None:
         if self._quitting:
@@ -243,7 +252,8 @@ class JudgingScreen(Frame):
     def action_resample(self) -> None:
         if self.may_enter():
             if not self.asked:
-                self.refuse("saving: press r again in a moment")
+                r = self.key("group.resample", "r")
+                self.refuse("saving: press {key} again in a moment", key=r)
                 return
             wait = self.tr("other completions of the same prompt …")
             self.say(own((wait, "$frame-text")), "group")
@@ -272,17 +282,25 @@ class JudgingScreen(Frame):
         if self.open:
             self.current_card().turn(pages)
 
+    @cached_property
+    def bound(self) -> frozenset[str]:
+        """The keys that do something here, by Textual's names."""
+        return frozenset(self.active_bindings)
+
     def unknown(self, text: str) -> None:
         """A key without a binding."""
         if is_han(text):
             self.refuse("a Chinese input method is on: switch it off to judge (digits still work)")
+        else:
+            key = self.key("app.help", "?")
+            self.refuse("{key} does nothing here: {help} shows every key", key=text, help=key)
 
     def pasted(self, text: str) -> None:
         """Where no field is."""
         if is_han(text):
             self.unknown(text)
         else:
-            self.refuse("text cannot be pasted here: type the score")
+            self.refuse("text cannot be pasted here: press keys to judge")
 
     # -- hooks ------------------------------------------------------------------------------
 
@@ -313,6 +331,15 @@ class JudgingScreen(Frame):
             ),
         )
         return "  ".join(part for part in parts if part)
+
+    def card_hint(self) -> str:
+        """How another card becomes the current one."""
+        up, down = self.key("card.up", "↑"), self.key("card.down", "↓")
+        return self.tr("{up}{down} card", up=up, down=down)
+
+    def more_hint(self) -> str:
+        """How the rest of a long completion is seen."""
+        return self.tr("{key} more", key=self.key("card.scroll_down", "PgDn"))
 
     def common_first_keys(self) -> str:
         """The end of `first_keys`."""

@@ -9,18 +9,17 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from hitl.tui.content import own
 from hitl.tui.keymap import bindings
 from hitl.tui.keymap_visits import CHOOSE, PAGE
-from hitl.tui.translated import Translated
+from hitl.tui.screens.answer import ModalAnswer
 from hitl.tui.widgets.line import Line
 
 
-class PageScreen(Translated, ModalScreen[None]):
+class PageScreen(ModalAnswer[None]):
     """Lines to read."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(PAGE)]
@@ -40,7 +39,7 @@ class PageScreen(Translated, ModalScreen[None]):
         self.dismiss()
 
 
-class ChooseScreen(Translated, ModalScreen[int | None]):
+class ChooseScreen(ModalAnswer[int | None]):
     """One line of several: dismissed with its place, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CHOOSE)]

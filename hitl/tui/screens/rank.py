@@ -16,6 +16,9 @@ from hitl.tui.screens.asides import Asides
 from hitl.tui.widgets.card import Card
 from hitl.wording import Sentence
 
+FITTING = 4
+"""Cards that the smallest terminal has room for; arrows lead to the others."""
+
 
 class RankScreen(Asides):
     """One order a group. `=` before a digit ties it with the one before, `==` ties all the rest;
@@ -81,7 +84,7 @@ class RankScreen(Asides):
                 if self.order.history
                 else self.tr("= again ties all the rest")
             )
-            self.say(own(said))
+            self.say(own(said), "key")
 
     def action_enter(self) -> None:
         if self.open and self.may_enter():
@@ -118,9 +121,9 @@ class RankScreen(Asides):
         size = len(self.order.ranks) or self.info.config.group_size
         tie = self.key("rank.tie", "=")
         parts = (
-            self.tr("⏎ keep") if whole else "",
+            self.tr("{key} keep", key=self.key("group.enter", "⏎")) if whole else "",
             self.tr("1-{size} best → worst  {tie} tie", size=size, tie=tie),
-            self.common_hints(more=self.tr("PgDn more")),
+            self.common_hints(self.card_hint() if size > FITTING else "", self.more_hint()),
         )
         return "  ".join(part for part in parts if part)
 

@@ -58,6 +58,7 @@ class RunVisit(Visit):
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
+        self.elsewhere()
         run = self._runs[event.option_index]
         about = (
             foreign(self.tr.said(run.problem), "$warning")
@@ -75,11 +76,12 @@ class RunVisit(Visit):
             return
         run = self._runs[place]
         rows = update_rows(self._updates(run), self.tr)
+        back = self.tr("{key} in the list of runs goes back to one", key=self.key("runs.back", "b"))
         if len(rows) == 1:
             rows = [own(self.tr("no update yet"))]
         else:
             rows = [
-                own((self.tr("b in the list of runs goes back to one"), "$frame-text")),
+                own((back, "$frame-text")),
                 own(""),
                 *rows,
             ]
@@ -116,7 +118,9 @@ class RunVisit(Visit):
         if self._marked is None or self._marked == place:
             self._marked = place if self._marked is None else None
             marked = self._marked is not None
-            self.say(own(self.tr("marked: c on another run compares the two") if marked else ""))
+            key = self.key("runs.compare", "c")
+            words = self.tr("marked: {key} on another run compares the two", key=key)
+            self.say(own(words if marked else ""))
             self._show()
             return
         one, other = self._runs[self._marked], self._runs[place]
@@ -129,7 +133,16 @@ class RunVisit(Visit):
         self.app.push_screen(PageScreen(own(self.tr("two runs")), lines))
 
     def hints(self) -> str:
-        return self.tr("↑↓ choose  u updates  b go back in it  c compare two  Esc back  ? help")
+        key = self.key
+        return self.tr(
+            "↑↓ choose  {updates} updates  {undo} go back in it  {compare} compare two  "
+            "{back} back  {help} help",
+            updates=key("runs.updates", "u"),
+            undo=key("runs.back", "b"),
+            compare=key("runs.compare", "c"),
+            back=key("visit.back", "Esc"),
+            help=key("visit.help", "?"),
+        )
 
     def help_title(self) -> Sentence:
         return Sentence("Runs")

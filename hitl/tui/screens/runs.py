@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -17,9 +16,9 @@ from hitl.tui.choices import Choice, Leave, NewRun, ResumeRun, Summary
 from hitl.tui.content import foreign, own, right
 from hitl.tui.keymap import RUNS, Key, bindings
 from hitl.tui.remap import Keymap
+from hitl.tui.screens.answer import AnswerScreen
 from hitl.tui.screens.going_back import ask_update
 from hitl.tui.screens.help import HelpScreen
-from hitl.tui.translated import Translated
 from hitl.tui.widgets.line import Line
 from hitl.tui.widgets.status import age
 from hitl.wording import Sentence, Translator
@@ -33,7 +32,7 @@ NEW = (
 )
 
 
-class RunsScreen(Translated, Screen[Choice]):
+class RunsScreen(AnswerScreen[Choice]):
     """Newest first; Enter on the first line resumes the newest run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(RUNS)]
@@ -51,6 +50,7 @@ class RunsScreen(Translated, Screen[Choice]):
         self._keymap = keymap or Keymap()
 
     def compose(self) -> ComposeResult:
+        key = self._keymap.shown
         yield Line(
             own(("hitl", "bold $accent"), "  " + self.tr("resume a run, or begin one")), id="title"
         )
@@ -60,7 +60,16 @@ class RunsScreen(Translated, Screen[Choice]):
         yield Line(
             own(
                 (
-                    self.tr("↑↓ choose  ⏎ open  b go back in it  z e new run  ? help  q leave"),
+                    self.tr(
+                        "↑↓ choose  {open} open  {undo} go back in it  {zh} {en} new run  "
+                        "{help} help  {quit} leave",
+                        open=key("runs.choose", "⏎"),
+                        undo=key("runs.back", "b"),
+                        zh=key("runs.new_zh", "z"),
+                        en=key("runs.new_en", "e"),
+                        help=key("runs.help", "?"),
+                        quit=key("runs.quit", "q"),
+                    ),
                     "$frame-text",
                 )
             ),
@@ -78,7 +87,8 @@ class RunsScreen(Translated, Screen[Choice]):
         ]
         new = [
             Option(own((" + " + self.tr(words), "$accent"), (f"   {key}", "$frame-text")), id=lang)
-            for lang, words, key in NEW
+            for lang, words, usual in NEW
+            for key in (self._keymap.shown(f"runs.new_{lang}", usual),)
         ]
         return [*runs, *new]
 

@@ -83,10 +83,10 @@ class ScoreScreen(Asides):
         one_key = low >= 0 and high <= 9
         whole = self.sheet.texts and self.sheet.complete and self.open
         parts = (
-            self.tr("⏎ keep") if whole else "",
+            self.tr("{key} keep", key=self.key("group.enter", "⏎")) if whole else "",
             self.tr("{scale} score", scale=self.scale),
-            "" if one_key else self.tr("⏎ ends a number"),
-            self.common_hints(self.tr("↑↓ card"), self.tr("PgDn more")),
+            "" if one_key else self.tr("{key} ends a number", key=self.key("group.enter", "⏎")),
+            self.common_hints(self.card_hint(), self.more_hint()),
         )
         return "  ".join(part for part in parts if part)
 

@@ -30,7 +30,7 @@ class SmallScreen(Translated, ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(SMALL)]
     DEFAULT_CSS = """
     SmallScreen { background: $background; }
-    SmallScreen Line { max-height: 100; }
+    SmallScreen Line { height: 1fr; max-height: 1000; }
     """
 
     def __init__(self, fit: Callable[[], None]) -> None:

@@ -8,13 +8,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 
 from hitl.operator import Desk
 from hitl.records import Completion, Inspection, TokenView
 from hitl.tui.content import foreign, own
 from hitl.tui.keymap import TOKENS, bindings
-from hitl.tui.translated import Translated
+from hitl.tui.screens.answer import ModalAnswer
 from hitl.tui.widgets.line import Line
 from hitl.tui.widgets.status import DOING
 from hitl.wording import Translator
@@ -29,7 +28,7 @@ FAR = 0.5
 """log p - log p_ref, nats, from which a token is drawn as one the training moved."""
 
 
-class TokensScreen(Translated, ModalScreen[None]):
+class TokensScreen(ModalAnswer[None]):
     """A cell a token: its text, log p, and log p - log p_ref once the engine has it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(TOKENS)]

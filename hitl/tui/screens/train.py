@@ -58,7 +58,9 @@ class TrainScreen(Visit):
             yield Curve(tr("reward"), mean, "$success", id="reward")
             yield Curve("KL", tr("nats a completion"), "$accent", id="kl")
             yield Curve(tr("entropy"), tr("nats a token"), "$primary", id="entropy")
-            yield Curve(tr("value loss"), "", "$primary", id="value")
+            valued = self.judging.info.config.ppo.advantage == "gae"
+            unvalued = "" if valued else tr("no value head, so 0")
+            yield Curve(tr("value loss"), unvalued, "$primary", id="value")
             yield Curve(tr("clipped"), tr("% of ratios"), "$primary", id="clipped")
             yield Line(id="last")
         with VerticalScroll(id="alarms", classes="train-page", can_focus=False):
@@ -102,7 +104,16 @@ class TrainScreen(Visit):
     def hints(self) -> str:
         titles = [self.tr(title) for title in PAGES.values()]
         names = " · ".join(f"[{t}]" if n == self._page else t for n, t in enumerate(titles))
-        return self.tr("Tab {pages}  ↓ more  b blind test  Esc to the group  ? help", pages=names)
+        key = self.key
+        return self.tr(
+            "{turn} {pages}  {more} more  {blind} blind test  {back} to the group  {help} help",
+            turn=key("train.page", "Tab"),
+            pages=names,
+            more=key("train.down", "↓"),
+            blind=key("train.blind", "b"),
+            back=key("visit.back", "Esc"),
+            help=key("visit.help", "?"),
+        )
 
     def help_title(self) -> Sentence:
         return Sentence("Training")
@@ -122,7 +133,7 @@ class TrainScreen(Visit):
         updates = self.updates
         first = updates[0].number if updates else 1
         for name, values in (
-            ("reward", [u.reward for u in updates]),
+            ("reward", [_reward(u) for u in updates]),
             ("kl", [u.sequence_kl for u in updates]),
             ("entropy", [u.entropy for u in updates]),
             ("value", [u.value_loss for u in updates]),
@@ -181,6 +192,11 @@ def _written(path: Path) -> tuple[Written | None, Written | None]:
     return written(first, len(last)), written(last, len(first))
 
 
+def _reward(stats: UpdateStats) -> float:
+    """Without what the sums of float32 leave of ranks, whose mean is 0."""
+    return round(stats.reward, 6) + 0.0
+
+
 def _last(updates: Sequence[UpdateStats], label_only: bool, tr: Translator) -> Content:
     if label_only:
         return own((tr("nothing is trained in this run"), "$frame-text"))
@@ -190,7 +206,7 @@ def _last(updates: Sequence[UpdateStats], label_only: bool, tr: Translator) -> C
     u = updates[-1]
     pairs = (
         (tr("labels"), f"{u.labels}"),
-        (tr("reward"), f"{figure(u.reward)} ± {figure(u.reward_std)}"),
+        (tr("reward"), f"{figure(_reward(u))} ± {figure(u.reward_std)}"),
         (tr("KL weight"), figure(u.kl_coef)),
         (tr("step KL"), tr("{kl} nats/token", kl=figure(u.step_kl))),
         (tr("passes, time"), f"{u.epochs}, {u.seconds:.1f} s"),

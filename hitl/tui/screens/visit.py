@@ -30,6 +30,9 @@ class Visit(Translated, Screen[None]):
     WHERE = ""
     """The name `visit` knows it by."""
 
+    _refused = False
+    """Whether the line above the keys says why a key did nothing."""
+
     def __init__(self, judging: JudgingScreen) -> None:
         """`judging` is the screen that lies below, with the run, what was heard and the session."""
         super().__init__()
@@ -52,17 +55,28 @@ class Visit(Translated, Screen[None]):
 
     def say(self, content: Content) -> None:
         """On the line above the keys."""
+        self._refused = False
         self.query_one("#said", Line).show(content)
 
     def refuse(self, why: str, /, **values: object) -> None:
         """Why a key did nothing: a message of the catalogue."""
         self.say(own((self.tr(why, **values), "$warning")))
+        self._refused = True
+
+    def elsewhere(self) -> None:
+        """The cursor is somewhere else, where what was refused need not be so."""
+        if self._refused:
+            self.say(Content(""))
 
     def fail(self, error: BaseException | None) -> None:
         """A thread ended with `error`: it is said if the operator can act on it, else raised."""
         if not isinstance(error, HitlError):
             raise error or RuntimeError("a thread failed")
         self.say(foreign(self.tr.error(error), "$error"))
+
+    def key(self, identity: str, otherwise: str) -> str:
+        """How a key is written; `otherwise` when the person has not changed it."""
+        return self.judging.key(identity, otherwise)
 
     def show_hints(self) -> None:
         text = own((self.hints(), "$frame-text"))

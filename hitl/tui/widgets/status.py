@@ -110,7 +110,7 @@ def _activity(status: Status, tr: Translator) -> Content:
 
 
 class LastLine(Widget):
-    """What happened last on the left, the learning figures on the right."""
+    """What happened last on the left; on the right, where it leaves room, the learning figures."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,8 +127,11 @@ class LastLine(Widget):
 
     def render(self) -> RenderResult:
         room = self.size.width - self._figures.cell_length - 2
+        fits = 1 + self._last.cell_length + 2 <= room
+        figures = self._figures if fits else Content("")
+        room = room if fits else self.size.width - 2
         left = own(" ", self._last).truncate(max(room, 1), ellipsis=True, pad=True)
-        return own(left, self._figures, " ")
+        return own(left, figures, " ")
 
 
 class Rail(Translated, Widget):
