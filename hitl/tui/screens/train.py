@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,10 +12,10 @@ from textual.containers import Grid, VerticalScroll
 from textual.content import Content
 from textual.worker import Worker, WorkerState
 
-from hitl.alarms import Alarm, Written, alarms, written
-from hitl.journal import Journal
+from hitl.alarms import Alarm, Written, alarms
 from hitl.operator import Contrasted, Event, Updated
 from hitl.records import UpdateStats
+from hitl.run_alarms import writing_of
 from hitl.rundir import RunDir
 from hitl.tui.content import foreign, left, own
 from hitl.tui.curves import figure
@@ -30,9 +29,6 @@ from hitl.wording import Sentence, Translator
 
 TEXTS = range(1, 7)
 """The fixed prompts."""
-
-SAMPLE = 64
-"""Completions that length and diversity are told from."""
 
 PAGES = {
     "curves": Sentence("curves"),
@@ -173,7 +169,7 @@ class TrainScreen(Visit):
 
     def _measure(self) -> None:
         if (folder := self.judging.info.folder) is not None:
-            read = partial(_written, RunDir(folder).journal_path)
+            read = partial(writing_of, RunDir(folder))
             self.run_worker(read, thread=True, exclusive=True, exit_on_error=False)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
@@ -183,18 +179,6 @@ class TrainScreen(Visit):
         elif event.state is WorkerState.SUCCESS and event.worker.result is not None:
             self._written = event.worker.result
             self._show_alarms()
-
-
-def _written(path: Path) -> tuple[Written | None, Written | None]:
-    with Journal.open(path, readonly=True) as journal:
-        first = journal.token_ids(SAMPLE, newest=False)
-        last = journal.token_ids(SAMPLE, newest=True)
-    return written(first, len(last)), written(last, len(first))
-
-
-def _reward(stats: UpdateStats) -> float:
-    """Without what the sums of float32 leave of ranks, whose mean is 0."""
-    return round(stats.reward, 6) + 0.0
 
 
 def _last(updates: Sequence[UpdateStats], label_only: bool, tr: Translator) -> Content:
