@@ -49,6 +49,10 @@ class Engine(Protocol):
         (seed, prompt.number, prompt.attempt), so the company a prompt is sampled in is no
         matter."""
 
+    def sample_to_judge(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
+        """The same of what is to be judged: with the config's `candidates` that many are written,
+        and those that differ most are in the group."""
+
     def sample_base(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
         """The same of the base policy: with the same random numbers, so that where the two agree
         the texts do."""

@@ -199,7 +199,7 @@ class Supply:
             with self._changed:
                 if old not in self._ready:
                     continue
-            [new] = engine.sample([old.prompt], self._config.group_size, self._config.seed)
+            [new] = engine.sample_to_judge([old.prompt], self._config.group_size, self._config.seed)
             with self._changed:  # the operator may have got the old one meanwhile: then it stays
                 if old in self._ready:
                     self._journal.add_groups([new])
@@ -304,7 +304,7 @@ class Supply:
             self._at_work.add(key)
         groups: list[Group] = []
         try:
-            groups = engine.sample([prompt], self._config.group_size, self._config.seed)
+            groups = engine.sample_to_judge([prompt], self._config.group_size, self._config.seed)
             self._journal.add_groups(groups)
         finally:
             with self._changed:

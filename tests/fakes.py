@@ -61,6 +61,9 @@ class FakeEngine:
             for p in prompts
         ]
 
+    def sample_to_judge(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
+        return self.sample(prompts, group_size, seed)
+
     def sample_base(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
         groups = FakeEngine().sample(prompts, group_size, seed)
         return [

@@ -111,6 +111,11 @@ class RayEngine:
         groups: list[Group] = self._call("sample", prompts, group_size, seed)
         return groups
 
+    def sample_to_judge(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
+        """See Engine."""
+        groups: list[Group] = self._call("sample_to_judge", prompts, group_size, seed)
+        return groups
+
     def sample_base(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
         """See Engine."""
         groups: list[Group] = self._call("sample_base", prompts, group_size, seed)

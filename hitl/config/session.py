@@ -32,6 +32,9 @@ class SessionConfig:
     text, or the folder aclImdb. Default: the shipped prompts of --lang."""
     group_size: int = 4
     """Completions of one prompt that are judged together."""
+    candidates: int | None = None
+    """Completions written for each group, of which those that differ most are judged: more is
+    learned from as many labels, for a longer wait. Default: those that are judged, no more."""
     batch_size: int = 16
     """Labels an update learns from."""
     scale: str = "1-5"
@@ -112,6 +115,10 @@ class SessionConfig:
     def __post_init__(self) -> None:
         Scale.parse(self.scale)
         at_least("--group-size", self.group_size, 2 if self.mode != "score" else 1)
+        if self.candidates is not None and not self.group_size <= self.candidates <= 64:
+            raise UsageError(
+                f"--candidates {self.candidates}: from --group-size, {self.group_size}, to 64"
+            )
         at_least("--batch-size", self.batch_size, 1)
         at_least("--max-new-tokens", self.max_new_tokens, 1)
         at_least("--ahead", self.ahead, 0)

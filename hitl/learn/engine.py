@@ -30,6 +30,7 @@ from hitl.learn.share import ALONE, Share
 from hitl.learn.state import TrainerState
 from hitl.learn.step import per_sequence
 from hitl.learn.teaching import Known, Taught, teach
+from hitl.learn.varied import varied
 from hitl.manifest import Manifest
 from hitl.pulse import Pulse
 from hitl.records import (
@@ -134,6 +135,19 @@ class LocalEngine:
             groups = self._side_by_side(model, given, group_size, seed, self._state.version, passed)
         self._progress("sample", 1, 1)  # they may all have ended before the longest could
         return groups
+
+    def sample_to_judge(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
+        """See Engine."""
+        many = self._config.candidates
+        if many is None or many <= group_size:
+            return self.sample(prompts, group_size, seed)
+        told, self._partial = self._partial, None  # it is not known yet which of them are shown
+        try:
+            groups = self.sample(prompts, many, seed)
+        finally:
+            self._partial = told
+        pad, micro = self._codec.pad_id, self._ppo.micro_batch_size
+        return [varied(group, group_size, self._reference, pad, micro) for group in groups]
 
     def sample_base(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
         """See Engine."""

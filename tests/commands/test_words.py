@@ -34,8 +34,8 @@ NEEDED = {
 TYPED: dict[str, Any] = {
     "scale": "0-10", "reward train labels": "1-5", "query_tokens": "2-8", "answer_tokens": "4-16",
     "token": "a long one", "lr": 0.25, "mlm_lr": 0.25, "width": 512, "heads": 16,
-    "max_tokens": 96, "batch_tokens": 9999, "crop_max": 99, "steps": 5000, "group_size": 6,
-    "engine": "ray", "data": "vader",
+    "max_tokens": 96, "batch_tokens": 9999, "crop_max": 99, "steps": 5000,
+    "group_size": 6, "candidates": 9,    "engine": "ray", "data": "vader",
 }  # fmt: skip
 """Where a value made up from the type would be refused, alone or beside the others."""
 ALONE = {"amplify"}

@@ -181,6 +181,11 @@ class TrainScreen(Visit):
             self._show_alarms()
 
 
+def _reward(stats: UpdateStats) -> float:
+    """Without what the sums of float32 leave of ranks, whose mean is 0."""
+    return round(stats.reward, 6) + 0.0
+
+
 def _last(updates: Sequence[UpdateStats], label_only: bool, tr: Translator) -> Content:
     if label_only:
         return own((tr("nothing is trained in this run"), "$frame-text"))
