@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import random
 import statistics
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from learning_methods import METHODS, Row
+from PIL import Image
 
 from hitl.metrics import mean
 
@@ -212,4 +214,7 @@ def plot(rows: Sequence[Row], path: Path) -> None:
         for line, label in zip(*panel.get_legend_handles_labels(), strict=True)
     )
     figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=4)
-    figure.savefig(path, dpi=75)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=75)
+    # A picture of few colours: a third of the bytes.
+    Image.open(drawn).convert("RGB").quantize(128).save(path, optimize=True)
