@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
@@ -25,6 +26,17 @@ from hitl.learn.reading import Reading
 
 class PolicyInPieces(Policy):
     """A policy that `cut` has cut."""
+
+    def __init__(
+        self, model: PreTrainedModel, seed: int, compute: torch.dtype = torch.float32
+    ) -> None:
+        super().__init__(model, seed, compute)
+        self.pieces: dict[str, nn.Parameter] = {}
+        """Of all parameters, whatever is put together at the moment."""
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        """See Policy.trained: this process's pieces."""
+        return {name: p for name, p in self.pieces.items() if p.requires_grad}
 
     def forward(
         self, ids: Tensor, attention_mask: Tensor, columns: Tensor
@@ -36,13 +48,15 @@ class PolicyInPieces(Policy):
     def read(self, ids: Tensor, attention_mask: Tensor, columns: Tensor) -> tuple[Reading, Tensor]:
         """See Policy.read. With a way back, the head stays put together until that is behind it:
         no weight may change before."""
+        pending = not isinstance(self.value_head.weight, DTensor)
         reading, values = self(ids, attention_mask, columns)
         if torch.is_grad_enabled():
             return reading, values
-        if reading.cast is not None:  # the head is let go now, and what was read is used later
+        if reading.cast is not None:  # the head is let go, and what was read is used later
             kept = reading.cast.clone()
             reading = dataclasses.replace(reading, weight=kept, cast=kept)
-        _fsdp(self).reshard()
+        if not pending:  # an earlier reading's way back is not to come
+            _fsdp(self).reshard()
         return reading, values
 
     @contextlib.contextmanager
@@ -73,11 +87,12 @@ def cut(policy: PolicyInPieces, mesh: DeviceMesh) -> None:
         part = _fsdp(module)
         part.set_gradient_divide_factor(1.0)  # a loss is divided by all rows already
         part.set_force_sum_reduction_for_comms(True)  # gloo knows no other sum
+    policy.pieces = dict(policy.named_parameters())
     # It is the first module to go forward that FSDP takes for the outermost.
     one = torch.zeros((1, 1), dtype=torch.long, device=mesh.device_type)
     policy.read(one, torch.ones_like(one), one)
 
 
-def _fsdp(module: torch.nn.Module) -> Any:
+def _fsdp(module: nn.Module) -> Any:
     """`cut` has made it a torch.distributed.fsdp.FSDPModule as well."""
     return module

@@ -89,7 +89,7 @@ def save(
     adapted = adapters(policy)
     weights: dict[str, Tensor] | None = None  # those of the model as it is
     if adapted:
-        weights = merged(policy.model)
+        weights = gathered(merged(policy.model).items(), write)
     elif isinstance(policy, PolicyInPieces):
         weights = gathered(policy.model.state_dict(keep_vars=True).items(), write)
     tensors = {f"value_head.{k}": v for k, v in policy.value_head.state_dict().items()}
