@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from hitl.operator import Quit
 from tests.fakes import Scripted, scores
 
 from .conftest import Nodes, workers
-from .test_workers import SAID, Two, apart, labels, two_of, weights
+from .test_workers import LONG, SAID, Two, apart, labels, two_of, weights
 
 pytest.importorskip("ray")
 
@@ -27,7 +28,8 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 def test_pieces_make_two_updates_as_one_and_again_when_a_worker_dies(
     room: Nodes, policy: Path, config: SessionConfig, tmp_path: Path
 ) -> None:
-    with two_of(room, policy, config, tmp_path, shard=True) as two:
+    numbers = dataclasses.replace(LONG, ppo_epochs=50)  # a pass takes longer
+    with two_of(room, policy, config, tmp_path, numbers, shard=True) as two:
         live(two, policy, tmp_path)
 
 

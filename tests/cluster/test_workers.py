@@ -77,10 +77,16 @@ def two(room: Nodes, policy: Path, config: SessionConfig, tmp_path: Path) -> Ite
 
 @contextlib.contextmanager
 def two_of(
-    room: Nodes, policy: Path, config: SessionConfig, tmp_path: Path, *, shard: bool = False
+    room: Nodes,
+    policy: Path,
+    config: SessionConfig,
+    tmp_path: Path,
+    numbers: PPOConfig = LONG,
+    *,
+    shard: bool = False,
 ) -> Iterator[Two]:
     fields = {f.name: getattr(config, f.name) for f in dataclasses.fields(SessionConfig)}
-    long = RecordedConfig(**fields, recorded=LONG)
+    long = RecordedConfig(**fields, recorded=numbers)
     checkpoints, notices = Checkpoints(tmp_path / "steps"), list[str]()
 
     def checkpoint(at_most: int) -> tuple[int, Path] | None:

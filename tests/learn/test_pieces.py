@@ -26,10 +26,11 @@ from hitl.learn.rollout import rollout_of
 from hitl.learn.sampling import Sampling
 from hitl.learn.share import ALONE, Share
 from hitl.learn.step import StepResult, ppo_step
-from hitl.records import LabelledGroup, Prompt, UpdateStats
+from hitl.records import LabelledGroup, Mode, Prompt, UpdateStats
 from tests.faults.policy import write_policy
 
 from .conftest import tiny_policy
+from .families import prompt_of, save_family
 from .processes import Processes
 from .test_share import AMPLIFIED, HUMAN_PLAIN, SAID, STEADY, batch_of, config_of, far, judged, same
 from .together import CPU
@@ -80,14 +81,24 @@ def one_step(
     return result, {n: whole(p.detach()) - before[n] for n, p in policy.named_parameters()}
 
 
-@pytest.mark.parametrize("rows", [1, 2, 7])
-@pytest.mark.parametrize(("mini", "micro", "accumulated"), [(11, 16, 1), (5, 2, 1), (3, 1, 2)])
-@pytest.mark.parametrize("config", [HUMAN, HUMAN_PLAIN, TRL_CLASSIC], ids=["human", "plain", "trl"])
+ONE, FEW, MANY = (11, 16, 1), (5, 2, 1), (3, 1, 2)
+"""Rows of a mini-batch, of a forward pass, and mini-batches a gradient step."""
+
+
+@pytest.mark.parametrize(
+    ("config", "rows", "sizes"),
+    [
+        *((HUMAN, rows, sizes) for rows, sizes in ((1, ONE), (2, FEW), (7, ONE), (7, MANY))),
+        *((HUMAN_PLAIN, rows, sizes) for rows, sizes in ((1, ONE), (2, MANY), (7, FEW))),
+        *((TRL_CLASSIC, rows, sizes) for rows, sizes in ((2, ONE), (7, FEW), (7, MANY))),
+    ],
+    ids=[*(f"human-{n}" for n in range(4)), *(f"plain-{n}" for n in range(3)),
+         *(f"trl-{n}" for n in range(3))],
+)  # fmt: skip
 def test_the_step_of_one(
-    two: Processes, config: PPOConfig, rows: int, mini: int, micro: int, accumulated: int
+    two: Processes, config: PPOConfig, rows: int, sizes: tuple[int, int, int]
 ) -> None:
-    if rows == 1 and config is TRL_CLASSIC:
-        pytest.skip("one row has no variance to whiten by")
+    mini, micro, accumulated = sizes
     config = dataclasses.replace(
         config, ppo_epochs=2, mini_batch_size=mini, micro_batch_size=micro,
         gradient_accumulation_steps=accumulated,
@@ -226,6 +237,25 @@ def test_with_checkpointed_gradients_and_in_another_precision(
         for name in SAID:
             value = getattr(want, name)
             assert getattr(got, name) == pytest.approx(value, rel=near, abs=near / 10), name
+
+
+def family_life(share: Share, folder: Path, prompt: str) -> tuple[list[Any], UpdateStats]:
+    config = dataclasses.replace(config_of(STEADY), max_new_tokens=5)
+    engine = engine_of(share, folder, config)
+    groups = engine.sample([Prompt(prompt, 1), Prompt(prompt + prompt, 2)], 3, 5)
+    batch = [LabelledGroup(group, (5.0, 1.0, 2.0), "op", Mode.SCORE) for group in groups]
+    return [groups, engine.digest(), engine.sequence_kl(groups)], engine.update(1, batch)
+
+
+@pytest.mark.parametrize("family", ["gpt2-bert", "llama-untied", "qwen2-tied", "bloom"])
+def test_other_families(two: Processes, tmp_path: Path, family: str) -> None:
+    folder, prompt = save_family(family, tmp_path), prompt_of(family)
+    said, want = family_life(ALONE, folder, prompt)
+    for theirs, got in two.together(family_life, folder, prompt):
+        assert theirs == said
+        for name in SAID:
+            value = getattr(want, name)
+            assert getattr(got, name) == pytest.approx(value, rel=1e-5, abs=1e-6), name
 
 
 def scarce(share: Share, source: Path, config: RecordedConfig, batch: list[Any]) -> str:
