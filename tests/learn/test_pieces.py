@@ -128,6 +128,7 @@ def asked(share: Share, source: Path, config: RecordedConfig) -> tuple[LocalEngi
     said = [
         groups,
         engine.sample_base(prompts, 3, 2),
+        engine.sample_to_judge(prompts, 2, 3),
         engine.sequence_kl(groups),
         engine.inspect(groups[0]),
         engine.digest(),
@@ -167,7 +168,7 @@ BOUNDED = dataclasses.replace(
 )
 """With a pass that is shortened, and a budget that is used up."""
 LIVES = {
-    "plain": config_of(STEADY),
+    "plain": dataclasses.replace(config_of(STEADY), candidates=4),
     "amplified": config_of(BOUNDED, amplify=True),
     "lora": dataclasses.replace(config_of(STEADY), lora=True),
 }
