@@ -101,7 +101,8 @@ def make_engine(
         from hitl.cluster.engine import Ears, RayEngine
 
         ears = Ears(tell, tell_notice, tell_partial, lambda: listener.leaving or over())
-        return RayEngine(source, config, connect(place.ray_address), past, ears, place.workers)
+        cluster = connect(place.ray_address)
+        return RayEngine(source, config, cluster, past, ears, place.workers, place.shard)
 
     return EngineThread(make_on_cluster)
 

@@ -29,6 +29,11 @@ class UpdateRefusedError(HitlError):
     """The batch cannot be learned from (a loss became NaN); the policy is as it was before."""
 
 
+class NoRoomError(UpdateRefusedError):
+    """Memory ran out for a process that has a piece of the policy, and the others wait for it:
+    all are to be ended, and may try again in smaller pieces."""
+
+
 class PeerLostError(HitlError):
     """A process that this one shares an update with is gone; the update is to be made again."""
 

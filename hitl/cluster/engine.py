@@ -22,7 +22,7 @@ from hitl.cluster.remote import Handle, LostError
 from hitl.cluster.team import Team
 from hitl.cluster.worker import About, Told
 from hitl.config.session import SessionConfig
-from hitl.engine import BrokenOffError
+from hitl.engine import BrokenOffError, NoRoomError
 from hitl.errors import HitlError, UsageError
 from hitl.manifest import Manifest
 from hitl.records import Group, Inspection, LabelledGroup, Prompt, StepOptions, UpdateStats
@@ -83,16 +83,19 @@ class RayEngine:
         past: Past,
         ears: Ears,
         workers: int = 1,
+        shard: bool = False,
     ) -> None:
         """`source` is the base policy, a folder here or an id of the hub. `workers` divide each
-        update; their results are LocalEngine's but for the order of sums. The cluster is closed
-        with the engine. Raises HitlError when it has no node such as the config asks for, or there
-        is no such policy."""
+        update; their results are LocalEngine's but for the order of sums. With `shard` each has a
+        piece of the policy, else the whole. The cluster is closed with the engine. Raises HitlError
+        when it has no node such as the config asks for, or there is no such policy."""
         self._source, self._past, self._ears = source, past, ears
         self._version = 0
         self._cluster = cluster
         self._team: Team | None = None
-        self._workers = workers
+        self._workers, self._shard = workers, shard
+        self._rows: int | None = None
+        """Completions that go forward at once, where those of the config had no room."""
         self._versions_told = False
         try:
             self._gpus, self._config = _card(config, cluster, workers)
@@ -167,14 +170,25 @@ class RayEngine:
 
     def _ask(self, ask: Callable[[Team], T]) -> T:
         """Of the worker, or of another one when it is lost on the way."""
-        losses = 0
+        losses, again = 0, False
         while True:
             try:
                 if self._team is None:
-                    self._team = self._another(first=losses == 0 and self._version == 0)
+                    self._team = self._another(first=not again and self._version == 0)
                 return ask(self._team)
+            except NoRoomError:
+                again = True
+                self._drop()
+                rows = self._rows or self._config.ppo.micro_batch_size
+                if rows == 1:
+                    raise
+                self._rows = rows // 2
+                self._ears.notice(
+                    f"memory ran out where {rows} completions go forward at once: the workers "
+                    f"begin again with {self._rows}; go on judging, nothing is lost"
+                )
             except LostError as error:
-                losses += 1
+                losses, again = losses + 1, True
                 self._drop()
                 if losses == MOST_LOSSES:
                     raise HitlError(
@@ -197,12 +211,13 @@ class RayEngine:
 
     def _another(self, *, first: bool) -> Team:
         """Workers whose policy is at our version."""
-        team = Team([self._cluster.start(self._gpus) for _ in range(self._workers)])
+        handles = [self._cluster.start(self._gpus) for _ in range(self._workers)]
+        team = Team(handles, in_pieces=self._shard)
         try:
             every = self._placed(team)
             for about in every:
                 self._compare(about)
-            team.build(self._source, self._config, self._hear)
+            team.build(self._source, self._config, self._hear, self._rows)
             if not first:
                 self._make_again(team, every[0])
         except BaseException:

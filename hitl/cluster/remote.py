@@ -67,10 +67,6 @@ class Remote:
         self._send(source, names, "base")
         return "base", "sent"
 
-    def call(self, method: str, *arguments: Any, hear: Hear) -> Any:
-        """What the engine there returns or raises."""
-        return self._work("begin", method, arguments, hear=hear)
-
     def begin(self, begin: str, *arguments: Any) -> None:
         """Has it begin a call, which `look` then follows."""
         self._ask(begin, *arguments)
@@ -80,26 +76,24 @@ class Remote:
         look: Look = self._ask("look", seconds)
         return look
 
-    def save(self, directory: Path, hear: Hear) -> Manifest:
-        """Has the engine save, and brings the files here; they are on disk then. The manifest is of
-        the files as they were written there."""
-        manifest: Manifest = self._work("begin_save", "save", hear=hear)
+    def bring(self, name: str, manifest: Manifest, directory: Path, hear: Hear) -> None:
+        """Brings the files of a folder there, and removes them there; here they are on disk then.
+        The manifest is of the files as they were written."""
         done, total = 0, sum(entry.size for entry in manifest.files.values())
-        for name, entry in manifest.files.items():
+        for file, entry in manifest.files.items():
             offset = 0
             while offset < entry.size or offset == 0:
-                data: bytes = self._ask("give", "save", name, offset)
-                files.write_piece(directory, name, offset, data)
+                data: bytes = self._ask("give", name, file, offset)
+                files.write_piece(directory, file, offset, data)
                 offset, done = offset + len(data), done + len(data)
                 hear(("progress", ("save", done, max(total, 1))))
                 if not data:
                     break
-            files.sync_file(directory, name)
-        self._ask("drop", "save")
-        return manifest
+            files.sync_file(directory, file)
+        self.drop(name)
 
     def send_checkpoint(self, directory: Path) -> str:
-        """Sends what `save` brought here; returns its name there, for `begin_load`."""
+        """Sends what `bring` brought here; returns its name there, for `begin_load`."""
         self._send(directory, files.checkpoint_files(directory), "load")
         return "load"
 
@@ -112,17 +106,6 @@ class Remote:
         for name, size in names.items():
             for offset in range(0, max(size, 1), files.PIECE):
                 self._ask("receive", to, name, offset, files.read_piece(folder, name, offset))
-
-    def _work(self, begin: str, *arguments: Any, hear: Hear) -> Any:
-        self.begin(begin, *arguments)
-        while True:
-            look = self.look(LOOK_S)
-            for told in look.told:
-                hear(told)
-            if look.error is not None:
-                raise look.error
-            if look.done:
-                return look.value
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         return self.handle.ask(method, *arguments)

@@ -1,7 +1,9 @@
 """The workers that a policy lives on, asked as one.
 
-Each has the whole policy. The first one samples, inspects and saves; an update is everyone's: they
-divide its rows, and all must come out of it with the same weights.
+Each has the whole policy, or a piece of it. With the whole, the first one samples, inspects and
+saves; with a piece all do, for they must go forward together, and what the first one has counts. An
+update is everyone's in any case: they divide its rows, and all must come out of it with the same
+weights.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Any
 from hitl.cluster.remote import LOOK_S, Handle, Hear, LostError, Remote
 from hitl.cluster.worker import About, Seat
 from hitl.config.session import SessionConfig
-from hitl.engine import PeerLostError
+from hitl.engine import NoRoomError, PeerLostError
 from hitl.errors import HitlError
 from hitl.manifest import Manifest
 from hitl.records import UpdateStats
@@ -30,10 +32,14 @@ Work = tuple[str, tuple[Any, ...]]
 class Team:
     """One worker or more. Raises LostError, and must be ended then."""
 
-    def __init__(self, handles: Sequence[Handle]) -> None:
+    def __init__(self, handles: Sequence[Handle], *, in_pieces: bool = False) -> None:
+        """`in_pieces` says how they are to have the policy."""
         self._handles = tuple(handles)
         self._all = [Remote(handle) for handle in handles]
         self._first = self._all[0]
+        self._in_pieces = in_pieces
+        self._asked = self._all if in_pieces else self._all[:1]
+        """Who has a part in what is no update."""
 
     def ready(self, seconds: float) -> bool:
         """Whether all run; see Handle, whose time is each one's."""
@@ -43,9 +49,12 @@ class Team:
         """Who they are, the first one first."""
         return [worker.about(packages) for worker in self._all]
 
-    def build(self, source: Path | str, config: SessionConfig, hear: Hear) -> None:
-        """Has them load the base policy, and find each other."""
-        seats = self._seats()
+    def build(
+        self, source: Path | str, config: SessionConfig, hear: Hear, rows: int | None = None
+    ) -> None:
+        """Has them load the base policy, and find each other. `rows` completions go forward at
+        once, if not as many as the config says."""
+        seats = self._seats(rows)
         self._together(
             [
                 ("begin_build", (*worker.send_base(source), config, seat))
@@ -56,7 +65,7 @@ class Team:
 
     def call(self, method: str, *arguments: Any, hear: Hear) -> Any:
         """What the first one's engine returns or raises."""
-        return self._first.call(method, *arguments, hear=hear)
+        return self._together([("begin", (method, arguments)) for _ in self._asked], hear)[0]
 
     def update(self, *arguments: Any, hear: Hear) -> UpdateStats:
         """What their engines return or raise of an update."""
@@ -72,8 +81,11 @@ class Team:
         return every[0]
 
     def save(self, directory: Path, hear: Hear) -> Manifest:
-        """See Remote."""
-        return self._first.save(directory, hear)
+        """Has them save, and brings the files here; they are on disk then."""
+        manifest: Manifest
+        manifest, *_ = self._together([("begin_save", ("save",)) for _ in self._asked], hear)
+        self._first.bring("save", manifest, directory, hear)
+        return manifest
 
     def load(self, directory: Path, hear: Hear) -> int:
         """Sends them what `save` brought here, and has them take it up; returns the version."""
@@ -94,18 +106,20 @@ class Team:
         for handle in self._handles:
             handle.close()
 
-    def _seats(self) -> list[Seat | None]:
+    def _seats(self, rows: int | None) -> list[Seat | None]:
         if len(self._all) == 1:
             return [None]
         addresses = [handle.address() for handle in self._handles]
         meeting = (addresses[0], self._first.listen(addresses[0]))
         return [
-            Seat(rank, len(addresses), address, meeting) for rank, address in enumerate(addresses)
+            Seat(rank, len(addresses), address, meeting, self._in_pieces, rows)
+            for rank, address in enumerate(addresses)
         ]
 
     def _together(self, works: Sequence[Work], hear: Hear) -> list[Any]:
-        """What each one's work returns. The first one's news is heard, it is everyone's."""
-        for worker, (begin, arguments) in zip(self._all, works, strict=True):
+        """What the work of each of the first workers returns. The first one's news is heard, it is
+        everyone's."""
+        for worker, (begin, arguments) in zip(self._all, works, strict=False):
             worker.begin(begin, *arguments)
         values: dict[int, Any] = {}
         failed: Exception | None = None
@@ -126,8 +140,11 @@ class Team:
                     failed, until = look.error, time.monotonic() + GRACE_S
                 if isinstance(look.error, PeerLostError):
                     raise LostError(str(look.error))
+                if isinstance(look.error, NoRoomError):
+                    self.end()  # the others wait for it, inside a layer
+                    raise look.error
         if failed is not None:
-            if left:
+            if left or (self._in_pieces and not isinstance(failed, HitlError)):
                 self.end()
             raise failed
         return [values[rank] for rank in range(len(works))]

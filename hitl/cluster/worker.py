@@ -54,6 +54,10 @@ class Seat:
     """Its own, by which the others reach it."""
     meeting: tuple[str, int]
     """Where the first one listens."""
+    in_pieces: bool = False
+    """Whether it has a piece of the policy; else the whole."""
+    rows: int | None = None
+    """Completions that go forward at once; None: as many as the config says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class Worker:
         self._thread: EngineThread | None = None
         self._call: Future[Any] | None = None
         self._scratch = _scratch_folder()
+        self._in_pieces = False
         self._listener: socket.socket | None = None
 
     def about(self, packages: Sequence[str]) -> About:
@@ -122,31 +127,38 @@ class Worker:
         self, source: str, kind: str, config: SessionConfig, seat: Seat | None = None
     ) -> None:
         """Loads the base policy. `kind` says what `source` is: a folder here ("path"), one that was
-        sent ("sent"), or an id of the "hub". With a `seat`, updates are divided with others."""
+        sent ("sent"), or an id of the "hub". With a `seat`, updates are divided with others, and
+        the policy may be in pieces."""
         places: dict[str, Path | str] = {
             "path": Path(source),
             "sent": self._scratch / source,
             "hub": source,
         }
         place = places[kind]
+        self._in_pieces = seat is not None and seat.in_pieces
 
         def make() -> Engine:
             from hitl.learn.engine import LocalEngine
             from hitl.learn.join import joined
-            from hitl.learn.share import ALONE
+            from hitl.learn.share import ALONE, Share
 
-            listener = self._listener.detach() if self._listener is not None else None
+            def join(device: Any) -> Share:
+                if seat is None:
+                    return ALONE
+                listener = self._listener.detach() if self._listener is not None else None
+                return joined(
+                    seat.rank, seat.size, seat.address, seat.meeting, listener, device,
+                    in_pieces=seat.in_pieces,
+                )  # fmt: skip
+
             return LocalEngine(
                 place,
                 config,
                 lambda *told: self._told.append(("progress", told)),
                 lambda text: self._told.append(("notice", (text,))),
                 self._tell_partial,
-                lambda device: (
-                    ALONE
-                    if seat is None
-                    else joined(seat.rank, seat.size, seat.address, seat.meeting, listener, device)
-                ),
+                join,
+                seat.rows if seat is not None else None,
             )
 
         self._thread = EngineThread(make)
@@ -179,6 +191,10 @@ class Worker:
         error = self._call.exception()
         if error is None:
             return Look(told, done=True, value=self._call.result())
+        if self._in_pieces:
+            from hitl.learn.join import in_words
+
+            error = in_words(error)
         return Look(told, done=True, error=_portable(error))
 
     def close(self) -> None:

@@ -24,10 +24,17 @@ class Place:
     """With --engine ray: actors that divide an update among them, each with the whole policy, and
     with a GPU of its own where the cluster has some."""
 
+    shard: bool = False
+    """With --workers 2 or more: each has a piece of the policy only, and so of what it needs to
+    learn; a layer is put together where it is called. For a policy that no single card has room
+    for."""
+
     def __post_init__(self) -> None:
         at_least("--workers", self.workers, 1)
         if self.workers > 1 and self.engine != "ray":
             raise UsageError(f"--workers {self.workers} needs --engine ray")
+        if self.shard and self.workers < 2:
+            raise UsageError("--shard needs --engine ray and --workers of 2 or more for the pieces")
         if self.ray_address is None:
             return
         if self.engine != "ray":

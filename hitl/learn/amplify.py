@@ -141,7 +141,10 @@ def _written(
 ) -> Rollout:
     """A batch of completions by `model` of prompts that were judged, with no reward yet. They are
     keyed, and drawn apart from those the operator sees."""
-    config, how, share = learner.config, learner.how, learner.share
+    config, how = learner.config, learner.how
+    # A policy in pieces writes for all at once, and texts end at different tokens: nothing to
+    # divide.
+    share = ALONE if learner.share.in_pieces else learner.share
     groups = labels.groups
     drawn = torch.randperm(len(groups), generator=generator(*key, "prompts"))
     prompts = [labels.prompt_of(int(groups[i])) for i in drawn[: config.amplify_prompts].tolist()]
@@ -163,6 +166,7 @@ def _written(
                 limits,
                 how,
                 lambda tokens: None,
+                learner.share.first,
             )
     written = [completions[n : n + size] for n in range(0, len(completions), size)]
     if not share.whole:

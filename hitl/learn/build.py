@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch.distributed.device_mesh import DeviceMesh
+from transformers import PreTrainedModel
 
 from hitl.config.session import SessionConfig
 from hitl.errors import HitlError
 from hitl.learn.adam import adam_for
+from hitl.learn.cut import PolicyInPieces, cut
 from hitl.learn.hub import loading
 from hitl.learn.keyed import generator, seed_of
 from hitl.learn.policy import LanguageModel, Loaded, Policy, load_model
+from hitl.learn.share import Share
 from hitl.learn.tokens import Codec
 from hitl.models import check_use
 
@@ -40,16 +44,24 @@ class Built:
     codec: Codec
 
 
-def build(source: Path | str, config: SessionConfig, on_progress: OnProgress) -> Built:
-    """Loads the base policy `source` and readies it for learning as `config` says.
+def build(
+    source: Path | str,
+    config: SessionConfig,
+    device: torch.device,
+    share: Share,
+    on_progress: OnProgress,
+) -> Built:
+    """Loads the base policy `source` and readies it for learning as `config` says, on `device`, or
+    so much of it there as is this `share`'s.
 
-    Raises HitlError when there is no such device or policy, or no room for a prompt.
+    Raises HitlError when there is no such policy, or no room for a prompt.
     """
     on_progress("load", 0, 2)
-    device = pick_device(config.device)
     if config.threads is not None and device.type == "cpu":
         torch.set_num_threads(config.threads)  # the order of sums, and so the last bits
-    loaded = _load(source, device, config.trust_remote_code)
+    # What is to be cut is whole in the node's memory, and goes to the device layer by layer.
+    first = torch.device("cpu") if share.in_pieces else device
+    loaded = _load(source, first, config.trust_remote_code)
     if config.max_new_tokens >= loaded.codec.context:
         raise HitlError(
             f"--max-new-tokens {config.max_new_tokens} leaves no room for a prompt: "
@@ -57,28 +69,43 @@ def build(source: Path | str, config: SessionConfig, on_progress: OnProgress) ->
         )
     compute = compute_dtype(config.dtype, device, loaded.model.num_parameters())
     seed = seed_of(config.seed, "value head")
+
+    def placed(model: PreTrainedModel, *, frozen: bool) -> Policy:
+        kind = PolicyInPieces if share.in_pieces else Policy
+        policy = kind(model, seed, compute)
+        if frozen:
+            policy.requires_grad_(False)
+        if isinstance(policy, PolicyInPieces) and share.mesh is not None:
+            _cut(policy, share.mesh, config.base_policy)
+            return policy
+        return policy.to(device)
+
     reference: LanguageModel
     if config.lora:
         from hitl.learn.lora import WithoutAdapters, add_adapters
 
         rank, alpha, targets = config.lora_rank, config.lora_alpha, config.lora_targets
         add_adapters(loaded.model, rank, alpha, targets, generator(config.seed, "adapters"))
-        policy = Policy(loaded.model, seed, compute).to(device)
+        policy = placed(loaded.model, frozen=False)
         reference = WithoutAdapters(policy)
     else:
-        policy = Policy(loaded.model, seed, compute).to(device)
+        policy = placed(loaded.model, frozen=False)
         on_progress("load", 1, 2)
-        frozen = Policy(_load(source, device, config.trust_remote_code).model, seed, compute).to(
-            device
-        )
-        frozen.requires_grad_(False)
-        reference = frozen
+        again = _load(source, first, config.trust_remote_code).model
+        reference = placed(again, frozen=True)
     if config.gradient_checkpointing:
         _checkpoint_gradients(policy, config.base_policy)
     ppo = config.ppo
     optimizer = adam_for(policy.trained().values(), ppo.lr, ppo.adam_betas, ppo.adam_eps)
     on_progress("load", 2, 2)
     return Built(policy, reference, optimizer, loaded.codec)
+
+
+def _cut(policy: PolicyInPieces, mesh: DeviceMesh, name: str) -> None:
+    try:
+        cut(policy, mesh)
+    except ValueError as error:
+        raise HitlError(f"--shard: {name} cannot be cut ({error}), leave it out") from error
 
 
 def _checkpoint_gradients(policy: Policy, name: str) -> None:

@@ -13,12 +13,12 @@ from transformers import PreTrainedModel
 
 from hitl.config.ppo import PPOConfig
 from hitl.config.session import SessionConfig
-from hitl.engine import UpdateRefusedError
+from hitl.engine import NoRoomError, UpdateRefusedError
 from hitl.errors import HitlError
 from hitl.faultpoints import reach
 from hitl.learn import ppo, state
 from hitl.learn.amplify import Learner
-from hitl.learn.build import OnProgress, build
+from hitl.learn.build import OnProgress, build, pick_device
 from hitl.learn.edits import with_edit
 from hitl.learn.evaluate import evaluate_all
 from hitl.learn.labels import Labels
@@ -72,12 +72,18 @@ class LocalEngine:
         on_notice: OnNotice = lambda text: None,
         on_partial: OnPartial | None = None,
         join: Callable[[torch.device], Share] = lambda device: ALONE,
+        micro: int | None = None,
     ) -> None:
-        """`source` is the base policy. `join` says which part of the updates is this engine's, once
-        the policy is on its device: all engines of an update are asked for it, with the same
-        arguments. Raises HitlError when it cannot be loaded as configured."""
+        """`source` is the base policy. `join` says which part of the updates is this engine's, by
+        the device that the policy is to be on: all engines of an update are asked for it, with the
+        same arguments, and where the policy is in pieces for all else too. `micro` is how many
+        completions go forward at once, where those that the config says had no room. Raises
+        HitlError when it cannot be loaded as configured."""
         self._config = config
-        self._ppo: PPOConfig = config.ppo
+        ppo_config: PPOConfig = config.ppo
+        if micro is not None:
+            ppo_config = dataclasses.replace(ppo_config, micro_batch_size=micro)
+        self._ppo = ppo_config
         self._scale = Scale.parse(config.scale)
         self._how = Sampling(
             config.max_new_tokens,
@@ -91,7 +97,9 @@ class LocalEngine:
         self._partial = on_partial
         self._look = Pulse(PARTIAL_S)
         self._cut: set[str] = set()
-        made = build(source, config, on_progress)
+        device = pick_device(config.device)
+        self._share = join(device)
+        made = build(source, config, device, self._share, on_progress)
         self._policy, self._reference = made.policy, made.reference
         self._optimizer, self._codec = made.optimizer, made.codec
         if self._policy.emulated:
@@ -101,7 +109,6 @@ class LocalEngine:
                     "a new run without --dtype bf16"
                 )
             )
-        self._share = join(self._policy.device)
         self._frozen = _digest_of_frozen(self._policy)
         self._state = TrainerState(0, self._ppo.init_kl_coef, {}, None)
         self._labels = Labels.none()
@@ -172,7 +179,7 @@ class LocalEngine:
             together = prompts[before : before + many]
             groups += sample_groups(
                 model, self._codec, together, group_size, self._how, seed, version,
-                functools.partial(passed, before, together),
+                functools.partial(passed, before, together), self._share.first,
             )  # fmt: skip
         return groups
 
@@ -237,8 +244,9 @@ class LocalEngine:
     def save(self, directory: Path) -> Manifest:
         """See Engine."""
         self._progress("save", 0, 1)
-        state.save(directory, self._policy, self._codec, self._optimizer, self._state)
-        if self._config.amplify == "on":
+        write = self._share.rank == 0 or not self._share.in_pieces
+        state.save(directory, self._policy, self._codec, self._optimizer, self._state, write=write)
+        if self._config.amplify == "on" and write:
             self._labels.save(directory)
         manifest = Manifest.of(directory)
         self._progress("save", 1, 1)
@@ -315,15 +323,16 @@ class LocalEngine:
                     Sentence("update {number} was undone, {why}", number=number, why=str(error))
                 ) from error
             except torch.OutOfMemoryError as error:
+                too_much = Sentence(
+                    "update {number} was undone, one completion does not fit into memory",
+                    number=number,
+                )
+                if self._share.in_pieces:
+                    raise NoRoomError(too_much) from error
                 restore(self._policy, self._optimizer, before)
                 smaller = self._ppo.micro_batch_size // 2
                 if smaller == 0:
-                    raise UpdateRefusedError(
-                        Sentence(
-                            "update {number} was undone, one completion does not fit into memory",
-                            number=number,
-                        )
-                    ) from error
+                    raise UpdateRefusedError(too_much) from error
                 self._ppo = dataclasses.replace(self._ppo, micro_batch_size=smaller)
                 if self._policy.device.type == "cuda":
                     torch.cuda.empty_cache()  # pieces of the old size are of no use now

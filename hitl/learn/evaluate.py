@@ -6,7 +6,7 @@ Shapes: B completions, T tokens of the longest, V vocabulary.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -56,7 +56,7 @@ def evaluate(policy: LanguageModel, rollout: Rollout, how: Sampling) -> Evaluate
 def evaluate_own(policy: LanguageModel, rollout: Rollout, how: Sampling, share: Share) -> Evaluated:
     """The same of one's own rows; see `Share`."""
     with share.agreeing():
-        return _evaluate_rows(policy, rollout, share.of(rollout.every_row), how)
+        return evaluate_rows(policy, rollout, share.of(rollout.every_row), how)
 
 
 @torch.no_grad()
@@ -64,9 +64,10 @@ def evaluate_all(
     policy: LanguageModel, rollout: Rollout, how: Sampling, micro: int, share: Share = ALONE
 ) -> Evaluated:
     """The same without a way back, `micro` rows at a time."""
-    index = share.of(rollout.every_row)
+    every = rollout.every_row
     with share.agreeing():
-        pieces = [_evaluate_rows(policy, rollout, part, how) for part in torch.split(index, micro)]
+        passes = share.passes(every, micro) or [every[:0]]
+        pieces = [evaluate_rows(policy, rollout, part, how) for part in passes]
 
     def joined(part: Callable[[Evaluated], Tensor]) -> Tensor:
         """(n, T, ...); a piece may be narrower, and is 0 from there on."""
@@ -83,14 +84,10 @@ def evaluate_all(
     )
 
 
-def _evaluate_rows(
+def evaluate_rows(
     policy: LanguageModel, rollout: Rollout, index: Tensor, how: Sampling
 ) -> Evaluated:
-    """Of no rows: nothing, in the shapes that any would have."""
+    """One forward pass over the rows `index`. Of none: nothing, in the shapes that any would have;
+    it goes forward all the same, with a row that is left out."""
     rows = rollout.rows(index if len(index) else rollout.every_row[:1])
     return evaluate(policy, rows, how).rows(slice(len(index)), rows.mask.shape[1])
-
-
-def split(index: Tensor, size: int) -> Iterator[Tensor]:
-    """`index` (N,) in pieces of at most `size`, none of them empty."""
-    return iter(torch.split(index, size) if len(index) else ())

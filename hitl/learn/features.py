@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from hitl.learn.evaluate import split
 from hitl.learn.policy import LanguageModel
 from hitl.learn.rollout import Rollout
 from hitl.learn.share import ALONE, Share
@@ -32,14 +31,21 @@ def features(
 ) -> Tensor:
     """(B, D) fp32 on the CPU: hidden states at each depth, averaged over the completion's tokens,
     `micro` rows at a time. Depth 0 are the embeddings."""
-    own = share.of(rollout.every_row)
+    every = rollout.every_row
     with share.agreeing(), reference.writing() as model:
-        pieces = [_pooled(model, rollout.rows(index), depths) for index in split(own, micro)]
+        passes = share.passes(every, micro)
+        pieces = [_pooled(model, rollout, index, depths) for index in passes]
         width = len(depths) * model.config.get_text_config().hidden_size
-    return share.spread(torch.cat(pieces or [torch.zeros(0, width)]), own, len(rollout.ids))
+    own = torch.cat(pieces or [torch.zeros(0, width)])
+    return share.spread(own, share.of(every), len(rollout.ids))
 
 
-def _pooled(model: PreTrainedModel, rows: Rollout, depths: Sequence[float]) -> Tensor:
+def _pooled(
+    model: PreTrainedModel, rollout: Rollout, index: Tensor, depths: Sequence[float]
+) -> Tensor:
+    """(b, D) of the rows `index` (b,). Of none it goes forward all the same; see
+    `evaluate_rows`."""
+    rows = rollout.rows(index if len(index) else rollout.every_row[:1])
     columns = torch.arange(rows.ids.shape[1], device=rows.ids.device)
     states = model(
         input_ids=rows.ids,
@@ -50,4 +56,5 @@ def _pooled(model: PreTrainedModel, rows: Rollout, depths: Sequence[float]) -> T
     judged = (columns >= rows.prompt_lengths[:, None]) & (columns < rows.lengths[:, None])
     weight = (judged / judged.sum(1, keepdim=True))[..., None]  # (B, L, 1)
     layers = [round(depth * (len(states) - 1)) for depth in depths]
-    return torch.cat([(states[layer].float() * weight).sum(1) for layer in layers], 1).cpu()
+    pooled = torch.cat([(states[layer].float() * weight).sum(1) for layer in layers], 1)
+    return pooled[: len(index)].cpu()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,14 +12,20 @@ from typing import Any
 import torch
 import torch.distributed
 from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh
 
 from hitl.engine import PeerLostError
+from hitl.errors import HitlError
 from hitl.learn.share import Share
 
 dist: Any = torch.distributed  # its types lack half of what is used here
 
 FIND_S = 300.0
 """Seconds until all must have come."""
+GLOO_AT_ADDRESS = "gloo_at_address"
+"""Name of a backend that listens at one address only."""
+M_MMAP_THRESHOLD, MMAP_FROM = -3, 1 << 20
+"""glibc's name for bytes from which memory is the system's again once it is free, and how many."""
 PATIENCE_S = 1800.0
 """Seconds that one waits for the others' part of a sum. A process that has ended is noticed at
 once; this is for one that stands still."""
@@ -30,13 +38,18 @@ def joined(
     meeting: tuple[str, int],
     listener: int | None,
     device: torch.device,
+    *,
+    in_pieces: bool = False,
 ) -> Share:
     """A share of `size`, when all are there. `address` is this process's, the only one it listens
-    on; `meeting` is where the first one listens, which gives its open socket as `listener`.
+    on; `meeting` is where the first one listens, which gives its open socket as `listener`. With
+    `in_pieces` they have a mesh, over which a policy can be cut.
 
     Raises PeerLostError when they do not come.
     """
     host, port = meeting
+    if in_pieces and device.type == "cpu":
+        _give_freed_memory_back()
     try:
         # Without a socket of ours it would listen on every address of the machine.
         store = dist.TCPStore(
@@ -47,8 +60,11 @@ def joined(
             timeout=timedelta(seconds=FIND_S),
             master_listen_fd=listener,
         )
-        make = _nccl if device.type == "cuda" else gloo
-        return Share(rank, size, device, heard(make(store, rank, size, address)))
+        if device.type != "cuda" and not in_pieces:
+            return Share(rank, size, device, heard(gloo(store, rank, size, address)))
+        add_up = heard(_group(store, rank, size, address, device))
+        mesh = DeviceMesh.from_group(dist.group.WORLD, device.type) if in_pieces else None
+        return Share(rank, size, device, add_up, mesh)
     except RuntimeError as error:
         raise PeerLostError(f"the workers did not find each other ({_line(error)})") from error
 
@@ -56,10 +72,7 @@ def joined(
 def gloo(store: Any, rank: int, size: int, address: str) -> Callable[[Tensor], None]:
     """Sums of tensors on the CPU, between processes that listen on `address`. `store` is
     a torch.distributed.Store that all of them can reach."""
-    options = dist.ProcessGroupGloo._Options()
-    options._devices = [dist.ProcessGroupGloo.create_device(hostname=address)]
-    options._timeout = timedelta(seconds=PATIENCE_S)
-    group = dist.ProcessGroupGloo(store, rank, size, options)
+    group = _gloo(store, rank, size, address)
 
     def add_up(tensor: Tensor) -> None:
         group.allreduce([tensor]).wait()
@@ -67,18 +80,45 @@ def gloo(store: Any, rank: int, size: int, address: str) -> Callable[[Tensor], N
     return add_up
 
 
-def _nccl(store: Any, rank: int, size: int, address: str) -> Callable[[Tensor], None]:
-    if address.startswith("127."):
-        os.environ.setdefault("NCCL_SOCKET_IFNAME", "lo")
+def _gloo(store: Any, rank: int, size: int, address: str) -> Any:
+    options = dist.ProcessGroupGloo._Options()
+    options._devices = [dist.ProcessGroupGloo.create_device(hostname=address)]
+    options._timeout = timedelta(seconds=PATIENCE_S)
+    return dist.ProcessGroupGloo(store, rank, size, options)
+
+
+def _group(
+    store: Any, rank: int, size: int, address: str, device: torch.device
+) -> Callable[[Tensor], None]:
+    """Sums of the default group, of which torch has one a process: nccl's, or on the CPU gloo's."""
+    if device.type == "cuda":
+        backend = "nccl"
+        if address.startswith("127."):
+            os.environ.setdefault("NCCL_SOCKET_IFNAME", "lo")
+    else:  # torch's own gloo would choose by itself where it listens
+        backend = f"cpu:{GLOO_AT_ADDRESS}"
+        dist.Backend.register_backend(
+            GLOO_AT_ADDRESS,
+            lambda store, rank, size, timeout: _gloo(store, rank, size, address),
+            devices=["cpu"],
+        )
     dist.init_process_group(
-        "nccl", store=store, rank=rank, world_size=size, timeout=timedelta(seconds=PATIENCE_S)
+        backend, store=store, rank=rank, world_size=size, timeout=timedelta(seconds=PATIENCE_S)
     )
 
     def add_up(tensor: Tensor) -> None:
         dist.all_reduce(tensor)
-        torch.cuda.current_stream().synchronize()
+        if device.type == "cuda":
+            torch.cuda.current_stream().synchronize()
 
     return add_up
+
+
+def _give_freed_memory_back() -> None:
+    """From now on. By itself glibc comes to keep for later what layers that are put together and
+    let go have taken, in more and more places: more than the pieces save."""
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(M_MMAP_THRESHOLD, MMAP_FROM)
 
 
 def heard(add_up: Callable[[Tensor], None]) -> Callable[[Tensor], None]:
@@ -95,5 +135,18 @@ def heard(add_up: Callable[[Tensor], None]) -> Callable[[Tensor], None]:
     return add
 
 
-def _line(error: Exception) -> str:
+def in_words(error: BaseException) -> BaseException:
+    """What went wrong in a call that others with a piece of the policy have a part in, as an error
+    of ours where it is theirs or the memory's."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return HitlError(
+            "memory ran out for a worker with its piece of the policy, where smaller passes do "
+            "not help: give more --workers, or a smaller --group-size or --max-new-tokens"
+        )
+    if isinstance(error, dist.DistError) or "gloo" in str(error):
+        return PeerLostError(f"another worker is gone ({_line(error)})")
+    return error
+
+
+def _line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(". ")

@@ -121,7 +121,7 @@ def merged(model: PreTrainedModel) -> dict[str, Tensor]:
     }
     return {
         name.replace(".base_layer.", "."): value + deltas[name] if name in deltas else value
-        for name, value in model.state_dict().items()
+        for name, value in model.state_dict(keep_vars=True).items()
         if ".lora_" not in name
     }
 

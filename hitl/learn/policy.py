@@ -16,6 +16,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging as transformers_logging
 
 from hitl.learn.hub import located
+from hitl.learn.pieces import whole
 from hitl.learn.precision import bf16_on_cpu
 from hitl.learn.reading import Reading
 from hitl.learn.tokens import Codec, codec_for
@@ -196,9 +197,11 @@ def quiet() -> None:
 
 
 def digest(tensors: Iterable[tuple[str, Tensor]]) -> str:
-    """SHA-256 over names and bytes of the tensors, in the order of their names."""
+    """SHA-256 over names and bytes of the tensors, in the order of their names. One is whole at a
+    time."""
     sha = hashlib.sha256()
     for name, tensor in sorted(tensors, key=lambda item: item[0]):
         sha.update(name.encode())
-        sha.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        value = whole(tensor.detach()).cpu()
+        sha.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return sha.hexdigest()

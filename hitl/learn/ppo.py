@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from hitl.config.ppo import PPOConfig
 from hitl.learn import losses
 from hitl.learn.advantages import gae, token_rewards
-from hitl.learn.evaluate import Evaluated, evaluate, split
+from hitl.learn.evaluate import Evaluated, evaluate_rows
 from hitl.learn.kl import full_kl, token_kl
 from hitl.learn.limits import Kept, Snapshot, Yardstick, pull_back, shorten, snapshot
 from hitl.learn.masked import whiten
+from hitl.learn.pieces import whole
 from hitl.learn.policy import LanguageModel, Policy
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
@@ -122,7 +123,7 @@ def learn(
         taken = len(steps)
         index = order(epochs).to(rollout.ids.device)
         # Where the batch is one piece its order says nothing, and the rows of `start` are in order.
-        minis = [rollout.every_row] if fitting else list(split(index, config.mini_batch_size))
+        minis = [rollout.every_row] if fitting else list(torch.split(index, config.mini_batch_size))
         for number, mini in enumerate(minis, 1):
             steps.append(
                 _accumulate(
@@ -213,11 +214,14 @@ def _accumulate(
     parameters = _parameters(optimizer)
     before = [None if p.grad is None else p.grad.clone() for p in parameters]
     with share.agreeing():
-        for micro in split(share.of(index), config.micro_batch_size):
-            rows = rollout.rows(micro)
-            mask, width = rows.mask, rows.mask.shape[1]
+        for micro in share.passes(index, config.micro_batch_size):
+            mask = rollout.rows(micro).mask
+            width = mask.shape[1]
             fixed = targets.rows(micro, width)
-            now = evaluate(policy, rows, how) if ready is None else ready.rows(slice(None), width)
+            if ready is None:
+                now = evaluate_rows(policy, rollout, micro, how)
+            else:
+                now = ready.rows(slice(None), width)
             pg, clipped = losses.policy_loss(
                 now.logp, fixed.old_logp, fixed.advantages, config.cliprange
             )
@@ -228,7 +232,8 @@ def _accumulate(
                 loss = pg + config.vf_coef * vf
             else:
                 vf = torch.zeros_like(pg)
-                loss = pg + kl_coef * _kl_loss(now, fixed, reference, rows, how, config)
+                kl = _kl_loss(now, fixed, reference, rollout, micro, how, config)
+                loss = pg + kl_coef * kl
             count = tokens * config.gradient_accumulation_steps
             (torch.where(mask, loss, 0.0).sum() / count).backward()  # type: ignore[no-untyped-call]
             moved = (now.logp - fixed.old_logp).detach()
@@ -250,15 +255,16 @@ def _kl_loss(
     now: Evaluated,
     fixed: Targets,
     reference: LanguageModel,
-    rows: Rollout,
+    rollout: Rollout,
+    index: Tensor,
     how: Sampling,
     config: PPOConfig,
 ) -> Tensor:
-    """KL(policy || reference) of each token, (B, T), as a loss."""
+    """KL(policy || reference) of each token of the rows `index` (b,), (b, T), as a loss."""
     if config.kl_penalty == "full":
         how = how.unrestricted
         with torch.no_grad():
-            theirs = evaluate(reference, rows, how).reading.log_p(how)
+            theirs = evaluate_rows(reference, rollout, index, how).reading.log_p(how)
         return full_kl(now.reading.log_p(how), theirs)
     # Half the squared log-ratio: its gradient on the policy's own tokens is that of the KL, which
     # the plain estimator's is not.
@@ -272,7 +278,7 @@ def _optimizer_step(
     parameters = _parameters(optimizer)
     share.sum_gradients(parameters)
     limit = max_norm if max_norm is not None else math.inf
-    norm = float(nn.utils.clip_grad_norm_(parameters, limit))
+    norm = float(whole(nn.utils.clip_grad_norm_(parameters, limit)))
     if not math.isfinite(norm):
         raise NonFiniteUpdateError("the gradient became NaN or infinite")
     stats["gradient_norm"] = norm

@@ -72,9 +72,11 @@ def sample_groups(
     seed: int,
     version: int,
     on_token: Callable[[Sequence[Tensor]], None],
+    agreed: Callable[[Tensor], Tensor] = lambda token: token,
 ) -> list[Group]:
     """k completions of each of G prompts, side by side. `on_token` is called after each step with
-    the tokens so far, (G * k,) a step: the first k are the first prompt's.
+    the tokens so far, (G * k,) a step: the first k are the first prompt's. `agreed`: see
+    `complete`.
 
     All uniforms of a group are drawn at once and are its own, so they depend neither on which row
     ends when nor on what else is sampled. The last bits of log-probabilities do depend on what is
@@ -93,7 +95,9 @@ def sample_groups(
             )
         )
         limits += limits_of(how, group_size, generator(seed, "length", *key))
-    completions = complete(model, codec, given, torch.cat(uniforms, 1), limits, how, on_token)
+    completions = complete(
+        model, codec, given, torch.cat(uniforms, 1), limits, how, on_token, agreed
+    )
     return [
         Group(
             prompt=prompt,
@@ -117,9 +121,12 @@ def complete(
     limits: Sequence[int],
     how: Sampling,
     on_token: Callable[[Sequence[Tensor]], None],
+    agreed: Callable[[Tensor], Tensor] = lambda token: token,
 ) -> tuple[Completion, ...]:
     """k completions of each of G prompts, drawn at `uniforms` (T, G * k), fp64 on the CPU, and cut
-    at `limits` (G * k,) tokens. A prompt is run once, and its cache shared out."""
+    at `limits` (G * k,) tokens. A prompt is run once, and its cache shared out. `agreed` puts what
+    all processes go on with in the place of the tokens that this one has drawn, (G * k,): where
+    they go forward together, one bit elsewhere must not end one of them before the others."""
     device = next(model.parameters()).device
     uniforms, n = uniforms.to(device), uniforms.shape[1]
     k = n // len(prompts)
@@ -137,7 +144,7 @@ def complete(
     logprobs: list[Tensor] = []
     for step in range(max(limits)):
         log_p = warp(logits, how).log_softmax(-1)  # (n, V)
-        token = draw(log_p, uniforms[step])  # (n,)
+        token = agreed(draw(log_p, uniforms[step]))  # (n,)
         tokens.append(token)
         logprobs.append(log_p.gather(-1, token[:, None]).squeeze(-1))
         ended |= (token == codec.eos_id) | (step + 1 >= last)

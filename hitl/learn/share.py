@@ -1,8 +1,9 @@
 """An update divided among several processes: which rows are one's own, and how sums are made.
 
-Every process holds the whole policy and is given the whole batch. What takes long, forward and
-backward passes, each one makes for its own rows; what comes of them is added up, so that all go on
-from the same numbers, bit for bit, and decide alike.
+Every process is given the whole batch. What takes long, forward and backward passes, each one makes
+for its own rows; what comes of them is added up, so that all go on from the same numbers, bit for
+bit, and decide alike. Each holds the whole policy, or, where there is a mesh, a piece of it: then
+all go forward at once, for a layer is put together from everyone's pieces.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh
 
 BUCKET = 1 << 24
 """Entries that are added up at once: what a sum needs of memory beside the gradients."""
@@ -30,15 +32,40 @@ class Share:
     add_up: Callable[[Tensor], None]
     """Puts the sum over all shares in a tensor's place, the same bits in each. All call it in the
     same order, with tensors of one shape. Raises PeerLostError."""
+    mesh: DeviceMesh | None = None
+    """Over which the policy lies in pieces; None: each process has the whole of it."""
 
     @property
     def whole(self) -> bool:
         """Whether there are no others."""
         return self.size == 1
 
+    @property
+    def in_pieces(self) -> bool:
+        """Whether each has a piece of the policy: what goes forward is everyone's, at once."""
+        return self.mesh is not None
+
     def of(self, index: Tensor) -> Tensor:
         """One's own of the rows `index` (N,): none where there are too few for all."""
         return index if self.whole else index[self.rank :: self.size]
+
+    def passes(self, index: Tensor, size: int) -> list[Tensor]:
+        """One's own of the rows `index` (N,), at most `size` of them a forward pass. With a policy
+        in pieces all shares have as many passes, and the last may be of no row."""
+        own = self.of(index)
+        passes = list(torch.split(own, size)) if len(own) else []
+        if self.in_pieces:
+            most = -(-len(index) // self.size)  # rows of the first share
+            passes += [own[:0]] * (-(-most // size) - len(passes))
+        return passes
+
+    def first(self, own: Tensor) -> Tensor:
+        """What the first share has, for those who must go forward together; one's own else."""
+        if not self.in_pieces:
+            return own
+        every = own.clone() if self.rank == 0 else torch.zeros_like(own)
+        self.add_up(every)
+        return every
 
     def sum(self, *own: Tensor) -> None:
         """Adds each up, in place."""
@@ -56,8 +83,9 @@ class Share:
         return every.to(own.device)
 
     def sum_gradients(self, parameters: Sequence[Tensor]) -> None:
-        """Adds up the gradients. A parameter that has none in any share is left without."""
-        if self.whole:
+        """Adds up the gradients. A parameter that has none in any share is left without. Those of
+        a policy in pieces were added up on the way back."""
+        if self.whole or self.in_pieces:
             return
         given = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
         self.add_up(given)
@@ -77,7 +105,13 @@ class Share:
     @contextlib.contextmanager
     def agreeing(self) -> Iterator[None]:
         """Memory that runs out inside, in one share, has run out for all: they try again in smaller
-        pieces together. Inside nothing is added up. Raises torch.OutOfMemoryError."""
+        pieces together. Inside nothing is added up. Raises torch.OutOfMemoryError.
+
+        With a policy in pieces the others wait inside a layer, and cannot agree to anything: it is
+        raised in the one share alone."""
+        if self.in_pieces:
+            yield
+            return
         lacking: torch.OutOfMemoryError | None = None
         try:
             yield

@@ -18,8 +18,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from hitl.errors import HitlError
+from hitl.learn.cut import PolicyInPieces
 from hitl.learn.lora import adapters, merged
 from hitl.learn.moments import Moments
+from hitl.learn.pieces import cut_as, gathered, put
 from hitl.learn.policy import Policy
 from hitl.learn.scores import NONE_YET
 from hitl.learn.tokens import Codec
@@ -79,20 +81,30 @@ def save(
     codec: Codec,
     optimizer: torch.optim.Optimizer,
     state: TrainerState,
+    *,
+    write: bool = True,
 ) -> None:
-    """Writes everything an exact resume needs into `directory`."""
+    """Writes everything an exact resume needs into `directory`. Where the policy is in pieces all
+    are asked for theirs, and one is to `write`."""
     adapted = adapters(policy)
-    whole = merged(policy.model) if adapted else None
-    policy.model.save_pretrained(directory / "policy", state_dict=whole)
-    codec.tokenizer.save_pretrained(directory / "policy")
+    weights: dict[str, Tensor] | None = None  # those of the model as it is
+    if adapted:
+        weights = gathered(merged(policy.model).items(), write)
+    elif isinstance(policy, PolicyInPieces):
+        weights = gathered(policy.model.state_dict(keep_vars=True).items(), write)
     tensors = {f"value_head.{k}": v for k, v in policy.value_head.state_dict().items()}
     tensors |= {f"adapter.{name}": p for name, p in adapted.items()}
     names = _names(policy, optimizer)
     for index, moments in optimizer.state_dict()["state"].items():
         for key, value in moments.items():
             tensors[f"optimizer.{key}.{names[index]}"] = torch.as_tensor(value)
+    trainer = gathered(tensors.items(), write)
+    if not write:
+        return
+    policy.model.save_pretrained(directory / "policy", state_dict=weights)
+    codec.tokenizer.save_pretrained(directory / "policy")
     save_file(
-        {k: v.detach().cpu().contiguous() for k, v in tensors.items()},
+        {k: v.contiguous() for k, v in trainer.items()},
         directory / "trainer.safetensors",
     )
     (directory / "state.json").write_text(state.to_json(), encoding="utf-8")
@@ -106,22 +118,21 @@ def load(directory: Path, policy: Policy, optimizer: torch.optim.Optimizer) -> T
         _load_adapters(adapted, tensors)
     else:
         _load_weights(policy, directory / "policy")
-    head = {
-        k.removeprefix("value_head."): v for k, v in tensors.items() if k.startswith("value_head.")
-    }
-    policy.value_head.load_state_dict(head)
-    names = _names(policy, optimizer)
+    for name, parameter in policy.value_head.named_parameters():
+        put(_found(tensors, f"value_head.{name}"), parameter)
+    names, trained = _names(policy, optimizer), policy.trained()
     slots: dict[int, dict[str, Tensor]] = {}
     for index, name in names.items():
-        for key in ("step", "exp_avg", "exp_avg_sq"):
-            if (full := f"optimizer.{key}.{name}") in tensors:
-                slots.setdefault(index, {})[key] = tensors[full]
+        if (step := tensors.get(f"optimizer.step.{name}")) is not None:
+            slots.setdefault(index, {})["step"] = step
+        for key in ("exp_avg", "exp_avg_sq"):
+            if (moment := tensors.get(f"optimizer.{key}.{name}")) is not None:
+                slots.setdefault(index, {})[key] = cut_as(trained[name], moment)
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": slots, "param_groups": groups})
     return state
 
 
-@torch.no_grad()
 def _load_weights(policy: Policy, folder: Path) -> None:
     """Copies the weights of a saved model of the same class. transformers reads them: it knows of
     shards, tied heads and names that differ between module and file."""
@@ -133,15 +144,18 @@ def _load_weights(policy: Policy, folder: Path) -> None:
         raise ValueError(f"{folder.name}/ lacks {', '.join(missing[:3])}")
     found = dict(saved.named_parameters())
     for name, parameter in policy.model.named_parameters():
-        parameter.copy_(found[name])
+        put(found[name], parameter)
 
 
-@torch.no_grad()
 def _load_adapters(adapted: dict[str, torch.nn.Parameter], tensors: dict[str, Tensor]) -> None:
     for name, parameter in adapted.items():
-        if (saved := tensors.get(f"adapter.{name}")) is None:
-            raise ValueError(f"trainer.safetensors lacks {name}")
-        parameter.copy_(saved)
+        put(_found(tensors, f"adapter.{name}"), parameter)
+
+
+def _found(tensors: dict[str, Tensor], name: str) -> Tensor:
+    if (saved := tensors.get(name)) is None:
+        raise ValueError(f"trainer.safetensors lacks {name}")
+    return saved
 
 
 def _names(policy: Policy, optimizer: torch.optim.Optimizer) -> dict[int, str]:

@@ -79,6 +79,13 @@ def nodes() -> Iterator[Nodes]:
 
 
 @pytest.fixture(scope="package")
+def room(nodes: Nodes) -> Nodes:
+    """With a node for each of two workers."""
+    nodes.add_spare()
+    return nodes
+
+
+@pytest.fixture(scope="package")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_policy(tmp_path_factory.mktemp("policy"))
 

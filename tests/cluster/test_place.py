@@ -45,3 +45,13 @@ def test_workers_need_the_engine_they_are_of(
     assert train(tmp_path, "--engine", "ray", "--workers", "0") == 2
     assert "--workers 0 is too small: at least 1" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [(), ("--engine", "ray"), ("--engine", "ray", "--workers", "1")])
+def test_pieces_need_several_workers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    assert train(tmp_path, "--shard", *words) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "--shard needs --engine ray and --workers of 2 or more" in line
+    assert list(tmp_path.iterdir()) == []

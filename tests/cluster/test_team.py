@@ -17,8 +17,10 @@ from hitl.cluster.past import Past
 from hitl.cluster.remote import LostError
 from hitl.cluster.team import Team
 from hitl.cluster.worker import Look, Told, Worker
+from hitl.config.ppo import PPOConfig
+from hitl.config.recorded import RecordedConfig
 from hitl.config.session import SessionConfig
-from hitl.engine import PeerLostError, UpdateRefusedError
+from hitl.engine import NoRoomError, PeerLostError, UpdateRefusedError
 from hitl.errors import HitlError
 from hitl.learn.engine import LocalEngine
 from hitl.records import LabelledGroup, Mode, Prompt, UpdateStats
@@ -26,7 +28,27 @@ from hitl.records import LabelledGroup, Mode, Prompt, UpdateStats
 
 def serve(pipe: Connection) -> None:
     """A worker in a process of its own, asked over a pipe."""
-    worker = Worker()
+    answer_all(Worker(), pipe)
+
+
+def serve_with_little_room(pipe: Connection) -> None:
+    """The same of one that has no room for more than one completion at a time."""
+    import torch
+
+    from hitl.learn import ppo
+
+    evaluate = ppo.evaluate_rows
+
+    def scarce(policy: Any, rollout: Any, index: Any, how: Any) -> Any:
+        if torch.is_grad_enabled() and len(index) > 1:
+            raise torch.OutOfMemoryError("no room")
+        return evaluate(policy, rollout, index, how)
+
+    ppo.evaluate_rows = scarce
+    answer_all(Worker(), pipe)
+
+
+def answer_all(worker: Worker, pipe: Connection) -> None:
     while True:
         method, arguments = pipe.recv()
         try:
@@ -39,10 +61,10 @@ def serve(pipe: Connection) -> None:
 class Spawned:
     """The way to it; implements remote.Handle."""
 
-    def __init__(self) -> None:
+    def __init__(self, serving: Callable[[Connection], None] = serve) -> None:
         spawn = get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
-        self.process = spawn.Process(target=serve, args=(theirs,), daemon=True)
+        self.process = spawn.Process(target=serving, args=(theirs,), daemon=True)
         self.process.start()
         theirs.close()
 
@@ -106,6 +128,51 @@ def test_two_workers_learn_as_one_engine_until_one_is_killed(
         team.end()
 
 
+@dataclasses.dataclass
+class Processes:
+    """A cluster of processes here, every second of which has little room; implements
+    engine.Cluster."""
+
+    processors: float = 2.0
+    gpus: float = 0.0
+    where: str = "this machine"
+    started: list[Spawned] = dataclasses.field(default_factory=list)
+
+    def start(self, gpus: int) -> Spawned:
+        self.started.append(Spawned([serve, serve_with_little_room][len(self.started) % 2]))
+        return self.started[-1]
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.slow
+def test_pieces_in_which_memory_runs_out_are_begun_again_with_smaller_passes(
+    policy: Path, config: SessionConfig, tmp_path: Path
+) -> None:
+    """The first worker waits inside a layer for the second one, which has given up."""
+    fields = {f.name: getattr(config, f.name) for f in dataclasses.fields(SessionConfig)}
+    numbers = PPOConfig(mini_batch_size=4, micro_batch_size=2, ppo_epochs=2, adam_eps=1.0)
+    asked = RecordedConfig(**fields, recorded=numbers)
+    local = LocalEngine(policy, asked, lambda *told: None)
+    cluster, notices = Processes(), list[str]()
+    ears = Ears(lambda *told: None, notices.append, lambda *told: None, lambda: False)
+    past = Past(lambda at_most: None, {}.__getitem__)
+    engine = RayEngine(policy, asked, cluster, past, ears, workers=2, shard=True)
+    try:
+        groups = engine.sample([Prompt("the film was", 1), Prompt("bad", 2)], 4, 1)
+        rewards = (5.0, 1.0, 3.0, 2.0)
+        batch = [LabelledGroup(group, rewards, "op", Mode.SCORE) for group in groups]
+        want, got = local.update(1, batch), engine.update(1, batch)
+        assert got.policy_loss == pytest.approx(want.policy_loss, rel=1e-5, abs=1e-6)
+        said, *back = notices
+        assert "where 2 completions go forward at once" in said and "begin again with 1" in said
+        assert len(back) == 1 and "the policy is back" in back[0]
+        assert [one.process.is_alive() for one in cluster.started] == [False, False, True, True]
+    finally:
+        engine.close()
+
+
 # --- what can go wrong, with workers that only say so --------------------------------------------
 
 STATS = UpdateStats(
@@ -155,6 +222,30 @@ def test_workers_that_came_out_different_are_ended_and_said() -> None:
         updated(one, other)
     assert one.ended and other.ended
     assert updated(Said(done(STATS)), Said(done(STATS))) == STATS
+
+
+def test_a_worker_without_room_for_its_piece_ends_those_that_wait_for_it() -> None:
+    waiting, full = Said(), Said(done(error=NoRoomError("one completion does not fit")))
+    with pytest.raises(NoRoomError):
+        updated(waiting, full)
+    assert waiting.ended and full.ended
+
+
+def test_in_pieces_all_are_asked_for_everything_and_the_first_one_is_heard() -> None:
+    one, other = (Said(Look((("notice", (name,)),), done=True, value=name)) for name in "ab")
+    heard: list[Told] = []
+    team = Team([one, other], in_pieces=True)
+    assert team.call("sequence_kl", [], hear=heard.append) == "a"
+    assert heard == [("notice", ("a",))]
+    assert not one.ended
+
+
+def test_a_bug_in_pieces_ends_all() -> None:
+    """A layer may be put together for good in one of them."""
+    one, other = (Said(done(error=RuntimeError("a bug"))) for _ in range(2))
+    with pytest.raises(RuntimeError, match="a bug"):
+        Team([one, other], in_pieces=True).call("inspect", None, hear=silent)
+    assert one.ended and other.ended
 
 
 def test_what_all_refuse_ends_none_of_them() -> None:

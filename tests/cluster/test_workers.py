@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Iterator
@@ -68,16 +69,24 @@ class Two:
     killer: Killer
 
 
-@pytest.fixture(scope="module")
-def room(nodes: Nodes) -> Nodes:
-    nodes.add_spare()
-    return nodes
-
-
 @pytest.fixture
 def two(room: Nodes, policy: Path, config: SessionConfig, tmp_path: Path) -> Iterator[Two]:
+    with two_of(room, policy, config, tmp_path) as two:
+        yield two
+
+
+@contextlib.contextmanager
+def two_of(
+    room: Nodes,
+    policy: Path,
+    config: SessionConfig,
+    tmp_path: Path,
+    numbers: PPOConfig = LONG,
+    *,
+    shard: bool = False,
+) -> Iterator[Two]:
     fields = {f.name: getattr(config, f.name) for f in dataclasses.fields(SessionConfig)}
-    long = RecordedConfig(**fields, recorded=LONG)
+    long = RecordedConfig(**fields, recorded=numbers)
     checkpoints, notices = Checkpoints(tmp_path / "steps"), list[str]()
 
     def checkpoint(at_most: int) -> tuple[int, Path] | None:
@@ -87,7 +96,7 @@ def two(room: Nodes, policy: Path, config: SessionConfig, tmp_path: Path) -> Ite
     killer = Killer()
     ears = Ears(killer.hear, notices.append, lambda prompt, texts: None, lambda: False)
     past = Past(checkpoint, {}.__getitem__)
-    ray = RayEngine(policy, long, connect(room.address), past, ears, workers=2)
+    ray = RayEngine(policy, long, connect(room.address), past, ears, 2, shard)
     yield Two(ray, long, checkpoints, notices, killer)
     ray.close()
 

@@ -20,7 +20,6 @@ def session(folder: str, fault: str, ahead: int, typed: Sequence[str]) -> dict[s
     """`hitl resume a` where the first update meets a fault."""
     from hitl.commands import operate
     from hitl.learn import evaluate as passes
-    from hitl.learn import ppo
 
     times = iter([True])
     evaluate = passes.evaluate
@@ -42,7 +41,7 @@ def session(folder: str, fault: str, ahead: int, typed: Sequence[str]) -> dict[s
                 raise RuntimeError("CUDA error: an illegal memory access was encountered")
         return found
 
-    passes.evaluate = ppo.evaluate = faulty
+    passes.evaluate = faulty
     if ahead:
         run = operate.run
         operate.run = lambda *given, **named: run(*given, **{**named, "ahead": ahead})

@@ -8,6 +8,7 @@ import torch
 from hitl.config.session import SessionConfig
 from hitl.errors import HitlError
 from hitl.learn.build import build, pick_device
+from hitl.learn.share import ALONE
 from hitl.shipped import shipped
 
 
@@ -16,7 +17,7 @@ def test_adapters_have_the_rank_and_weigh_alpha_over_it(rank: int, alpha: int) -
     source = shipped("checkpoints", "tiny-zh")
     assert source is not None
     config = SessionConfig(lang="zh", lora=True, lora_rank=rank, lora_alpha=alpha)
-    learner = build(source, config, lambda stage, done, total: None)
+    learner = build(source, config, torch.device("cpu"), ALONE, lambda stage, done, total: None)
     layers = [m for m in learner.policy.modules() if hasattr(m, "lora_A")]
     assert len(layers) == 6 * 4
     assert {m.scaling["default"] for m in layers} == {alpha / rank}

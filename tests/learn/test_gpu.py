@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from hitl.config.session import SessionConfig
 from hitl.learn import ppo
 from hitl.learn.engine import LocalEngine
-from hitl.learn.evaluate import Evaluated, evaluate
+from hitl.learn.evaluate import Evaluated, evaluate_rows
 from hitl.learn.policy import LanguageModel
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
@@ -87,12 +88,12 @@ def test_out_of_memory_gives_the_same_in_smaller_pieces(
     batch = judged(whole, prompt_of("gpt2-bpe"))
     want = whole.update(1, batch)
 
-    def scarce(policy: LanguageModel, rollout: Rollout, how: Sampling) -> Evaluated:
-        if torch.is_grad_enabled() and len(rollout.ids) > 3:
+    def scarce(policy: LanguageModel, rollout: Rollout, index: Tensor, how: Sampling) -> Evaluated:
+        if torch.is_grad_enabled() and len(index) > 3:
             torch.empty(1 << 50, device="cuda")  # a real one
-        return evaluate(policy, rollout, how)
+        return evaluate_rows(policy, rollout, index, how)
 
-    monkeypatch.setattr(ppo, "evaluate", scarce)
+    monkeypatch.setattr(ppo, "evaluate_rows", scarce)
     pieces = engine_of(folder, on("cuda"))
     got = pieces.update(1, batch)
     assert got.policy_loss == pytest.approx(want.policy_loss, rel=1e-3)

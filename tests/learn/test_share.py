@@ -253,7 +253,7 @@ def test_engines_of_which_one_has_too_little_memory_all_take_smaller_pieces(
 ) -> None:
     config = config_of(STEADY)
     batch = judged(engine(source, config), 1)
-    evaluate, short = ppo.evaluate, [3]
+    evaluate, short = ppo.evaluate_rows, [3]
 
     def scarce(policy: Policy, *given: object) -> object:
         if torch.is_grad_enabled() and getattr(policy, "scarce", False) and short:
@@ -261,7 +261,7 @@ def test_engines_of_which_one_has_too_little_memory_all_take_smaller_pieces(
             raise torch.OutOfMemoryError("no room")
         return evaluate(policy, *given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ppo, "evaluate", scarce)
+    monkeypatch.setattr(ppo, "evaluate_rows", scarce)
 
     def learn(share: Share) -> tuple[UpdateStats, int]:
         one = engine(source, config, share)
