@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 from pathlib import Path
 
 from hitl.config.recorded import to_json
 from hitl.config.session import SessionConfig
+from hitl.installed import version_of
 from hitl.models import resolve
 from hitl.prompts import prompts_of
 from hitl.rundir import RunDir
@@ -32,17 +32,6 @@ def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
         "versions": {package: version_of(package) for package in RECORDED},
         "base": {"policy": str(source)},
     })  # fmt: skip
-
-
-def version_of(package: str) -> str:
-    """Of an installed package, by the name of its folder (PEP 427): to import importlib.metadata
-    and have it read files takes a fifteenth of the time to the first picture."""
-    for place in sys.path:
-        for folder in Path(place or ".").glob(f"{package}-*.dist-info"):
-            return folder.name.removeprefix(f"{package}-").removesuffix(".dist-info")
-    from importlib.metadata import version  # installed in some other way
-
-    return version(package)
 
 
 def processors() -> int:

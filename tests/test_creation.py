@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
-from hitl.creation import RECORDED, processors, version_of
+from hitl.creation import processors
 
 
 def test_threads_are_those_the_process_may_use_unless_openmp_is_told(
@@ -29,14 +28,3 @@ def test_a_system_that_cannot_say_so_has_all_its_processors(
     monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
     assert processors() == 6
-
-
-@pytest.mark.parametrize("package", [*RECORDED, "textual", "hitl"])
-def test_versions_are_those_that_python_tells(package: str) -> None:
-    assert version_of(package) == version(package)
-
-
-def test_what_has_no_folder_of_its_name_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.path", [])
-    with pytest.raises(PackageNotFoundError):
-        version_of("torch")

@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from hitl.cluster import files
 from hitl.config.session import SessionConfig
 from hitl.engine import Engine, EngineThread
 from hitl.errors import HitlError
+from hitl.installed import version_of
 from hitl.manifest import Manifest
 from hitl.records import Prompt
 
@@ -210,14 +210,6 @@ class Worker:
 
     def _tell_partial(self, prompt: Prompt, texts: tuple[str, ...]) -> None:
         self._told.append(("partial", (prompt, texts)))
-
-
-def version_of(package: str) -> str:
-    """Of a package as installed here; "none" when it is not."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"
 
 
 def _scratch_folder() -> Path:
