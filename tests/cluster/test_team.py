@@ -48,6 +48,19 @@ def serve_with_little_room(pipe: Connection) -> None:
     answer_all(Worker(), pipe)
 
 
+def serve_without_room_to_sample(pipe: Connection) -> None:
+    """The same of one that has no room for its part of the sampling."""
+    import torch
+
+    from hitl.learn import engine
+
+    def scarce(*given: Any) -> Any:
+        raise torch.OutOfMemoryError("no room")
+
+    engine.sample_groups = scarce
+    answer_all(Worker(), pipe)
+
+
 def answer_all(worker: Worker, pipe: Connection) -> None:
     while True:
         method, arguments = pipe.recv()
@@ -171,6 +184,24 @@ def test_pieces_in_which_memory_runs_out_are_begun_again_with_smaller_passes(
         assert [one.process.is_alive() for one in cluster.started] == [False, False, True, True]
     finally:
         engine.close()
+
+
+@pytest.mark.slow
+def test_memory_that_runs_out_in_sampling_pieces_is_one_line_and_ends_those_that_wait(
+    policy: Path, config: SessionConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Smaller passes would not help: nothing is begun again."""
+    monkeypatch.setattr(teams, "GRACE_S", 1.0)
+    workers = [Spawned(), Spawned(serve_without_room_to_sample)]
+    team = Team(workers, in_pieces=True)
+    try:
+        team.build(policy, config, silent)
+        with pytest.raises(HitlError, match="give more --workers, or a smaller") as error:
+            team.call("sample", [Prompt("the film was", 1)], 4, 1, hear=silent)
+        assert "\n" not in str(error.value)
+        assert not any(worker.process.is_alive() for worker in workers)
+    finally:
+        team.end()
 
 
 # --- what can go wrong, with workers that only say so --------------------------------------------

@@ -282,3 +282,15 @@ def test_memory_that_runs_out_is_said_to_the_team(two: Processes, source: Path) 
     batch = judged(engine_of(ALONE, source, config), 1)
     said = "update 1 was undone, one completion does not fit into memory"
     assert two.together(scarce, source, config, batch) == [said] * 2
+
+
+def drawn(share: Share) -> tuple[list[int], list[int]]:
+    """What is agreed on where each has drawn something else, and what was drawn."""
+    own = torch.tensor([7, 8]) + share.rank
+    return share.first(own).tolist(), own.tolist()
+
+
+def test_tokens_are_the_first_ones_where_another_draws_others(two: Processes) -> None:
+    """Else one would end before the others, which wait for it."""
+    assert two.together(drawn) == [([7, 8], [7, 8]), ([7, 8], [8, 9])]
+    assert drawn(ALONE)[0] == [7, 8]
