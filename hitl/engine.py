@@ -42,6 +42,11 @@ class BrokenOffError(HitlError):
     """The operator left while the engine was being loaded; nothing has changed."""
 
 
+def never() -> bool:
+    """Nobody waits."""
+    return False
+
+
 class Engine(Protocol):
     """Samples from the policy and teaches it. Blocking; called from one thread."""
 
@@ -63,12 +68,17 @@ class Engine(Protocol):
         the texts do."""
 
     def update(
-        self, number: int, batch: Sequence[LabelledGroup], options: StepOptions | None = None
+        self,
+        number: int,
+        batch: Sequence[LabelledGroup],
+        options: StepOptions | None = None,
+        hurried: Callable[[], bool] = never,
     ) -> UpdateStats:
         """PPO update `number` (1 is the first), with the config's options unless others are
-        given. Asked again for the number it is at, it does
-        nothing and returns the same stats. Raises UpdateRefusedError, and has changed nothing
-        then."""
+        given. Asked again for the number it is at, it does nothing and returns the same stats.
+        Between the further steps of --amplify an engine in this process asks whether it is
+        `hurried`, and makes no more of them then; the stats say how many it made. Raises
+        UpdateRefusedError, and has changed nothing then."""
 
     def sequence_kl(self, groups: Sequence[Group]) -> float:
         """Mean KL of the groups' completions to the reference, nats a sequence."""
@@ -117,6 +127,7 @@ class EngineThread:
         self._engine = self._executor.submit(_make, make)
         self._lock = threading.Lock()  # guards what follows
         self._asked = 0
+        self._awaited = 0
         self._idle: deque[Callable[[Engine], None]] = deque()
 
     @property
@@ -125,12 +136,20 @@ class EngineThread:
         and there is nothing to save."""
         return self._engine.done()
 
-    def submit(self, call: Callable[[Engine], T]) -> Future[T]:
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for something that is queued."""
+        with self._lock:
+            return self._awaited > 0
+
+    def submit(self, call: Callable[[Engine], T], *, behind: bool = False) -> Future[T]:
         """Queues `call(engine)`; its result or error, the engine's own failure to start included,
-        comes with the future."""
+        comes with the future. `behind` is for work behind somebody's back, which nobody waits
+        for."""
         with self._lock:
             self._asked += 1
-        return self._executor.submit(self._run, call)
+            self._awaited += not behind
+        return self._executor.submit(self._run, call, behind)
 
     def when_idle(self, call: Callable[[Engine], None]) -> Future[None]:
         """Queues `call(engine)` behind all that is asked for until it begins: work that nobody
@@ -147,10 +166,13 @@ class EngineThread:
 
         with self._lock:
             self._idle.append(carry_out)
-        self.submit(lambda engine: None)  # when this is done, there may be nothing else to do
+        # When this is done, there may be nothing else to do.
+        self.submit(lambda engine: None, behind=True)
         return future
 
-    def _run(self, call: Callable[[Engine], T]) -> T:
+    def _run(self, call: Callable[[Engine], T], behind: bool) -> T:
+        with self._lock:
+            self._awaited -= not behind
         try:
             return call(self._engine.result())
         finally:
@@ -166,7 +188,7 @@ class EngineThread:
             if self._asked or not self._idle:
                 return  # whatever was asked for looks here again when it is done
             call = self._idle.popleft()
-        self.submit(call)
+        self.submit(call, behind=True)
 
     def close(self) -> None:
         """Waits for the work in hand, drops what is queued behind it, closes the engine. One that

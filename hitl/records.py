@@ -201,6 +201,9 @@ class StepOptions:
     """KL to the reference to stay near, nats a sequence."""
     lr_decay: float | None = None
     """Labels after which `lr` has fallen to its 1/√2, and goes on as 1/√labels; None: it stays."""
+    further: int | None = None
+    """Further steps on texts nobody read (`--amplify`), at most; None: as many as the config
+    says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +245,9 @@ class UpdateStats:
     own_accuracy: float | None = None
     """Share of the operator's pairs that this model, fitted to the others, puts in their order;
     None where that cannot be told."""
+    own_steps: int | None = None
+    """Steps it made on them; fewer than the config says where somebody waited. None in a journal
+    from before they were counted."""
 
     @property
     def own_words(self) -> str:
@@ -265,4 +271,4 @@ class UpdateStats:
     @property
     def options(self) -> StepOptions:
         """To make the update again."""
-        return StepOptions(self.lr, self.target_kl)
+        return StepOptions(self.lr, self.target_kl, further=self.own_steps)

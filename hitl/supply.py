@@ -177,6 +177,12 @@ class Supply:
         """Has other completions of a prompt sampled before any other; they come next."""
         self._sample_now(seat, Prompt(prompt.text, prompt.number, prompt.attempt + 1))
 
+    def waited_for(self) -> bool:
+        """Whether somebody waits for a group, or will before long: the last one lies on their
+        screen."""
+        with self._changed:
+            return bool(self._wanted) and bool(self._urgent or self._hungry or not self._ready)
+
     def learned(self, version: int) -> None:
         """The policy is another one now (engine's thread)."""
         self._version = version
@@ -194,7 +200,7 @@ class Supply:
                 and g.key not in self._twins
             ]
         for old in stale:
-            while self._somebody_waits():
+            while self.waited_for():
                 self._sample_wanted(engine)
             with self._changed:
                 if old not in self._ready:
@@ -239,10 +245,6 @@ class Supply:
             self._next_number += 1
         return missing
 
-    def _somebody_waits(self) -> bool:
-        with self._changed:
-            return bool(self._wanted) and bool(self._urgent or self._hungry or not self._ready)
-
     # --- without -------------------------------------------------------------------------------
 
     def _handed_out(self, seat: Seat, group: Group) -> Group:
@@ -279,7 +281,7 @@ class Supply:
             if self._sampling or not self._wanted:
                 return
             self._sampling = True
-        self._engine.submit(self._sample_wanted).add_done_callback(self._sampled)
+        self._engine.submit(self._sample_wanted, behind=True).add_done_callback(self._sampled)
 
     def _sampled(self, asked: Future[None]) -> None:
         """Whoever waits is to hear what sampling failed with."""

@@ -49,6 +49,7 @@ class Updates:
         self._supply = supply
         self._wait = wait
         self._running: Future[None] | None = None
+        self._awaited = False
         self._learned: tuple[JudgedGroup, ...] = ()
         self._given: deque[tuple[list[JudgedGroup], StepOptions]] = deque()
         self._changes: list[tuning.Change] = []
@@ -121,7 +122,8 @@ class Updates:
             self.finish()
             batch, options = self._given.popleft()
             self._learned = tuple(batch)
-            self._running = self._engine.submit(functools.partial(self._train, batch, options))
+            train = functools.partial(self._train, batch, options)
+            self._running = self._engine.submit(train, behind=True)
             if self._wait:
                 self._listener.notify(Waiting("update"))
                 self.finish()
@@ -134,7 +136,8 @@ class Updates:
         options = tuning.in_effect(options, number, config.batch_size, config.warmup)
         reach("update:begin")
         try:
-            stats = engine.update(number, [labelled(j.group, j.judgement) for j in batch], options)
+            labels = [labelled(j.group, j.judgement) for j in batch]
+            stats = engine.update(number, labels, options, self._hurried)
         except UpdateRefusedError as error:
             self._journal.set_aside(ids, str(error))
             self._listener.notify(
@@ -154,10 +157,19 @@ class Updates:
             self.save(engine)
         self._supply.refresh(engine)
 
+    def _hurried(self) -> bool:
+        """Whether somebody waits while an update goes on by itself (engine's thread). With nothing
+        ahead they wait for the whole of it, so that the run repeats."""
+        if self._wait:
+            return False
+        return self._awaited or self._engine.awaited or self._supply.waited_for()
+
     def finish(self) -> None:
         """Waits for the update that runs; raises what it failed with."""
         if self._running is not None:
+            self._awaited = True
             self._running.result()
+            self._awaited = False
         self._running, self._learned = None, ()
 
     def settle(self) -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from hitl.checkpoints import Checkpoints
 from hitl.config.session import SessionConfig
-from hitl.engine import EngineThread
+from hitl.engine import EngineThread, never
 from hitl.journal import Journal
 from hitl.manifest import Manifest
 from hitl.open_run import Held
@@ -45,6 +45,7 @@ class FakeEngine:
         self.weights = "base"
         self.sampled: list[tuple[int, int, int]] = []
         self.before_update: Callable[[], None] = lambda: None
+        self.hurried: Callable[[], bool] = never
 
     def sample(self, prompts: Sequence[Prompt], group_size: int, seed: int) -> list[Group]:
         self.sampled += [(p.number, p.attempt, self.version) for p in prompts]
@@ -77,8 +78,13 @@ class FakeEngine:
         ]
 
     def update(
-        self, number: int, batch: Sequence[LabelledGroup], options: StepOptions | None = None
+        self,
+        number: int,
+        batch: Sequence[LabelledGroup],
+        options: StepOptions | None = None,
+        hurried: Callable[[], bool] = never,
     ) -> UpdateStats:
+        self.hurried = hurried
         self.before_update()
         options = options or StepOptions(0.0, 0.0)
         assert number in (self.version, self.version + 1)

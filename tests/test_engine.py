@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hitl.engine import NICE, EngineThread
+from hitl.engine import NICE, Engine, EngineThread
 
 from .fakes import FakeEngine
 
@@ -31,6 +31,31 @@ def test_an_engine_behind_a_screen_lets_the_screen_go_first() -> None:
     finally:
         thread.close()
     assert niceness() == before
+
+
+def test_what_is_done_behind_somebodys_back_is_not_awaited() -> None:
+    thread, began, gate = EngineThread(FakeEngine), threading.Event(), threading.Event()
+    seen = list[bool]()
+
+    def work(engine: Engine) -> None:
+        began.set()
+        assert gate.wait(10)
+        seen.append(thread.awaited)
+
+    try:
+        running = thread.submit(work)
+        assert began.wait(10)
+        thread.submit(lambda engine: None, behind=True)
+        idle = thread.when_idle(lambda engine: None)
+        assert not thread.awaited
+        last = thread.submit(lambda engine: seen.append(thread.awaited))
+        assert thread.awaited
+        gate.set()
+        for future in (running, idle, last):
+            future.result(10)
+        assert seen == [True, False]
+    finally:
+        thread.close()
 
 
 def test_an_engine_that_nobody_watches_is_not_slowed() -> None:

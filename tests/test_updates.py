@@ -66,6 +66,58 @@ def test_judging_goes_on_while_an_update_runs(stint: Stint) -> None:
     assert judged_meanwhile == [0] and engine.version == 1
 
 
+def test_an_update_is_in_a_hurry_once_somebody_waits(stint: Stint) -> None:
+    engine = Slowly()
+
+    def reading(desk: Desk) -> Judgement:
+        assert not engine.hurried(), "there is enough to read"
+        return GOOD(desk)
+
+    def asking(desk: Desk) -> Judgement:
+        desk.inspect()
+        assert engine.hurried(), "they asked for the tokens"
+        engine.go.release(9)
+        return GOOD(desk)
+
+    stint(GOOD, engine.bad, reading, asking, ahead=4, engine=engine)
+
+
+def test_an_update_is_in_a_hurry_on_the_last_group(stint: Stint) -> None:
+    engine = Slowly()
+
+    def last(desk: Desk) -> Judgement:
+        assert desk.ready == 0 and engine.hurried(), "nothing lies behind this one"
+        engine.go.release(9)
+        return GOOD(desk)
+
+    stint(GOOD, engine.bad, GOOD, GOOD, GOOD, last, ahead=4, engine=engine)
+    assert engine.version >= 1
+
+
+def test_an_update_is_in_a_hurry_on_leaving(stint: Stint) -> None:
+    engine, hurried = Slowly(), threading.Event()
+
+    def leave(desk: Desk) -> Quit:
+        def look() -> None:
+            while not engine.hurried():
+                time.sleep(0.005)
+            hurried.set()
+            engine.go.release(9)
+
+        threading.Thread(target=look, daemon=True).start()
+        return Quit()
+
+    stint(GOOD, engine.bad, leave, ahead=4, engine=engine)
+    assert hurried.is_set()
+
+
+def test_with_nothing_ahead_an_update_has_all_the_time_there_is(stint: Stint) -> None:
+    engine, seen = FakeEngine(), list[bool]()
+    engine.before_update = lambda: seen.append(engine.hurried())
+    stint(GOOD, GOOD, GOOD, GOOD, engine=engine)
+    assert seen == [False, False]
+
+
 def test_an_update_tells_what_was_judged_behind_it(stint: Stint) -> None:
     release = threading.Event()
     engine = FakeEngine()

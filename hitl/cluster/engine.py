@@ -22,7 +22,7 @@ from hitl.cluster.remote import Handle, LostError
 from hitl.cluster.team import Team
 from hitl.cluster.worker import About, Told
 from hitl.config.session import SessionConfig
-from hitl.engine import BrokenOffError, NoRoomError
+from hitl.engine import BrokenOffError, NoRoomError, never
 from hitl.errors import HitlError, UsageError
 from hitl.manifest import Manifest
 from hitl.records import Group, Inspection, LabelledGroup, Prompt, StepOptions, UpdateStats
@@ -125,7 +125,11 @@ class RayEngine:
         return groups
 
     def update(
-        self, number: int, batch: Sequence[LabelledGroup], options: StepOptions | None = None
+        self,
+        number: int,
+        batch: Sequence[LabelledGroup],
+        options: StepOptions | None = None,
+        hurried: Callable[[], bool] = never,
     ) -> UpdateStats:
         """See Engine."""
         stats: UpdateStats = self._ask(

@@ -19,7 +19,7 @@ from hitl.config.ppo import PPOConfig
 from hitl.learn.expected import Expected
 from hitl.learn.features import DEPTHS, features
 from hitl.learn.guards import Usual, penalties
-from hitl.learn.judge import Judge, Scale, accuracy, fit
+from hitl.learn.judge import FEWEST_GROUPS, Judge, Scale, accuracy, fit
 from hitl.learn.keyed import generator
 from hitl.learn.labels import Labels
 from hitl.learn.policy import LanguageModel, Policy
@@ -55,6 +55,8 @@ class Amplified:
     """Of the reward model on pairs it was not fitted to; None where that cannot be told yet."""
     texts: int
     """Completions it judged and the policy learned from; 0 where it was not good enough."""
+    steps: int
+    """It made on them."""
     kl_coef: float
     kl_estimate: float | None
 
@@ -67,16 +69,18 @@ def amplify(
     kl_coef: float,
     kl_estimate: float | None,
     on_step: Callable[[int, int], None],
+    enough: Callable[[int], bool],
 ) -> Amplified:
     """The further steps of update `number` on what `labels` say; `kl_coef` and `kl_estimate` are
-    what the step before left. `on_step` is told the steps done, of how many.
+    what the step before left. `on_step` is told the steps done, of how many; `enough` is asked
+    after each, by how many were made, whether it was the last.
 
     Raises NonFiniteUpdateError; the weights may then have moved, and are the caller's to restore.
     """
     config, micro = learner.config, learner.config.micro_batch_size
     key = (seed, "amplify", number)
-    none = Amplified(None, 0, kl_coef, kl_estimate)
-    if not len(labels):
+    none = Amplified(None, 0, 0, kl_coef, kl_estimate)
+    if len(labels.groups) < FEWEST_GROUPS:
         return none
     base = [
         _written(learner, learner.reference, labels, (*key, "base", place))
@@ -115,7 +119,9 @@ def amplify(
         kl_coef, kl_estimate = result.kl_coef, result.kl_estimate
         length = result.outcome.next_length
         on_step(place + 1, config.amplify_updates)
-    return Amplified(right, sum(map(len, batches)), kl_coef, kl_estimate)
+        if enough(place + 1):
+            break
+    return Amplified(right, sum(map(len, batches)), len(batches), kl_coef, kl_estimate)
 
 
 def _further(config: PPOConfig) -> PPOConfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from transformers import PreTrainedModel
 
 from hitl.config.ppo import PPOConfig
 from hitl.config.session import SessionConfig
-from hitl.engine import NoRoomError, UpdateRefusedError
+from hitl.engine import NoRoomError, UpdateRefusedError, never
 from hitl.errors import HitlError
 from hitl.faultpoints import reach
 from hitl.learn import ppo, state
@@ -212,7 +213,11 @@ class LocalEngine:
         )
 
     def update(
-        self, number: int, batch: Sequence[LabelledGroup], options: StepOptions | None = None
+        self,
+        number: int,
+        batch: Sequence[LabelledGroup],
+        options: StepOptions | None = None,
+        hurried: Callable[[], bool] = never,
     ) -> UpdateStats:
         """See Engine."""
         if number == self._state.version and self._state.last is not None:
@@ -222,12 +227,17 @@ class LocalEngine:
         started = time.perf_counter()
         self._progress("update", 0, 0)
         options = options or self._config.step_options
-        self._ppo = dataclasses.replace(self._ppo, **dataclasses.asdict(options))
+        most = math.inf if options.further is None else options.further
+        self._ppo = dataclasses.replace(
+            self._ppo, lr=options.lr, lr_decay=options.lr_decay, target_kl=options.target_kl
+        )
         for group in self._optimizer.param_groups:
             group["lr"] = options.lr
         batch = [with_edit(group, self._codec, self._scale, self._logprobs) for group in batch]
         rollout = rollout_of(batch, self._codec.pad_id, self._policy.device)
-        taught = self._learn_or_restore(number, batch, rollout)
+        taught = self._learn_or_restore(
+            number, batch, rollout, lambda made: made >= most or hurried()
+        )
         stats = dataclasses.replace(
             taught.stats, seconds=time.perf_counter() - started, digest=self.digest()
         )
@@ -302,7 +312,11 @@ class LocalEngine:
         return evaluate_all(self._reference, rollout, self._how, micro).logp
 
     def _learn_or_restore(
-        self, number: int, batch: Sequence[LabelledGroup], rollout: Rollout
+        self,
+        number: int,
+        batch: Sequence[LabelledGroup],
+        rollout: Rollout,
+        enough: Callable[[int], bool],
     ) -> Taught:
         """Whatever goes wrong, the weights are those from before. Out of memory is tried again in
         smaller pieces, which add up to the same."""
@@ -315,8 +329,9 @@ class LocalEngine:
                 )  # fmt: skip
                 before_it = Known(self._state, self._labels)
                 return teach(
-                    learner, before_it, number, batch, rollout, self._config, self._passed, before
-                )
+                    learner, before_it, number, batch, rollout, self._config, self._passed, before,
+                    enough,
+                )  # fmt: skip
             except ppo.NonFiniteUpdateError as error:
                 restore(self._policy, self._optimizer, before)
                 raise UpdateRefusedError(

@@ -59,9 +59,10 @@ def teach(
     config: SessionConfig,
     on_step: Callable[[int, int], None],
     began: Snapshot,
+    enough: Callable[[int], bool],
 ) -> Taught:
     """Teaches the policy what was said of `batch`, whose completions `rollout` holds; `began` is a
-    snapshot of policy and optimizer before it.
+    snapshot of policy and optimizer before it. See `amplify` for `enough`.
 
     Raises NonFiniteUpdateError; the weights may then have moved, and are the caller's to restore.
     """
@@ -88,13 +89,14 @@ def teach(
         began,
         state.pass_length,
     )
-    labels, more = known.labels, Amplified(None, 0, result.kl_coef, result.kl_estimate)
+    labels, more = known.labels, Amplified(None, 0, 0, result.kl_coef, result.kl_estimate)
     if config.amplify == "on":
         seen = features(learner.reference, rollout, options.micro_batch_size, learner.share)
         labels = labels.with_batch(rollout, seen)
         more = amplify(
-            learner, labels, config.seed, number, result.kl_coef, result.kl_estimate, on_step
-        )
+            learner, labels, config.seed, number, result.kl_coef, result.kl_estimate, on_step,
+            enough,
+        )  # fmt: skip
     after = dataclasses.replace(
         state,
         kl_coef=more.kl_coef,
@@ -136,6 +138,7 @@ def _stats(
         notices=tuple(_notices(number, batch, rollout, outcome)),
         own_texts=more.texts,
         own_accuracy=more.accuracy,
+        own_steps=more.steps,
     )
 
 

@@ -84,6 +84,17 @@ def test_a_run_taken_up_from_a_checkpoint_goes_on_bit_for_bit(tmp_path: Path) ->
     assert stats.own_texts > 0
 
 
+def test_one_in_a_hurry_makes_fewer_steps_and_says_how_many() -> None:
+    one, whole, again = engine(), engine(), engine()
+    batch = judged(one, 1)
+    hurried = one.update(1, batch, hurried=lambda: True)
+    assert hurried.own_steps == 1 and hurried.own_texts == 2 * 2
+    assert whole.update(1, batch).own_steps == 2
+    assert hurried.digest != whole.digest()
+    # Made again from what the journal has of it, by an engine that has all the time there is.
+    assert again.update(1, batch, hurried.options).digest == hurried.digest
+
+
 def test_a_reward_model_that_is_not_good_enough_teaches_nothing() -> None:
     shut = dataclasses.replace(ON, recorded=dataclasses.replace(SMALL, amplify_gate=1.1))
     one, off = engine(shut), engine(OFF)
