@@ -13,6 +13,13 @@ from hitl.models import resolve
 from hitl.prompts import prompts_of
 from hitl.rundir import RunDir
 
+SMALL_BYTES = 80_000_000
+"""Weight files of a policy that is small: 20 million parameters in fp32. A processor writes and
+judges hundreds of texts with it while its operator reads four."""
+
+CANDIDATES = 3
+"""Completions that a small policy writes for one that is judged."""
+
 RECORDED = ("torch", "transformers", "tokenizers", "safetensors")
 
 
@@ -23,7 +30,7 @@ def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
     """
     source = resolve(config.base_policy, root, "policy", trust_remote_code=config.trust_remote_code)
     prompts_of(config)
-    config = anchored(config)
+    config = thrifty(anchored(config), source)
     if config.threads is None:
         config = dataclasses.replace(config, threads=processors())
     return RunDir.create(root, name, {
@@ -32,6 +39,22 @@ def create_run(root: Path, name: str, config: SessionConfig) -> RunDir:
         "versions": {package: version_of(package) for package in RECORDED},
         "base": {"policy": str(source)},
     })  # fmt: skip
+
+
+def thrifty(config: SessionConfig, source: Path | str) -> SessionConfig:
+    """With what was left open of `--candidates` and `--amplify`: they make more of a label, and
+    take time, which the policy at `source` has where it is small (docs/learning.md). The classic
+    preset is to do what it always did."""
+    weights = source.glob("model*.safetensors") if isinstance(source, Path) else ()
+    size = sum(path.stat().st_size for path in weights)
+    cheap = 0 < size <= SMALL_BYTES and config.preset == "human"
+    candidates, amplify = config.candidates, config.amplify
+    if candidates is None:
+        many = CANDIDATES if cheap and config.group_size > 1 else 1
+        candidates = many * config.group_size
+    if amplify == "auto":
+        amplify = "on" if cheap and not config.label_only else "off"
+    return dataclasses.replace(config, candidates=candidates, amplify=amplify)
 
 
 def processors() -> int:

@@ -104,7 +104,9 @@ def _tracking(command: Auto, name: str, config: SessionConfig) -> Callable[[], T
 def _run_dir(root: Path, name: str, config: SessionConfig) -> RunDir:
     """A new run, or the one of this name, if the same scorer judged it."""
     if not RunDir.exists(root, name):
-        return create_run(root, name, config)
+        # A scorer's labels cost nothing: it is given whatever is written.
+        every = config.group_size if config.candidates is None else config.candidates
+        return create_run(root, name, dataclasses.replace(config, candidates=every))
     run_dir = RunDir.open(root, name)
     before = config_of(run_dir).operator_name
     if before != config.operator_name:

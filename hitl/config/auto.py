@@ -22,7 +22,9 @@ UNBOUNDED = "-4..4"
 
 def unattended() -> SessionConfig:
     """A session's options where a scorer judges: larger groups and batches than a person wants."""
-    return SessionConfig(group_size=8, batch_size=32, max_new_tokens=24, scale=PROBABILITY)
+    return SessionConfig(
+        group_size=8, batch_size=32, max_new_tokens=24, scale=PROBABILITY, amplify="off"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ class SessionConfig:
     """Completions of one prompt that are judged together."""
     candidates: int | None = None
     """Completions written for each group, of which those that differ most are judged: more is
-    learned from as many labels, for a longer wait. Default: those that are judged, no more."""
+    learned from as many labels, for a longer wait. Default: three times as many as are judged by
+    a small policy (weights of 80 MB or less), else no more."""
     batch_size: int = 16
     """Labels an update learns from."""
     scale: str = "1-5"
@@ -73,10 +74,11 @@ class SessionConfig:
     gradient_checkpointing: bool = False
     """Less memory for about a third more time in an update: what lies between the layers is
     computed again on the way back. The result is the same."""
-    amplify: Literal["off", "on"] = "off"
-    """Learn more from the same labels: after each update the policy writes on by itself, and a
-    reward model of all labels so far judges it. It is asked only if it orders labels it was not
-    fitted to well; your own labels stay as they are."""
+    amplify: Literal["auto", "off", "on"] = "auto"
+    """Learn more from the same labels: after each update the policy writes on by itself while you
+    read, and a reward model of all labels so far judges it. It is asked only if it orders labels it
+    was not fitted to well; your own labels stay as they are. auto: on for a small policy (weights
+    of 80 MB or less) with --preset human."""
     lora: bool = False
     """Train low-rank adapters and leave the policy's own weights alone: less memory, and no second
     copy for the reference. Checkpoints hold the merged policy."""
