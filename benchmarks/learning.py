@@ -82,6 +82,8 @@ class Table:
     """Sequence KLs, nats, at which methods are compared."""
     gold: tuple[float, ...] = (0.6, 0.7)
     """Gold rewards whose labels are counted."""
+    beside: int | None = None
+    """Labels of the peers that methods are laid beside, at the same KL; None: as many."""
     plot: Path | None = None
     """Picture to draw of it, PNG."""
 
@@ -92,7 +94,7 @@ def main() -> None:
         rows = read(command.results)
         if command.methods:
             rows = [row for row in rows if row.method in command.methods]
-        print("\n".join(tables(rows, command.kl, command.gold)))
+        print("\n".join(tables(rows, command.kl, command.gold, command.beside)))
         if command.plot is not None:
             plot(rows, command.plot)
     else:

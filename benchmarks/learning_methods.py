@@ -15,6 +15,9 @@ from hitl.config.session import SessionConfig
 Lang = Literal["zh", "en"]
 Mode = Literal["score", "rank"]
 
+GROUP = 4
+"""Completions that are judged together, the default."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -26,7 +29,9 @@ class Method:
     """None: the preset's own."""
     lr_decay: float | None = None
     """None: the preset's own."""
-    amplify: Literal["off", "on"] = "off"
+    amplify: Literal["auto", "off", "on"] = "off"
+    candidates: int | None = GROUP
+    """As many as are judged; None: the default."""
     target_kl: float | None = None
     """None: the preset's own."""
     step: Mapping[str, Any] = field(default_factory=dict)
@@ -42,15 +47,15 @@ class Method:
 
     def config(self, **options: Any) -> SessionConfig:
         """Of a run with it, which has these `options` too."""
-        config = SessionConfig(
-            preset=self.preset,
-            lr=self.lr,
-            lr_decay=self.lr_decay,
-            amplify=self.amplify,
-            target_kl=self.target_kl,
-            **options,
-            **self.options,
-        )
+        own = {
+            "preset": self.preset,
+            "lr": self.lr,
+            "lr_decay": self.lr_decay,
+            "amplify": self.amplify,
+            "candidates": self.candidates,
+            "target_kl": self.target_kl,
+        }
+        config = SessionConfig(**(own | options | dict(self.options)))
         recorded = replace(config.ppo, **self.step)
         return RecordedConfig(**to_json(config), recorded=recorded)
 
@@ -73,18 +78,17 @@ REINFORCE = {**POLICY_GRADIENT, "baseline_shrink": 1e9}
 RLOO = {**POLICY_GRADIENT, "baseline_shrink": 0.0}
 """Against the others of the group (Ahmadian et al. 2024)."""
 
-ONE_AT_A_TIME = {"group_size": 1, "batch_size": 1}
+ONE_AT_A_TIME = {"group_size": 1, "batch_size": 1, "candidates": 1}
 """As the terminal tool did that this one replaces."""
 
 METHODS = (
-    Method("default", "human"),
-    Method("default, KL 8", "human", target_kl=8.0),
-    Method("default, judge without noise", "human", noise=0.0),
-    Method("default, 3 times its lr", "human", lr=HUMAN.lr * 3),
-    Method("12 candidates", "human", options={"candidates": 12}),
+    Method("default", "human", amplify="auto", candidates=None),
+    Method("12 candidates", "human", candidates=12),
     Method("amplify", "human", amplify="on"),
-    Method("12 candidates, amplify", "human", amplify="on", options={"candidates": 12}),
-    Method("amplify, KL 8", "human", amplify="on", target_kl=8.0),
+    Method("labels alone", "human"),
+    Method("labels alone, KL 8", "human", target_kl=8.0),
+    Method("labels alone, judge without noise", "human", noise=0.0),
+    Method("labels alone, 3 times its lr", "human", lr=HUMAN.lr * 3),
     Method("momentum", "human", step=MOMENTUM),
     Method("4 passes, lr 0.0003", "human", lr=3e-4, step=FOUR_PASSES),
     Method("4 passes, lr falling from 0.0009", "human", lr=9e-4, lr_decay=16, step=FOUR_PASSES),

@@ -17,8 +17,11 @@ from PIL import Image
 from hitl.metrics import mean
 
 
-def tables(rows: Sequence[Row], kls: Sequence[float], golds: Sequence[float]) -> Iterable[str]:
-    """Markdown, one table a language and mode."""
+def tables(
+    rows: Sequence[Row], kls: Sequence[float], golds: Sequence[float], beside: int | None = None
+) -> Iterable[str]:
+    """Markdown, one table a language and mode. `beside` are the labels that peers had, None: as
+    many as what they are laid beside."""
     for lang, mode in sorted({(r.lang, r.mode) for r in rows}, reverse=True):
         here = [r for r in rows if (r.lang, r.mode) == (lang, mode)]
         base = [r for r in here if r.labels == 0]
@@ -53,7 +56,7 @@ def tables(rows: Sequence[Row], kls: Sequence[float], golds: Sequence[float]) ->
                 yield f"| {' | '.join(cells)} |"
         yield ""
         yield from _reached(here, kls, golds)
-        yield from _beside_peers(here)
+        yield from _beside_peers(here, beside)
 
 
 def _reached(rows: Sequence[Row], kls: Sequence[float], golds: Sequence[float]) -> Iterable[str]:
@@ -72,11 +75,12 @@ def _reached(rows: Sequence[Row], kls: Sequence[float], golds: Sequence[float]) 
     yield ""
 
 
-def _beside_peers(rows: Sequence[Row]) -> Iterable[str]:
-    """Each of our methods beside each peer after as many labels and at the same KL, seed by seed:
-    on the line through the peer's points, from the base policy on and from one learning rate to
-    the next."""
-    head = ["method", "labels", "gold reward", "beside", "its gold at this KL", "difference",
+def _beside_peers(rows: Sequence[Row], their_labels: int | None) -> Iterable[str]:
+    """Each of our methods beside each peer at the same KL, after as many labels or after
+    `their_labels`, seed by seed: on the line through the peer's points, from the base policy on and
+    from one learning rate to the next."""
+    peer = "beside" if their_labels is None else f"beside, after {their_labels} labels"
+    head = ["method", "labels", "gold reward", peer, "its gold at this KL", "difference",
             "distinct-2", "its", "tokens", "its", "seeds"]  # fmt: skip
     yield f"| {' | '.join(head)} |"
     yield "|---" * len(head) + "|"
@@ -88,7 +92,7 @@ def _beside_peers(rows: Sequence[Row]) -> Iterable[str]:
             pairs = []
             for mine in (r for r in rows if (r.method, r.labels) == (method.name, labels)):
                 theirs = [r for r in rows if r.seed == mine.seed and peers.get(r.method) == peer]
-                line = [r for r in theirs if r.labels == labels]
+                line = [r for r in theirs if r.labels == (their_labels or labels)]
                 line += [r for r in theirs if r.labels == 0][:1]
                 if (point := _at_kl(line, mine.sequence_kl)) is not None:
                     pairs.append((mine, point))
