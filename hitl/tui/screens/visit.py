@@ -74,18 +74,12 @@ class Visit(Translated, Screen[None]):
             raise error or RuntimeError("a thread failed")
         self.say(foreign(self.tr.error(error), "$error"))
 
-    def key(self, identity: str, otherwise: str) -> str:
-        """How a key is written; `otherwise` when the person has not changed it."""
-        return self.judging.key(identity, otherwise)
-
     def show_hints(self) -> None:
         text = own((self.hints(), "$frame-text"))
         self.query_one("#hints", Line).show(text.truncate(max(self.size.width - 2, 1)))
 
     def action_help(self) -> None:
-        self.app.push_screen(
-            HelpScreen(self.tr(self.help_title()), self.help_keys(), self.judging.keymap)
-        )
+        self.app.push_screen(HelpScreen(self.tr(self.help_title()), self.help_keys()))
 
     def _tick(self) -> None:
         self.query_one(StatusLine).show(self.judging.heard.status)
