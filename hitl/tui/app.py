@@ -187,7 +187,7 @@ class HitlApp(EndingApp[Choice]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the keys of the screen do, for the command palette."""
-        yield from commands_of(screen, self.tr)
+        yield from commands_of(screen, self.tr, self.keys)
         yield from colours_of(self, self.tr)
 
     def action_command_palette(self) -> None:

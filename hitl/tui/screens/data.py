@@ -152,7 +152,7 @@ class DataScreen(Visit):
         if listed is None or listed.id != judged.id:
             return
         self._looked_at = judged
-        lines = preview(judged, listed.state, self.app.size.width - 4, self.tr)
+        lines = preview(judged, listed.state, self.app.size.width - 4, self.tr, self.key)
         self.query_one("#group", Line).show(Content("\n").join(lines))
         self.query_one("#preview").scroll_home(animate=False)
 

@@ -47,7 +47,7 @@ class HelpScreen(ModalAnswer[None]):
         with VerticalScroll(id="help") as box:
             box.border_title = own(self.tr("{screen}: keys", screen=self._title))
             yield Line(Content("\n").join(lines), id="help-keys")
-            box.border_subtitle = own(self.tr("Esc goes back"))
+            box.border_subtitle = own(self.tr("{key} goes back", key=self.key("help.close", "Esc")))
 
     def action_close(self) -> None:
         self.dismiss()
