@@ -199,7 +199,22 @@ async def test_export_is_what_the_command_writes(
         if form != "ranklist":
             assert json.loads(content.splitlines()[0])["prompt"] == "提示 1"
         await me.press("e", *["down"] * place, "enter", "enter")
-        await me.sees("there already")
+        await me.sees("there already: e again, with another name")
+        assert "--" not in me.text and file.read_bytes() == content
+
+
+async def test_where_no_file_can_be_the_screen_says_what_to_do_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").write_text("mine")
+    async with stint(filled(tmp_path, 3), (120, 40)) as me:
+        await me.at_desk()
+        await me.press("f4", "e", "enter")
+        await me.sees("file to write")
+        await me.press(*["backspace"] * 20, *"taken/x", "enter")
+        await me.sees("could not be written")
+        assert "e again, with another name" in me.text and "--out" not in me.text
 
 
 async def test_what_is_filtered_out_is_not_exported(

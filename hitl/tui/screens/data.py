@@ -268,7 +268,8 @@ class DataScreen(Visit):
             return
         out = Path(entered.text.strip()).expanduser()
         self.say(own((self.tr("writing …"), "$frame-text")))
-        write = partial(_export, RunDir(folder), form, out, self._filter)
+        instead = Sentence("{key} again, with another name", key=self.key("data.export", "e"))
+        write = partial(_export, RunDir(folder), form, out, self._filter, instead)
         self.run_worker(write, thread=True, group="export", exit_on_error=False)
 
     # -- the operator -----------------------------------------------------------------------
@@ -330,5 +331,6 @@ def _find(path: Path, identity: int) -> JudgedGroup | None:
         return journal.find(identity)
 
 
-def _export(run_dir: RunDir, form: Format, out: Path, which: Filter) -> Sentence:
-    return Sentence("{path}: {what}", path=out, what=write_export(run_dir, form, out, which=which))
+def _export(run_dir: RunDir, form: Format, out: Path, which: Filter, instead: Sentence) -> Sentence:
+    what = write_export(run_dir, form, out, which=which, instead=instead)
+    return Sentence("{path}: {what}", path=out, what=what)
