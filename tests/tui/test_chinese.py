@@ -29,7 +29,7 @@ ZH = translator("zh")
 
 KEYS = "Enter Esc Space Backspace PgDn PgUp Tab Ctrl Home End Down Up F2 F3 F4 F5 F6 F12"
 SYMBOLS = "KL PPO lr log ref nat ms TSV JSONL prompt chosen rejected transformers dark light ansi"
-NAMES = "hitl zh en tiny operator RUN compare resume theme smofn"
+NAMES = "hitl zh en tiny operator RUN compare resume theme"
 FORMATS = "ranklist preferences scores parquet policy"
 KNOWN = {word.lower() for word in f"{KEYS} {SYMBOLS} {NAMES} {FORMATS}".split()}
 

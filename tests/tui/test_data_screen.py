@@ -269,6 +269,22 @@ async def test_foreign_text_is_harmless(tmp_path: Path) -> None:
         assert "\x1b" not in me.text and "\u202e" not in me.text and "[/x]" in me.text
 
 
+@pytest.mark.parametrize(
+    ("width", "says"),
+    [(80, "s m o f n filter"), (120, "s state  m mode  o operator  f flag  n note")],
+)
+async def test_the_keys_of_the_filter_are_told_apart(tmp_path: Path, width: int, says: str) -> None:
+    async with stint(filled(tmp_path, 3), (width, 30)) as me:
+        await me.at_desk()
+        await me.press("f4")
+        await rows(me, 3)
+        assert says in me.lines[-1]
+        assert "c all" not in me.text, "nothing is filtered out"
+        await me.press("s")
+        assert "c all" in me.lines[-1]
+        assert me.lines[-1].rstrip().endswith("Esc  ? help"), "the way out stays"
+
+
 async def test_the_count_of_another_filter_is_not_shown(tmp_path: Path) -> None:
     async with stint(filled(tmp_path, 9)) as me:
         await me.at_desk()

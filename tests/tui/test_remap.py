@@ -137,7 +137,7 @@ async def test_the_line_of_keys_tells_the_changed_ones_everywhere(tmp_path: Path
         assert "d more" in me.text
         for key, says in (
             ("f4", "F9 anew"),
-            ("f4", "tmofn filter"),
+            ("f4", "t m o f n filter"),
             ("f5", "v compare two  z back"),
             ("f6", "g begin  z back"),
         ):

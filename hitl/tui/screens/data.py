@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
@@ -208,6 +209,7 @@ class DataScreen(Visit):
     def _become(self, which: Filter) -> None:
         self._filter = which
         self.elsewhere()
+        self.show_hints()
         self._show_filter()
         self._load(0, 0)
 
@@ -285,21 +287,38 @@ class DataScreen(Visit):
         self.app.push_screen(PageScreen(title, lines))
 
     def hints(self) -> str:
-        key = self.key
-        parts = (("state", "s"), ("mode", "m"), ("operator", "o"), ("flag", "f"), ("note", "n"))
-        return self.tr(
-            "{anew} anew  {undo} take back  {find} find  {parts} filter  {clear} all  "
-            "{export} export  {you} you  {back}  {help} help",
-            anew=key("data.change", "⏎"),
-            undo=key("data.take_back", "x"),
-            find=key("data.find", "/"),
-            parts="".join(key(f"data.{name}", usual) for name, usual in parts),
-            clear=key("data.clear", "c"),
-            export=key("data.export", "e"),
-            you=key("data.quality", "i"),
-            back=key("visit.back", "Esc"),
-            help=key("visit.help", "?"),
+        usual = {"state": "s", "mode": "m", "operator": "o", "flag": "f", "note": "n"}
+        keys = {part: self.key(f"data.{part}", key) for part, key in usual.items()}
+        named = self._hints(
+            self.tr(
+                "{state} state  {mode} mode  {operator} operator  {flag} flag  {note} note", **keys
+            )
         )
+        if cell_len(named) <= self.hint_room:
+            return named
+        return self._hints(self.tr("{keys} filter", keys=" ".join(keys.values())))
+
+    def _hints(self, filters: str) -> str:
+        key = self.key
+        parts = (
+            self.tr(
+                "{anew} anew  {undo} take back  {find} find",
+                anew=key("data.change", "⏎"),
+                undo=key("data.take_back", "x"),
+                find=key("data.find", "/"),
+            ),
+            filters,
+            # Where nothing is filtered out it would only take the room of another.
+            "" if self._filter == ALL else self.tr("{key} all", key=key("data.clear", "c")),
+            self.tr(
+                "{export} export  {you} you  {back}  {help} help",
+                export=key("data.export", "e"),
+                you=key("data.quality", "i"),
+                back=key("visit.back", "Esc"),
+                help=key("visit.help", "?"),
+            ),
+        )
+        return "  ".join(part for part in parts if part)
 
     def help_title(self) -> Sentence:
         return Sentence("Data")

@@ -63,7 +63,7 @@ class TrainScreen(Visit):
             yield Curve("KL", tr("nats a completion"), "$accent", id="kl")
             yield Curve(tr("entropy"), tr("nats a token"), "$primary", id="entropy")
             valued = self.judging.info.config.ppo.advantage == "gae"
-            unvalued = "" if valued else tr("no value head, so 0")
+            unvalued = "" if valued else tr("no value head is used")
             yield Curve(tr("value loss"), unvalued, "$primary", id="value")
             yield Curve(tr("clipped"), tr("% of ratios"), "$primary", id="clipped")
             yield Line(id="last")
