@@ -68,6 +68,7 @@ PRESSED: dict[str, tuple[Mode, list[str]]] = {
     "editing": (Mode.SCORE, ["e"]),
     "edited to the same": (Mode.SCORE, ["e", "enter"]),
     "prompt": (Mode.SCORE, ["p"]),
+    "no prompt": (Mode.SCORE, ["p", "enter"]),
     "options": (Mode.SCORE, ["l"]),
     "options that are none": (Mode.SCORE, ["l", *["backspace"] * 20, "好", "enter"]),
     "pausing": (Mode.SCORE, ["t"]),

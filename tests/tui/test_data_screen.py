@@ -215,6 +215,10 @@ async def test_where_no_file_can_be_the_screen_says_what_to_do_there(
         await me.press(*["backspace"] * 20, *"taken/x", "enter")
         await me.sees("could not be written")
         assert "e again, with another name" in me.text and "--out" not in me.text
+        await me.press("e", "enter")
+        await me.sees("file to write")
+        await me.press(*["backspace"] * 20, "enter")
+        await me.sees("nothing was typed: no file is written")
 
 
 async def test_what_is_filtered_out_is_not_exported(

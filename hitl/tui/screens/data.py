@@ -266,7 +266,10 @@ class DataScreen(Visit):
 
     def _write(self, form: Format, entered: Entered | None) -> None:
         folder = self.judging.info.folder
-        if entered is None or not entered.kept or not entered.text.strip() or folder is None:
+        if entered is None or not entered.kept or folder is None:
+            return
+        if not entered.text.strip():
+            self.refuse("nothing was typed: no file is written")
             return
         out = Path(entered.text.strip()).expanduser()
         self.say(own((self.tr("writing …"), "$frame-text")))
