@@ -51,6 +51,7 @@ class Alarm:
     what: Sentence
     """With its figures."""
     do: Sentence
+    """Keys that it names are values: `data`, `you` and `blind` are those of the screens."""
 
 
 def alarms(
@@ -199,7 +200,9 @@ def _value(updates: Sequence[UpdateStats]) -> Alarm | None:
             now=now,
             before=before,
         ),
-        Sentence("did your measure change? see your own figures with F4, i"),
+        Sentence(
+            "did your measure change? see your own figures with {data}, {you}", data="F4", you="i"
+        ),
     )
 
 
@@ -222,7 +225,8 @@ def _flat(updates: Sequence[UpdateStats]) -> Alarm | None:
             gain=gain,
         ),
         Sentence(
-            "a blind test (F6) tells whether it got better all the same; if not, other prompts, "
-            "or stop here"
+            "a blind test ({blind}) tells whether it got better all the same; if not, other "
+            "prompts, or stop here",
+            blind="F6",
         ),
     )

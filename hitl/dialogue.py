@@ -67,6 +67,8 @@ class Dialogue:
         self._study = Study(run.engine, run.prompt, run.config.seed, operator.notify)
         self._drafts = Drafts(self._write_draft)
         self._looks: deque[Future[None]] = deque()
+        self._entered_again: Draft | None = None
+        """For a group that is shown again: the journal keeps no draft of it."""
 
     def close(self) -> None:
         """What was entered is written down, and what lay before the operator goes back."""
@@ -153,14 +155,21 @@ class Dialogue:
         """A group that was judged before, as if it were new; its places are mixed anew."""
         desk = self._desk(judged.group)
         order = display_order(self._config.seed + 1, judged.group.key, len(desk.shown))
+        self._entered_again = None
+
+        def keep(draft: Draft) -> None:
+            self._entered_again = draft
+
         return replace(
             desk,
             shown=order if self._run.shuffle else desk.shown,
             draft=None,
-            save_draft=lambda draft: None,
+            save_draft=keep,
         )
 
     def _keep_again(self, again: JudgedGroup, judgement: Judgement | None) -> None:
+        if judgement is None:
+            self._say_dropped(self._entered_again)
         try:
             agreement = self._repeats.keep(again, judgement)
         except JournalError as error:
@@ -252,8 +261,18 @@ class Dialogue:
 
     def _resample(self, group: Group) -> None:
         """Other completions of the same prompt; what was on screen stays in the journal."""
+        entered = self._journal.draft(group.key)
         self._journal.drop_group(group.key, "resampled")
+        if entered is not None:
+            self._say_dropped(Draft.read(entered, len(group.completions)))
         self._supply.again(self._seat, group.prompt)
+
+    def _say_dropped(self, draft: Draft | None) -> None:
+        """What was remarked of texts that nobody judges goes with them, but not without a word."""
+        if draft is not None and (remarks := draft.remarks):
+            self._operator.notify(
+                Notice(Sentence("dropped with the old texts: {remarks}", remarks=remarks))
+            )
 
     def _say_waiting(self, key: tuple[int, int] | None) -> None:
         self._operator.notify(Waiting(self._run.at_work(), key))

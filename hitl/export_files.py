@@ -37,21 +37,36 @@ SUFFIXES: tuple[tuple[Format, str], ...] = (
 
 
 def write_export(
-    run_dir: RunDir, form: Format, out: Path, *, force: bool = False, which: Filter = ALL
+    run_dir: RunDir,
+    form: Format,
+    out: Path,
+    *,
+    force: bool = False,
+    which: Filter = ALL,
+    instead: Sentence | None = None,
 ) -> Sentence:
     """Writes file or folder, whole or not at all; says how much it was. Only the judgements that
-    pass `which` are written.
+    pass `which` are written. `instead` is what to do where `out` cannot be taken; None says it in
+    the options of the command.
 
     Raises UsageError when `out` is there and not to be replaced, HitlError when it cannot be
     written.
     """
     if out.exists() and not force:
         raise UsageError(
-            Sentence("{path} is there already: another --out, or --force to replace it", path=out)
+            Sentence(
+                "{path} is there already: {instead}",
+                path=out,
+                instead=instead or Sentence("another --out, or --force to replace it"),
+            )
         )
     if form == "policy" and _is_something_else(out):
         raise UsageError(
-            Sentence("{path} is there and no model folder: another --out, or remove it", path=out)
+            Sentence(
+                "{path} is there and no model folder: {instead}",
+                path=out,
+                instead=instead or Sentence("another --out, or remove it"),
+            )
         )
     try:
         if form == "policy":
@@ -62,9 +77,10 @@ def write_export(
     except OSError as error:
         raise HitlError(
             Sentence(
-                "{path} could not be written ({why}): give another --out",
+                "{path} could not be written ({why}): {instead}",
                 path=out,
                 why=error.strerror or str(error),
+                instead=instead or Sentence("give another --out"),
             )
         ) from error
     return said

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from hitl.records import Edit, Group, Inspection, Judgement, Mode, Ranking, Scores, UpdateStats
 from hitl.tuning import Tune, Tuning
+from hitl.wording import Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,19 @@ class Draft:
         """As the journal keeps a draft: the entries, then edit, note and flag, if there are any."""
         more = (self.edit, self.note, "flag" if self.flag else "")
         return (*self.entries, *more) if any(more) else self.entries
+
+    @property
+    def remarks(self) -> Sentence | None:
+        """What it has beside the entries, in words; None for nothing."""
+        said = [
+            *([Sentence("the flag")] if self.flag else []),
+            *([Sentence("your own text")] if self.edit else []),
+            *([Sentence("the note “{note}”", note=self.note)] if self.note else []),
+        ]
+        joined: Sentence | None = None
+        for more in said:
+            joined = more if joined is None else Sentence("{one}, {more}", one=joined, more=more)
+        return joined
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,8 @@ class Repeats:
                 "seconds": judgement.seconds,
                 "keys": judgement.keys,
                 "shown": list(judgement.shown),
+                "note": judgement.note,
+                "flag": judgement.flag,
             }
         self._journal.event(SHOWN, data)
         self._known()[after] = Repeat(again.id, after, verdict, self._operator)

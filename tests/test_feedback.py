@@ -85,6 +85,9 @@ def test_scores_below_zero(minus: str) -> None:
         ("1e999 1 1 1", f'"1e999" is not on the scale 1-5: {TYPE_4}'),
         ("_ x _ x", f"every completion is left out: {TYPE_4}"),
         ("3 - 4 5", f'"-" is no score: {TYPE_4}'),
+        (". 1 1 1", f'"." is no score: {TYPE_4}'),
+        ("1 －． 1 1", f'"-." is no score: {TYPE_4}'),
+        ("。 1 1 1", f'"." is no score: {TYPE_4}'),
         ("3 \x1b[31m 1 5", f'"[31m" is no score: {TYPE_4}'),
     ],
 )

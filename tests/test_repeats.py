@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,21 @@ from hitl.config.session import SessionConfig
 from hitl.engine import EngineThread
 from hitl.journal import Journal
 from hitl.opening import Opening
-from hitl.operator import Desk, Judged, Notice, OwnPrompt, Quit, Rejudged, Resample, Save, Undo
+from hitl.operator import (
+    Desk,
+    Draft,
+    Judged,
+    Notice,
+    OwnPrompt,
+    Quit,
+    Rejudged,
+    Reply,
+    Resample,
+    Save,
+    Undo,
+)
 from hitl.records import Judgement, Mode, Prompt, Scores
-from hitl.repeats import APART, due, repeats_of
+from hitl.repeats import APART, SHOWN, due, repeats_of
 from hitl.run_quality import quality_of
 from hitl.session import Session
 
@@ -154,6 +167,26 @@ def test_it_can_be_passed_over(stint: Stint, reply: Line) -> None:
     assert seen[1].text == ("mine" if isinstance(reply, OwnPrompt) else f"prompt {FIRST + 1}")
     [repeat] = repeats_of(stint.journal.events())
     assert repeat.verdict is None and not operator.heard(Rejudged)
+
+
+@pytest.mark.parametrize("reply", [Resample(), OwnPrompt("mine")])
+def test_remarks_on_it_are_not_dropped_without_a_word(stint: Stint, reply: Reply) -> None:
+    def noted(desk: Desk) -> Reply:
+        desk.save_draft(Draft(("", ""), note="why", flag=True))
+        return reply
+
+    operator, _ = stint(*[GOOD] * FIRST, noted, GOOD)
+    told = "dropped with the old texts: the flag, the note “why”"
+    assert [notice.text for notice in operator.heard(Notice)] == [told]
+
+
+def test_note_and_flag_of_the_second_time_are_written_down(stint: Stint) -> None:
+    def noted(desk: Desk) -> Judgement:
+        return replace(BAD(desk), note="why", flag=True)
+
+    stint(*[GOOD] * FIRST, noted)
+    [shown] = [entry.data for entry in stint.journal.events() if entry.kind == SHOWN]
+    assert (shown["note"], shown["flag"]) == ("why", True)
 
 
 def test_skips_and_other_operators_do_not_come_again(stint: Stint) -> None:

@@ -17,6 +17,7 @@ from hitl.operator import (
     Inspected,
     Judged,
     Notice,
+    OwnPrompt,
     Quit,
     Resample,
     Save,
@@ -154,6 +155,47 @@ def test_a_skip_teaches_nothing_and_is_kept(stint: Stint) -> None:
 def test_save_writes_a_checkpoint_and_keeps_the_group(stint: Stint) -> None:
     operator, _ = stint(GOOD, BAD, Save(), GOOD)
     assert operator.desks[2].group == operator.desks[3].group
+
+
+DROPPED = [
+    (Draft(("3", ""), note="why"), "the note “why”"),
+    (Draft(("", ""), flag=True), "the flag"),
+    (Draft(("", ""), "better", "why", True), "the flag, your own text, the note “why”"),
+]
+
+
+@pytest.mark.parametrize(("draft", "told"), DROPPED)
+def test_remarks_on_texts_that_are_resampled_are_not_dropped_without_a_word(
+    stint: Stint, draft: Draft, told: str
+) -> None:
+    def other(desk: Desk) -> Resample:
+        desk.save_draft(draft)
+        return Resample()
+
+    operator, _ = stint(other, GOOD)
+    assert [n.text for n in operator.heard(Notice)] == [f"dropped with the old texts: {told}"]
+    assert operator.desks[1].group.key == (1, 1) and operator.desks[1].draft is None
+
+
+def test_of_entries_alone_nothing_is_said_when_they_go(stint: Stint) -> None:
+    def other(desk: Desk) -> Resample:
+        desk.save_draft(Draft(("3", "")))
+        return Resample()
+
+    operator, _ = stint(other, Resample(), GOOD)
+    assert not operator.heard(Notice)
+
+
+def test_remarks_stay_with_a_group_that_waits_for_an_own_prompt(stint: Stint) -> None:
+    draft = Draft(("", "2"), "better", "why", True)
+
+    def own(desk: Desk) -> OwnPrompt:
+        desk.save_draft(draft)
+        return OwnPrompt("mine")
+
+    operator, _ = stint(own, GOOD, GOOD)
+    assert operator.desks[2].group.key == operator.desks[0].group.key
+    assert operator.desks[2].draft == draft and not operator.heard(Notice)
 
 
 def test_a_draft_survives(stint: Stint) -> None:

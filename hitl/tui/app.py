@@ -72,7 +72,7 @@ class HitlApp(EndingApp[Choice]):
         """Opens `plan`, or the picker; what is picked there is returned, or opened by `begin`, as
         is a run that the open one is left for. `updates(run)` are those the picker offers to go
         back to."""
-        super().__init__(tr)
+        super().__init__(tr, keymap)
         # Not once it runs: all styles would be worked out twice before the first picture.
         for known in THEMES.values():
             self.register_theme(known)
@@ -82,7 +82,6 @@ class HitlApp(EndingApp[Choice]):
         self._begin = begin
         self._updates = updates
         self._clock = clock
-        self._keymap_file = keymap or Keymap()
         self._judging: JudgingScreen | None = None
         self._next: ResumeRun | None = None
 
@@ -93,7 +92,7 @@ class HitlApp(EndingApp[Choice]):
         return {name: value for name, value in DARK.variables.items() if "cursor" not in name}
 
     def on_mount(self) -> None:
-        self.set_keymap(self._keymap_file.bindings)
+        self.set_keymap(self.keys.bindings)
         self._listen_to_signals()
         self.call_after_refresh(self._fit)
         if self._plan is not None:
@@ -101,7 +100,7 @@ class HitlApp(EndingApp[Choice]):
         else:
             from hitl.tui.screens.runs import RunsScreen
 
-            self.push_screen(RunsScreen(self._runs, self._updates, self._keymap_file), self._picked)
+            self.push_screen(RunsScreen(self._runs, self._updates), self._picked)
 
     def _picked(self, choice: Choice | None) -> None:
         if choice is None or isinstance(choice, Leave) or self._begin is None:
@@ -117,9 +116,7 @@ class HitlApp(EndingApp[Choice]):
 
     def _open(self, plan: SessionPlan) -> None:
         operator = TuiOperator(plan.info.config.operator_name, self.post_message)
-        self._judging = _judging(plan.info.config.mode)(
-            plan.info, operator.reply, self._clock, self._keymap_file
-        )
+        self._judging = _judging(plan.info.config.mode)(plan.info, operator.reply, self._clock)
         self.push_screen(self._judging)
         self._work_behind(plan.start, operator)
 
@@ -190,7 +187,7 @@ class HitlApp(EndingApp[Choice]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the keys of the screen do, for the command palette."""
-        yield from commands_of(screen, self.tr)
+        yield from commands_of(screen, self.tr, self.keys)
         yield from colours_of(self, self.tr)
 
     def action_command_palette(self) -> None:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from hitl.tui.messages import SessionEnded
 from hitl.tui.operator import TuiOperator
+from hitl.tui.remap import Keymap
 from hitl.tui.terminal import abandon, lost
 from hitl.tui.translated import TranslatedApp
 from hitl.wording import ENGLISH, Translator
@@ -26,8 +27,8 @@ GRACE = 2.0
 class EndingApp(TranslatedApp[T]):
     """Whatever ends it, the session is asked to save and is waited for."""
 
-    def __init__(self, tr: Translator = ENGLISH) -> None:
-        super().__init__(tr)
+    def __init__(self, tr: Translator = ENGLISH, keys: Keymap | None = None) -> None:
+        super().__init__(tr, keys)
         self._operator: TuiOperator | None = None
         self._thread: threading.Thread | None = None
         self.error: BaseException | None = None

@@ -50,7 +50,7 @@ BLIND = (
 )
 
 VISIT_RUNS = (
-    Key("runs.compare", "c,ｃ", "c", "compare", "mark a run, then c on another: side by side"),
+    Key("runs.compare", "c,ｃ", "c", "compare", "mark a run, then another: side by side"),
     Key("runs.updates", "u,ｕ,enter", "u", "updates", "the updates of a run"),
     Key("runs.back", "b,ｂ", "b", "go_back", "leave this run, and go back in the one on the line"),
     *BACK,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
 from textual.content import Content
@@ -39,8 +39,7 @@ MODES = {
 }
 """By the name of the mode."""
 
-MEANS: dict[State, Sentence] = {
-    "waiting": Sentence("no update has learned from it yet: Enter judges it anew, x takes it back"),
+_MEANS: dict[State, Sentence] = {
     "trained": Sentence("already trained: it is in the weights and stays"),
     "aside": Sentence(
         "set aside: the update it made was not a number, and none shall learn from it"
@@ -74,8 +73,22 @@ def row_of(one: Listed, tr: Translator) -> tuple[Content, ...]:
     )
 
 
-def preview(judged: JudgedGroup, state: State, width: int, tr: Translator) -> list[Content]:
-    """The group with what was given, in the order it was shown; the best is marked."""
+def meaning(state: State, key: Callable[[str, str], str]) -> Sentence:
+    """What the state means for the judgement; `key(id, usual)` is the key that does a thing."""
+    if state != "waiting":
+        return _MEANS[state]
+    return Sentence(
+        "no update has learned from it yet: {anew} judges it anew, {back} takes it back",
+        anew=key("data.change", "Enter"),
+        back=key("data.take_back", "x"),
+    )
+
+
+def preview(
+    judged: JudgedGroup, state: State, width: int, tr: Translator, key: Callable[[str, str], str]
+) -> list[Content]:
+    """The group with what was given, in the order it was shown; the best is marked. `key` is as
+    `meaning` has it."""
     said, group = judged.judgement, judged.group
     marks = _marks(judged)
     lines = [
@@ -97,7 +110,7 @@ def preview(judged: JudgedGroup, state: State, width: int, tr: Translator) -> li
         lines.append(own((describe(said.verdict, said.shown, tr), "$frame-text")))
     if said.note:
         lines.append(own(tr("note: {note}", note=said.note)))
-    lines.append(own((tr(MEANS[state]), "$accent" if state == "waiting" else "$frame-text")))
+    lines.append(own((tr(meaning(state, key)), "$accent" if state == "waiting" else "$frame-text")))
     return lines
 
 

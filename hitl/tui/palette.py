@@ -9,6 +9,7 @@ from textual.app import App, SystemCommand
 from textual.screen import Screen
 
 from hitl.tui.keymap import Key
+from hitl.tui.remap import Keymap
 from hitl.wording import Sentence, Translator
 
 
@@ -19,8 +20,9 @@ class HasKeys(Protocol):
     def help_keys(self) -> tuple[Key, ...]: ...
 
 
-def commands_of(screen: Screen[Any], tr: Translator) -> Iterator[SystemCommand]:
-    """One entry a key, but for digits, which mean nothing by themselves."""
+def commands_of(screen: Screen[Any], tr: Translator, keys: Keymap) -> Iterator[SystemCommand]:
+    """One entry a key, but for digits, which mean nothing by themselves; `keys` has the changed
+    ones."""
     if not isinstance(screen, HasKeys):
         return
     seen = set[str]()
@@ -28,10 +30,10 @@ def commands_of(screen: Screen[Any], tr: Translator) -> Iterator[SystemCommand]:
         entry = not key.id.startswith("type.") and key.id not in ("rank.1", "app.palette")
         if key.shown and entry and key.action not in seen:
             seen.add(key.action)
-            yield _command(screen, key, tr)
+            yield _command(screen, key, tr, keys.shown(key.id, key.shown))
 
 
-def _command(screen: Screen[Any], key: Key, tr: Translator) -> SystemCommand:
+def _command(screen: Screen[Any], key: Key, tr: Translator, shown: str) -> SystemCommand:
     called = False
 
     async def call() -> None:
@@ -40,7 +42,7 @@ def _command(screen: Screen[Any], key: Key, tr: Translator) -> SystemCommand:
             called = True
             await screen.app.run_action(key.action, screen)
 
-    return SystemCommand(tr(key.tooltip), tr("key: {key}", key=key.shown), call)
+    return SystemCommand(tr(key.tooltip), tr("key: {key}", key=shown), call)
 
 
 COLOURS = (

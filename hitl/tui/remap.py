@@ -68,10 +68,6 @@ class Keymap:
         keys = self.changed.get(identity)
         return otherwise if keys is None else _shown(keys[0])
 
-    def listed(self, key: Key) -> str:
-        """How the help writes it; "" leaves it out."""
-        return self.shown(key.id, key.shown)
-
 
 def keymap_path() -> Path:
     """Where the file is looked for."""

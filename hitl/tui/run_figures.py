@@ -88,7 +88,6 @@ def compared(one: Side, other: Side, width: int, tr: Translator) -> list[Content
         line(tr("reward, best"), *(figure(value) for value in best)),
         line(tr("KL, last"), *(figure(None if u is None else u.sequence_kl) for u in last)),
         line(tr("entropy, last"), *(figure(None if u is None else u.entropy) for u in last)),
-        line(tr("gold"), NONE, NONE),
         line(tr("written"), *(tr("{age} ago", age=age(run.age_s)) for run in runs)),
         line(tr("state"), *(_state(run, tr) for run in runs)),
         own(""),

@@ -8,7 +8,8 @@ The rule that keeps one key for the common case:
 - A number that began with a sign follows the same rule, but -0 waits for its decimals.
 - A point right after a scored digit continues that number (`4` `.` `5` Enter). On the last card,
   where the digit has already sent the group, begin with + instead: `+` `4` `.` `5` Enter.
-- Once there is a point (or a +), Enter ends the number.
+- Once there is a point (or a +), Enter ends the number. A sign or a point alone is none: a slip
+  must not count as 0.
 - What is not on the scale stays on the card, with the range; the next digit replaces it.
 - The last digit sends the group. Scales with fewer than four whole numbers (-1..1) are for
   decimals: there Enter sends it. After an undo, when all cards have scores, Enter sends it too.
@@ -25,7 +26,8 @@ from hitl.wording import Sentence
 
 LONGEST = 8
 T = TypeVar("T")
-_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)")
+_POINT = re.compile(r"[-+]?\.")
 _WHOLE = re.compile(r"-?\d+")
 
 
@@ -142,8 +144,6 @@ class Sheet:
         text = sheet.texts[sheet.current]
         if "." in text:
             return sheet
-        if not text.lstrip("+-"):
-            text += "0"
         return sheet._put_whole(text + ".")._judge_open()
 
     def _put(self, sign: str) -> Sheet:
@@ -172,9 +172,8 @@ class Sheet:
     def _score(self, text: str, *, by_digit: bool = False) -> Sheet:
         value = _on_scale(self.scale, text)
         if value is None:
-            no_number = Sentence("{text} is no number", text=text)
             number = _NUMBER.fullmatch(text)
-            return replace(self, error=_off_scale(text, self.scale) if number else no_number)
+            return replace(self, error=(_off_scale if number else _no_number)(text, self.scale))
         was_complete = self.complete
         sheet = self._put_whole(f"{value:g}")
         place = sheet.current
@@ -200,6 +199,10 @@ class Sheet:
 
 def _off_scale(text: str, scale: Scale) -> Sentence:
     return Sentence("{text} is not on the scale {scale}", text=text, scale=scale)
+
+
+def _no_number(text: str, scale: Scale) -> Sentence:
+    return Sentence("{text} is no number: type one on the scale {scale}", text=text, scale=scale)
 
 
 def _with(values: tuple[T, ...], place: int, value: T) -> tuple[T, ...]:
@@ -244,6 +247,8 @@ def _may_become(scale: Scale, text: str) -> bool:
         return text == "+" or scale.low < 0
     if _on_scale(scale, text) is not None:
         return True
+    if _POINT.fullmatch(text):
+        return _may_become(scale, text[:-1] + "0.")
     if not _NUMBER.fullmatch(text):
         return False
     if _WHOLE.fullmatch(text) and _longer_whole(scale, text):

@@ -19,6 +19,7 @@ from hitl.rundir import RunDir
 from hitl.session import Session
 from hitl.tui.app import HitlApp, SessionPlan
 from hitl.tui.choices import NewRun, ResumeRun
+from hitl.tui.remap import Keymap
 from hitl.tui.screens.frame import SessionInfo
 from tests.fakes import FakeEngine, held
 
@@ -87,11 +88,12 @@ async def stint(
     again: float = 0.0,
     clock: Callable[[], float] | None = None,
     begin: Callable[[ResumeRun | NewRun], SessionPlan] | None = None,
+    keymap: Keymap | None = None,
 ) -> AsyncIterator[Sitter]:
     engine = FakeEngine()
     config = replace(CONFIG, mode=mode)
     given = {} if clock is None else {"clock": clock}
-    app = HitlApp(plan=plan(run, engine, config, again), begin=begin, **given)
+    app = HitlApp(plan=plan(run, engine, config, again), begin=begin, keymap=keymap, **given)
     async with app.run_test(size=size) as pilot:
         try:
             yield Sitter(pilot, run, engine)

@@ -200,6 +200,27 @@ async def test_an_empty_prompt_asks_for_nothing_and_one_left_is_not_lost() -> No
         await me.press("escape")
 
 
+@pytest.mark.parametrize("key", ["p", "n"])
+@pytest.mark.parametrize("typed", [[], ["space"]])
+async def test_of_an_empty_field_it_is_said_that_nothing_is_changed(
+    key: str, typed: list[str]
+) -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        await me.press("5", key, *typed, "enter")
+        assert "nothing was typed: nothing is changed" in me.text
+        assert "[ 5 ]" in me.text and not me.session.replies
+        await me.press("3")
+        assert "nothing was typed" not in me.text
+
+
+async def test_a_note_that_is_emptied_is_gone_and_that_is_said() -> None:
+    async with driving(session()) as me:
+        await me.at_desk()
+        await me.press("n", "a", "enter", "n", "backspace", "enter")
+        assert "no note" in me.text and "nothing was typed" not in me.text
+
+
 async def test_tokens_show_log_p_first_and_the_reference_when_it_is_there() -> None:
     async with driving(session(hold={"inspect"})) as me:
         await me.at_desk()

@@ -29,7 +29,7 @@ ZH = translator("zh")
 
 KEYS = "Enter Esc Space Backspace PgDn PgUp Tab Ctrl Home End Down Up F2 F3 F4 F5 F6 F12"
 SYMBOLS = "KL PPO lr log ref nat ms TSV JSONL prompt chosen rejected transformers dark light ansi"
-NAMES = "hitl zh en tiny operator RUN compare resume theme smofn"
+NAMES = "hitl zh en tiny operator RUN compare resume theme"
 FORMATS = "ranklist preferences scores parquet policy"
 KNOWN = {word.lower() for word in f"{KEYS} {SYMBOLS} {NAMES} {FORMATS}".split()}
 
@@ -68,6 +68,7 @@ PRESSED: dict[str, tuple[Mode, list[str]]] = {
     "editing": (Mode.SCORE, ["e"]),
     "edited to the same": (Mode.SCORE, ["e", "enter"]),
     "prompt": (Mode.SCORE, ["p"]),
+    "no prompt": (Mode.SCORE, ["p", "enter"]),
     "options": (Mode.SCORE, ["l"]),
     "options that are none": (Mode.SCORE, ["l", *["backspace"] * 20, "好", "enter"]),
     "pausing": (Mode.SCORE, ["t"]),

@@ -199,7 +199,26 @@ async def test_export_is_what_the_command_writes(
         if form != "ranklist":
             assert json.loads(content.splitlines()[0])["prompt"] == "提示 1"
         await me.press("e", *["down"] * place, "enter", "enter")
-        await me.sees("there already")
+        await me.sees("there already: e again, with another name")
+        assert "--" not in me.text and file.read_bytes() == content
+
+
+async def test_where_no_file_can_be_the_screen_says_what_to_do_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").write_text("mine")
+    async with stint(filled(tmp_path, 3), (120, 40)) as me:
+        await me.at_desk()
+        await me.press("f4", "e", "enter")
+        await me.sees("file to write")
+        await me.press(*["backspace"] * 20, *"taken/x", "enter")
+        await me.sees("could not be written")
+        assert "e again, with another name" in me.text and "--out" not in me.text
+        await me.press("e", "enter")
+        await me.sees("file to write")
+        await me.press(*["backspace"] * 20, "enter")
+        await me.sees("nothing was typed: no file is written")
 
 
 async def test_what_is_filtered_out_is_not_exported(
@@ -252,6 +271,22 @@ async def test_foreign_text_is_harmless(tmp_path: Path) -> None:
         await me.sees("[@click=app.quit]")
         await me.press("o")
         assert "\x1b" not in me.text and "\u202e" not in me.text and "[/x]" in me.text
+
+
+@pytest.mark.parametrize(
+    ("width", "says"),
+    [(80, "s m o f n filter"), (120, "s state  m mode  o operator  f flag  n note")],
+)
+async def test_the_keys_of_the_filter_are_told_apart(tmp_path: Path, width: int, says: str) -> None:
+    async with stint(filled(tmp_path, 3), (width, 30)) as me:
+        await me.at_desk()
+        await me.press("f4")
+        await rows(me, 3)
+        assert says in me.lines[-1]
+        assert "c all" not in me.text, "nothing is filtered out"
+        await me.press("s")
+        assert "c all" in me.lines[-1]
+        assert me.lines[-1].rstrip().endswith("Esc  ? help"), "the way out stays"
 
 
 async def test_the_count_of_another_filter_is_not_shown(tmp_path: Path) -> None:

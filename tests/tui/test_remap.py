@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hitl.alarms import FLAT
 from hitl.errors import UsageError
 from hitl.operator import Quit
 from hitl.records import Mode, Ranking, Skip
@@ -24,9 +26,11 @@ from hitl.tui.screens.runs import RunsScreen
 from hitl.tui.screens.score import ScoreScreen
 from hitl.tui.screens.tokens import TokensScreen
 from hitl.tui.screens.train import TrainScreen
+from tests.journal_data import stats
 
 from .driving import driving
 from .scripted import ScriptedSession, group
+from .stint import new_run, stint
 
 
 def keymap(folder: Path, text: str) -> Keymap:
@@ -133,7 +137,7 @@ async def test_the_line_of_keys_tells_the_changed_ones_everywhere(tmp_path: Path
         assert "d more" in me.text
         for key, says in (
             ("f4", "F9 anew"),
-            ("f4", "tmofn filter"),
+            ("f4", "t m o f n filter"),
             ("f5", "v compare two  z back"),
             ("f6", "g begin  z back"),
         ):
@@ -144,6 +148,59 @@ async def test_the_line_of_keys_tells_the_changed_ones_everywhere(tmp_path: Path
         await pilot.pause()
         text = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
         assert "z w new run" in text and "new run in English   w" in text
+
+
+async def test_what_lies_over_a_group_tells_the_changed_keys(tmp_path: Path) -> None:
+    changed = keymap(
+        tmp_path,
+        'editor.keep = "f8"\neditor.line = "f10"\neditor.back = "f9"\nhelp.close = "w"\n'
+        'tokens.close = "w"\ntokens.last = "a"\ntokens.next = "d"\ngroup.undo = "u"\n'
+        'rank.tie = "v"\ngroup.enter = "f11"',
+    )
+    session = ScriptedSession([group(1, ["one", "two", "three"])], mode=Mode.RANK)
+    async with driving(session, keymap=changed) as me:
+        await me.at_desk()
+        for keys, says in (
+            (["n"], "F8 keeps it · F9 goes back"),
+            (["f9", "e"], "F8 keeps it, the best of its group · F10 new line · F9 goes back"),
+            (["f9", "i"], "a d other cards · w goes back"),
+            (["w", "question_mark"], "w goes back"),
+            (["w", "f11"], "best, worst and F11"),
+            (["v"], "v again ties all the rest"),
+            (["1", "v"], "ties with the one before, v again ties all the rest"),
+            (["1"], "1 has its place: u takes the last one back"),
+        ):
+            await me.press(*keys)
+            assert says in me.text
+
+
+async def test_lists_and_the_judgement_below_them_tell_the_changed_keys(tmp_path: Path) -> None:
+    changed = keymap(
+        tmp_path,
+        'data.change = "v"\ndata.take_back = "d"\nchoose.take = "g"\nchoose.close = "w"\n'
+        'page.close = "w"\nblind.begin = "g"\nvisit.palette = "f11"',
+    )
+    async with stint(new_run(tmp_path), (100, 30), keymap=changed) as me:
+        await me.judge("4", "2")
+        for keys, says in (
+            (["f4"], "v judges it anew, d takes it back"),
+            (["e"], "g takes it · w goes back"),
+            (["w", "i"], "w goes back"),
+            (["w", "f6"], "g begins a test"),
+            (["f11", *"begin"], "key: g"),
+        ):
+            await me.press(*keys)
+            await me.sees(says)
+
+
+async def test_an_alarm_tells_the_changed_keys(tmp_path: Path) -> None:
+    changed = keymap(tmp_path, 'screen.blind = "f11"\ntrain.page = "v"')
+    flat = [replace(stats(n), reward=3.0 + n % 2, reward_std=1.0) for n in range(1, 2 * FLAT + 1)]
+    async with driving(ScriptedSession([group(1, ["one", "two"])]), keymap=changed) as me:
+        await me.at_desk()
+        me.app._judging.heard.updates[:] = flat
+        await me.press("f3", "v")
+        await me.sees("a blind test (F11) tells")
 
 
 async def test_changed_keys_work_and_the_old_ones_do_not(tmp_path: Path) -> None:

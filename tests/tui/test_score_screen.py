@@ -97,6 +97,20 @@ async def test_out_of_range_stays_and_says_the_range() -> None:
         assert "[ 4 ]" in me.text and "not on the scale" not in me.text
 
 
+@pytest.mark.parametrize("keys", [".", "-", "-.", "．", "。", "－", "−", "—．"])
+async def test_a_slip_of_sign_or_point_is_refused_and_not_kept(keys: str) -> None:
+    async with driving(two_groups(), scale="-1..1") as me:
+        await me.at_desk()
+        await me.press(*keys, "enter")
+        assert "is no number: type one on the scale -1..1" in me.text
+        await me.press(*["backspace"] * len(keys), "0", "1", "1", "1", "up", "down")
+        await me.press(*["backspace"], *keys, "enter", "enter")
+        assert not me.session.replies
+        await me.press(*["backspace"] * len(keys), "1", "enter")
+        await me.kept(1)
+        assert me.session.kept[0].verdict == Scores((0, 1, 1, 1))
+
+
 async def test_arrows_and_mouse_choose_the_card() -> None:
     async with driving(two_groups()) as me:
         await me.at_desk()

@@ -80,6 +80,20 @@ def test_off_the_scale_stays_and_says_the_range(scale: str, keys: str) -> None:
     assert not sheet.complete
 
 
+@pytest.mark.parametrize("scale", ["-1..1", "0..1", "-2..2", "0-10"])
+@pytest.mark.parametrize("lone", [".", "-", "+", "-.", "+."])
+@pytest.mark.parametrize("end", "⏎↓")
+def test_a_sign_or_a_point_alone_is_no_score(scale: str, lone: str, end: str) -> None:
+    sheet = play(scale, lone + end)
+    assert not any(sheet.scored) and not sheet.history
+    if end == "⏎":
+        assert str(Scale.parse(scale)) in (sheet.error or "")
+
+
+def test_digits_go_on_behind_a_lone_point_that_was_refused() -> None:
+    assert play("-1..1", "-.⏎5⏎").texts == ("-0.5", "", "")
+
+
 def test_after_an_error_the_next_digit_replaces() -> None:
     assert play("1-5", "74").texts == ("4", "", "")
 

@@ -75,7 +75,12 @@ class Asides(Steering):
         if entered is None:
             return
         self._prompt = entered.text.strip()
-        if not entered.kept or not self._prompt or not self.may_enter():
+        if not entered.kept:
+            return
+        if not self._prompt:
+            self.refuse("nothing was typed: nothing is changed")
+            return
+        if not self.may_enter():
             return
         if not self.asked:
             self.refuse("saving: press {key} again in a moment", key=self.key("group.prompt", "p"))
@@ -93,9 +98,12 @@ class Asides(Steering):
     def _noted(self, entered: Entered | None) -> None:
         if entered is None or not entered.kept or not self.may_enter():
             return
+        note = entered.text.strip()
+        if not note and not self.remarks.note:
+            self.refuse("nothing was typed: nothing is changed")
+            return
         self.note_key("n⏎")
-        self.remark(note=entered.text.strip())
-        note = self.remarks.note
+        self.remark(note=note)
         self.say(own(self.tr("note: {note}", note=note) if note else self.tr("no note")))
 
     def action_flag(self) -> None:

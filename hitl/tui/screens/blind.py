@@ -153,7 +153,8 @@ class BlindScreen(Visit):
         pairs = [known[number] for number in numbers(test)]
         data = event_of(max(pair.version for pair in pairs), pairs, outcomes)
         if desk is None or not desk.record(KIND, data):
-            self.refuse("the journal could not take it: Enter tries again")
+            begin = self.key("blind.begin", "Enter")
+            self.refuse("the journal could not take it: {key} tries again", key=begin)
             return
         self._past = (*(self._past or ()), data)
         self.judging.heard.blind = None
@@ -200,6 +201,8 @@ class BlindScreen(Visit):
             return own(self.tr("every pair is answered, and the result is not kept yet"))
         if blind is not None:
             return own(self.tr("both policies are writing; this waits for the engine to be idle …"))
+        begin = self.key("blind.begin", "Enter")
+        begins = self.tr("{key} begins a test of {pairs} pairs.", key=begin, pairs=PAIRS)
         lines = [self._result, own("")] if self._result else []
         lines += [
             own(
@@ -211,7 +214,7 @@ class BlindScreen(Visit):
                 )
             ),
             own(""),
-            own((self.tr("Enter begins a test of {pairs} pairs.", pairs=PAIRS), "bold $accent")),
+            own((begins, "bold $accent")),
         ]
         if self._past:
             lines += [own(""), own((self.tr("tests so far"), "$frame-text"))]

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
@@ -152,7 +153,7 @@ class DataScreen(Visit):
         if listed is None or listed.id != judged.id:
             return
         self._looked_at = judged
-        lines = preview(judged, listed.state, self.app.size.width - 4, self.tr)
+        lines = preview(judged, listed.state, self.app.size.width - 4, self.tr, self.key)
         self.query_one("#group", Line).show(Content("\n").join(lines))
         self.query_one("#preview").scroll_home(animate=False)
 
@@ -208,6 +209,7 @@ class DataScreen(Visit):
     def _become(self, which: Filter) -> None:
         self._filter = which
         self.elsewhere()
+        self.show_hints()
         self._show_filter()
         self._load(0, 0)
 
@@ -264,11 +266,15 @@ class DataScreen(Visit):
 
     def _write(self, form: Format, entered: Entered | None) -> None:
         folder = self.judging.info.folder
-        if entered is None or not entered.kept or not entered.text.strip() or folder is None:
+        if entered is None or not entered.kept or folder is None:
+            return
+        if not entered.text.strip():
+            self.refuse("nothing was typed: no file is written")
             return
         out = Path(entered.text.strip()).expanduser()
         self.say(own((self.tr("writing …"), "$frame-text")))
-        write = partial(_export, RunDir(folder), form, out, self._filter)
+        instead = Sentence("{key} again, with another name", key=self.key("data.export", "e"))
+        write = partial(_export, RunDir(folder), form, out, self._filter, instead)
         self.run_worker(write, thread=True, group="export", exit_on_error=False)
 
     # -- the operator -----------------------------------------------------------------------
@@ -284,21 +290,38 @@ class DataScreen(Visit):
         self.app.push_screen(PageScreen(title, lines))
 
     def hints(self) -> str:
-        key = self.key
-        parts = (("state", "s"), ("mode", "m"), ("operator", "o"), ("flag", "f"), ("note", "n"))
-        return self.tr(
-            "{anew} anew  {undo} take back  {find} find  {parts} filter  {clear} all  "
-            "{export} export  {you} you  {back}  {help} help",
-            anew=key("data.change", "⏎"),
-            undo=key("data.take_back", "x"),
-            find=key("data.find", "/"),
-            parts="".join(key(f"data.{name}", usual) for name, usual in parts),
-            clear=key("data.clear", "c"),
-            export=key("data.export", "e"),
-            you=key("data.quality", "i"),
-            back=key("visit.back", "Esc"),
-            help=key("visit.help", "?"),
+        usual = {"state": "s", "mode": "m", "operator": "o", "flag": "f", "note": "n"}
+        keys = {part: self.key(f"data.{part}", key) for part, key in usual.items()}
+        named = self._hints(
+            self.tr(
+                "{state} state  {mode} mode  {operator} operator  {flag} flag  {note} note", **keys
+            )
         )
+        if cell_len(named) <= self.hint_room:
+            return named
+        return self._hints(self.tr("{keys} filter", keys=" ".join(keys.values())))
+
+    def _hints(self, filters: str) -> str:
+        key = self.key
+        parts = (
+            self.tr(
+                "{anew} anew  {undo} take back  {find} find",
+                anew=key("data.change", "⏎"),
+                undo=key("data.take_back", "x"),
+                find=key("data.find", "/"),
+            ),
+            filters,
+            # Where nothing is filtered out it would only take the room of another.
+            "" if self._filter == ALL else self.tr("{key} all", key=key("data.clear", "c")),
+            self.tr(
+                "{export} export  {you} you  {back}  {help} help",
+                export=key("data.export", "e"),
+                you=key("data.quality", "i"),
+                back=key("visit.back", "Esc"),
+                help=key("visit.help", "?"),
+            ),
+        )
+        return "  ".join(part for part in parts if part)
 
     def help_title(self) -> Sentence:
         return Sentence("Data")
@@ -330,5 +353,6 @@ def _find(path: Path, identity: int) -> JudgedGroup | None:
         return journal.find(identity)
 
 
-def _export(run_dir: RunDir, form: Format, out: Path, which: Filter) -> Sentence:
-    return Sentence("{path}: {what}", path=out, what=write_export(run_dir, form, out, which=which))
+def _export(run_dir: RunDir, form: Format, out: Path, which: Filter, instead: Sentence) -> Sentence:
+    what = write_export(run_dir, form, out, which=which, instead=instead)
+    return Sentence("{path}: {what}", path=out, what=what)

@@ -14,7 +14,6 @@ from hitl.tui.content import own
 from hitl.tui.keymap import EDITOR, bindings
 from hitl.tui.screens.answer import ModalAnswer
 from hitl.tui.widgets.entry import Editor, OneLine
-from hitl.wording import Sentence
 
 LEAST_ROWS = 6
 
@@ -36,7 +35,6 @@ class EntryScreen(ModalAnswer[Entered]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(EDITOR)]
-    CLOSING = Sentence("Enter keeps it · Esc goes back")
 
     def __init__(self, title: str, field: Editor | OneLine) -> None:
         super().__init__()
@@ -46,11 +44,19 @@ class EntryScreen(ModalAnswer[Entered]):
     def compose(self) -> ComposeResult:
         with Vertical(id="entry") as box:
             box.border_title = own(self._title)
-            box.border_subtitle = own(self.tr(self.CLOSING))
+            box.border_subtitle = own(self.closing())
             yield self.field
 
     def on_mount(self) -> None:
         self.field.focus()
+
+    def closing(self) -> str:
+        """The keys that end it, at the bottom of the frame."""
+        return self.tr(
+            "{keep} keeps it · {back} goes back",
+            keep=self.key("editor.keep", "Enter"),
+            back=self.key("editor.back", "Esc"),
+        )
 
     def type(self, text: str) -> None:
         """Puts text into the field, whether it has the focus already or not."""
@@ -69,8 +75,6 @@ class EntryScreen(ModalAnswer[Entered]):
 class EditScreen(EntryScreen):
     """Several lines, where the card is that is rewritten."""
 
-    CLOSING = Sentence("Enter keeps it, the best of its group · Ctrl+J new line · Esc goes back")
-
     def __init__(self, title: str, text: str, over: Region) -> None:
         super().__init__(title, Editor(text))
         self._over = over
@@ -83,6 +87,14 @@ class EditScreen(EntryScreen):
         box.styles.width, box.styles.height = width, height
         left = min(self._over.x, max(self.size.width - width, 0))
         box.styles.offset = (left, max(min(self._over.y, self.size.height - height - 2), 0))
+
+    def closing(self) -> str:
+        return self.tr(
+            "{keep} keeps it, the best of its group · {line} new line · {back} goes back",
+            keep=self.key("editor.keep", "Enter"),
+            line=self.key("editor.line", "Ctrl+J"),
+            back=self.key("editor.back", "Esc"),
+        )
 
     def action_line(self) -> None:
         self.type("\n")

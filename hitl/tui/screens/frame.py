@@ -35,7 +35,6 @@ from hitl.records import Edit, Judgement, Scores, Skip, UpdateStats
 from hitl.tui.content import foreign, own
 from hitl.tui.heard import Heard
 from hitl.tui.hints import fitting
-from hitl.tui.remap import Keymap
 from hitl.tui.translated import Translated
 from hitl.tui.widgets.card import Card
 from hitl.tui.widgets.line import Line
@@ -86,15 +85,9 @@ class Frame(Translated, Screen[None]):
 
     AUTO_FOCUS = ""
 
-    def __init__(
-        self,
-        info: SessionInfo,
-        clock: Callable[[], float] = time.monotonic,
-        keymap: Keymap | None = None,
-    ) -> None:
+    def __init__(self, info: SessionInfo, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.info = info
-        self.keymap = keymap or Keymap()
         self._clock = clock
         status = Status(
             info.run,
@@ -219,10 +212,6 @@ class Frame(Translated, Screen[None]):
             blind=self.key("screen.blind", "F6"),
             help=self.key("app.help", "?"),
         )
-
-    def key(self, identity: str, otherwise: str) -> str:
-        """How a key is written; `otherwise` when the person has not changed it."""
-        return self.keymap.shown(identity, otherwise)
 
     def say(self, content: Content, until: Until = "") -> None:
         """On the last-action line."""

@@ -13,7 +13,7 @@ from textual.content import Content
 
 from hitl.tui.content import foreign, own
 from hitl.tui.keymap import HELP, Key, bindings
-from hitl.tui.remap import Keymap, keymap_path
+from hitl.tui.remap import keymap_path
 from hitl.tui.screens.answer import ModalAnswer
 from hitl.tui.widgets.line import Line
 
@@ -26,14 +26,13 @@ class HelpScreen(ModalAnswer[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(HELP)]
 
-    def __init__(self, title: str, keys: Sequence[Key], keymap: Keymap) -> None:
+    def __init__(self, title: str, keys: Sequence[Key]) -> None:
         super().__init__()
         self._title = title
-        self._keymap = keymap
         self._keys = [key for key in keys if key.shown]
 
     def compose(self) -> ComposeResult:
-        listed = [self._keymap.listed(key) for key in self._keys]
+        listed = [self.key(key.id, key.shown) for key in self._keys]
         width = max(map(cell_len, listed))
         lines = []
         for shown, key in zip(listed, self._keys, strict=True):
@@ -48,7 +47,7 @@ class HelpScreen(ModalAnswer[None]):
         with VerticalScroll(id="help") as box:
             box.border_title = own(self.tr("{screen}: keys", screen=self._title))
             yield Line(Content("\n").join(lines), id="help-keys")
-            box.border_subtitle = own(self.tr("Esc goes back"))
+            box.border_subtitle = own(self.tr("{key} goes back", key=self.key("help.close", "Esc")))
 
     def action_close(self) -> None:
         self.dismiss()

@@ -35,7 +35,6 @@ from hitl.operator import (
 from hitl.records import Judgement, Skip, Verdict
 from hitl.tui.content import own
 from hitl.tui.keymap import Key
-from hitl.tui.remap import Keymap
 from hitl.tui.screens.frame import Frame, SessionInfo
 from hitl.tui.screens.help import HelpScreen
 from hitl.tui.widgets.card import Card
@@ -68,9 +67,8 @@ class JudgingScreen(Frame):
         info: SessionInfo,
         reply: Callable[[Reply], None],
         clock: Callable[[], float] = time.monotonic,
-        keymap: Keymap | None = None,
     ) -> None:
-        super().__init__(info, clock, keymap)
+        super().__init__(info, clock)
         self._send = reply
         self.desk: Desk | None = None
         """The group on the cards, also while its reply is on the way."""
@@ -276,7 +274,7 @@ class JudgingScreen(Frame):
         self.command(Quit())
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen(self.tr(self.help_title()), self.help_keys(), self.keymap))
+        self.app.push_screen(HelpScreen(self.tr(self.help_title()), self.help_keys()))
 
     def action_scroll_card(self, pages: int) -> None:
         if self.open:

@@ -32,7 +32,7 @@ class PageScreen(ModalAnswer[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="page") as box:
             box.border_title = self._title
-            box.border_subtitle = own(self.tr("Esc goes back"))
+            box.border_subtitle = own(self.tr("{key} goes back", key=self.key("page.close", "Esc")))
             yield Line(Content("\n").join(self._lines))
 
     def action_close(self) -> None:
@@ -53,7 +53,13 @@ class ChooseScreen(ModalAnswer[int | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="page") as box:
             box.border_title = self._title
-            box.border_subtitle = own(self.tr("Enter takes it · Esc goes back"))
+            box.border_subtitle = own(
+                self.tr(
+                    "{take} takes it · {back} goes back",
+                    take=self.key("choose.take", "Enter"),
+                    back=self.key("choose.close", "Esc"),
+                )
+            )
             if self._head:
                 yield Line(self._head)
             yield OptionList(*(Option(option) for option in self._options), markup=False)

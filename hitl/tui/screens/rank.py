@@ -66,7 +66,10 @@ class RankScreen(Asides):
         if place >= len(self.order.ranks):
             self.refuse("there are {count} completions", count=len(self.order.ranks))
         elif self.order.ranks[place]:
-            self.refuse("{place} has its place: ⌫ takes the last one back", place=digit)
+            undo = self.key("group.undo", "⌫")
+            self.refuse(
+                "{place} has its place: {key} takes the last one back", place=digit, key=undo
+            )
         else:
             self.note_key(digit)
             self.current = place
@@ -79,12 +82,16 @@ class RankScreen(Asides):
                 self._become(self.order.level())
                 return
             self._become(replace(self.order, tie=True))
+            tie = self.key("rank.tie", "=")
             said = (
-                self.tr("the next digit ties with the one before, = again ties all the rest")
+                Sentence(
+                    "the next digit ties with the one before, {key} again ties all the rest",
+                    key=tie,
+                )
                 if self.order.history
-                else self.tr("= again ties all the rest")
+                else Sentence("{key} again ties all the rest", key=tie)
             )
-            self.say(own(said), "key")
+            self.say(own(self.tr(said)), "key")
 
     def action_enter(self) -> None:
         if self.open and self.may_enter():
@@ -95,7 +102,8 @@ class RankScreen(Asides):
                 self.note_key("⏎")
                 self._become(self.order.best_and_worst())
             else:
-                self.refuse("digits, best to worst; or best, worst and Enter")
+                enter = self.key("group.enter", "Enter")
+                self.refuse("digits, best to worst; or best, worst and {key}", key=enter)
 
     def action_shift(self, by: int) -> None:
         if not self.may_enter():

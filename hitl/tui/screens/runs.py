@@ -15,7 +15,6 @@ from hitl.records import UpdateStats
 from hitl.tui.choices import Choice, Leave, NewRun, ResumeRun, Summary
 from hitl.tui.content import foreign, own, right
 from hitl.tui.keymap import RUNS, Key, bindings
-from hitl.tui.remap import Keymap
 from hitl.tui.screens.answer import AnswerScreen
 from hitl.tui.screens.going_back import ask_update
 from hitl.tui.screens.help import HelpScreen
@@ -41,16 +40,14 @@ class RunsScreen(AnswerScreen[Choice]):
         self,
         runs: Sequence[Summary],
         updates: Callable[[str], Sequence[UpdateStats]] = lambda run: (),
-        keymap: Keymap | None = None,
     ) -> None:
-        """`updates(run)` are those that a run can go back to; `keymap` the user's changes."""
+        """`updates(run)` are those that a run can go back to."""
         super().__init__()
         self._runs = list(runs)
         self._updates = updates
-        self._keymap = keymap or Keymap()
 
     def compose(self) -> ComposeResult:
-        key = self._keymap.shown
+        key = self.key
         yield Line(
             own(("hitl", "bold $accent"), "  " + self.tr("resume a run, or begin one")), id="title"
         )
@@ -88,7 +85,7 @@ class RunsScreen(AnswerScreen[Choice]):
         new = [
             Option(own((" + " + self.tr(words), "$accent"), (f"   {key}", "$frame-text")), id=lang)
             for lang, words, usual in NEW
-            for key in (self._keymap.shown(f"runs.new_{lang}", usual),)
+            for key in (self.key(f"runs.new_{lang}", usual),)
         ]
         return [*runs, *new]
 
@@ -127,7 +124,7 @@ class RunsScreen(AnswerScreen[Choice]):
         return RUNS
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen(self.tr("Runs"), RUNS, self._keymap))
+        self.app.push_screen(HelpScreen(self.tr("Runs"), RUNS))
 
     def action_new(self, lang: str) -> None:
         self.dismiss(NewRun("zh" if lang == "zh" else "en"))

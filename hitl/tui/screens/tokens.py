@@ -74,7 +74,14 @@ class TokensScreen(ModalAnswer[None]):
         views = None if self._tokens is None else self._tokens[index]
         box = self.query_one("#tokens")
         box.border_title = own(self.tr("{place}: tokens", place=self._place + 1))
-        box.border_subtitle = own(self.tr("← → other cards · Esc goes back"))
+        box.border_subtitle = own(
+            self.tr(
+                "{before} {next} other cards · {back} goes back",
+                before=self.key("tokens.last", "←"),
+                next=self.key("tokens.next", "→"),
+                back=self.key("tokens.close", "Esc"),
+            )
+        )
         self.query_one("#tokens-about", Line).show(_about(completion, views, self._busy, self.tr))
         width = max(box.size.width - 4, 20)
         self.query_one("#tokens-cells", Line).show(_cells(completion, views, width, self.tr))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -30,6 +31,13 @@ from hitl.wording import Sentence, Translator
 TEXTS = range(1, 7)
 """The fixed prompts."""
 
+KEYS = {
+    "data": ("screen.data", "F4"),
+    "you": ("data.quality", "i"),
+    "blind": ("screen.blind", "F6"),
+}
+"""Those that an alarm names: id and usual key by the name it has there."""
+
 PAGES = {
     "curves": Sentence("curves"),
     "alarms": Sentence("alarms"),
@@ -55,7 +63,7 @@ class TrainScreen(Visit):
             yield Curve("KL", tr("nats a completion"), "$accent", id="kl")
             yield Curve(tr("entropy"), tr("nats a token"), "$primary", id="entropy")
             valued = self.judging.info.config.ppo.advantage == "gae"
-            unvalued = "" if valued else tr("no value head, so 0")
+            unvalued = "" if valued else tr("no value head is used")
             yield Curve(tr("value loss"), unvalued, "$primary", id="value")
             yield Curve(tr("clipped"), tr("% of ratios"), "$primary", id="clipped")
             yield Line(id="last")
@@ -144,8 +152,15 @@ class TrainScreen(Visit):
     def _show_alarms(self) -> None:
         ppo = self.judging.info.config.ppo
         found = alarms(self.updates, ppo.target_kl, ppo.lr, *self._written)
-        self.query_one("#gravest", Line).show(_gravest(found, bool(self.updates), self.tr))
+        found = [replace(alarm, do=self._with_keys(alarm.do)) for alarm in found]
+        page = self.key("train.page", "Tab")
+        self.query_one("#gravest", Line).show(_gravest(found, bool(self.updates), page, self.tr))
         self.query_one("#warned", Line).show(_all(found, self.updates, self._written, self.tr))
+
+    def _with_keys(self, said: Sentence) -> Sentence:
+        """The keys in force in place of the usual ones."""
+        named = {name: self.key(*KEYS[name]) for name in said.values if name in KEYS}
+        return Sentence(said.template, **{**said.values, **named})
 
     def _show_texts(self) -> None:
         known = self.judging.heard.contrasts
@@ -206,14 +221,18 @@ def _last(updates: Sequence[UpdateStats], label_only: bool, tr: Translator) -> C
     )
 
 
-def _gravest(found: Sequence[Alarm], any_update: bool, tr: Translator) -> Content:
+def _gravest(found: Sequence[Alarm], any_update: bool, page: str, tr: Translator) -> Content:
     if not found:
-        return own(("✓ " + tr("no alarm"), "$success")) if any_update else own("")
-    more = f"  (+{len(found) - 1}: Tab)" if len(found) > 1 else ""
+        return _no_alarm(tr) if any_update else own("")
+    more = f"  (+{len(found) - 1}: {page})" if len(found) > 1 else ""
     alarm = found[0]
     return own(
         ("! " + tr(alarm.name), "bold $warning"), tr(": "), tr(alarm.do), (more, "$frame-text")
     )
+
+
+def _no_alarm(tr: Translator) -> Content:
+    return own(("✓ " + tr("no alarm"), "$success"))
 
 
 def _all(
@@ -232,7 +251,7 @@ def _all(
         ]
     if not found:
         lines += [
-            _gravest(found, True, tr) if updates else own(tr("no update yet")),
+            _no_alarm(tr) if updates else own(tr("no update yet")),
             own(""),
         ]
     first, last = both

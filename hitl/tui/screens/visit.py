@@ -13,6 +13,7 @@ from textual.screen import Screen
 from hitl.errors import HitlError
 from hitl.operator import Event
 from hitl.tui.content import foreign, own
+from hitl.tui.hints import fitting
 from hitl.tui.keymap import Key
 from hitl.tui.screens.help import HelpScreen
 from hitl.tui.screens.judging import JudgingScreen
@@ -74,18 +75,18 @@ class Visit(Translated, Screen[None]):
             raise error or RuntimeError("a thread failed")
         self.say(foreign(self.tr.error(error), "$error"))
 
-    def key(self, identity: str, otherwise: str) -> str:
-        """How a key is written; `otherwise` when the person has not changed it."""
-        return self.judging.key(identity, otherwise)
-
     def show_hints(self) -> None:
-        text = own((self.hints(), "$frame-text"))
-        self.query_one("#hints", Line).show(text.truncate(max(self.size.width - 2, 1)))
+        room = self.hint_room
+        text = own((fitting(self.hints(), room), "$frame-text"))
+        self.query_one("#hints", Line).show(text.truncate(room))
+
+    @property
+    def hint_room(self) -> int:
+        """Cells that the line of keys has."""
+        return max(self.size.width - 2, 1)
 
     def action_help(self) -> None:
-        self.app.push_screen(
-            HelpScreen(self.tr(self.help_title()), self.help_keys(), self.judging.keymap)
-        )
+        self.app.push_screen(HelpScreen(self.tr(self.help_title()), self.help_keys()))
 
     def _tick(self) -> None:
         self.query_one(StatusLine).show(self.judging.heard.status)
