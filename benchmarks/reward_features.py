@@ -26,6 +26,7 @@ from hitl.learn.labels import Labels
 from hitl.learn.rollout import rollout_of
 from hitl.learn.sampling import Sampling, sample_groups
 from hitl.learn.scorers import Scorer
+from hitl.learn.share import ALONE
 from hitl.models import resolve
 from hitl.prompts import prompts_of
 from hitl.records import LabelledGroup, Mode, Prompt
@@ -51,7 +52,8 @@ def main(langs: list[str]) -> None:
 def looked_at(lang: str) -> tuple[Tensor, dict[str, Tensor]]:
     """Utilities (G, k) of the base policy's completions, and their features (G, k, D), by kind."""
     config = SessionConfig(lang=lang, threads=1)
-    made = build(resolve(f"tiny-{lang}", Path("checkpoints"), "policy"), config, lambda *at: None)
+    source = resolve(f"tiny-{lang}", Path("checkpoints"), "policy")
+    made = build(source, config, torch.device("cpu"), ALONE, lambda *at: None)
     texts, how, groups = prompts_of(config), Sampling(config.max_new_tokens), []
     for first in range(0, GROUPS, 16):
         prompts = [Prompt(texts[n % len(texts)], n) for n in range(first, first + 16)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
+from hitl.learn.decoding import further, told_of_padding
 from hitl.learn.keyed import generator
 from hitl.learn.tokens import Codec
 from hitl.records import Completion, Group, Prompt
@@ -133,11 +133,12 @@ def complete(
     cache = DynamicCache(config=model.config)
     ids, mask = (part.to(device) for part in _left_padded(prompts, codec.pad_id))
     padded = not bool(mask.all())
-    told = _padding(model, mask, ids.shape[1]) if padded else {}
+    told = told_of_padding(model, mask, ids.shape[1]) if padded else {}
     output = model(input_ids=ids, past_key_values=cache, use_cache=True, **told)
     cache.batch_repeat_interleave(k)
     mask = mask.repeat_interleave(k, 0)
     logits = output.logits[:, -1].float().repeat_interleave(k, 0)
+    step_further = further(model, cache, mask if padded else None, max(limits) - 1)
     last = torch.tensor(limits, device=device)  # (n,)
     ended = torch.zeros(n, dtype=torch.bool, device=device)
     tokens: list[Tensor] = []
@@ -151,11 +152,7 @@ def complete(
         on_token(tokens)
         if step + 1 == max(limits) or bool(ended.all()):
             break
-        if padded:
-            mask = torch.cat([mask, mask.new_ones(n, 1)], 1)
-            told = _padding(model, mask, 1)
-        output = model(input_ids=token[:, None], past_key_values=cache, use_cache=True, **told)
-        logits = output.logits[:, -1].float()
+        logits = step_further(token).float()
     rows = zip(torch.stack(tokens, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True)
     return tuple(
         _completion(codec, row[:limit], logp[:limit])
@@ -169,15 +166,6 @@ def _left_padded(prompts: Sequence[tuple[int, ...]], pad_id: int) -> tuple[Tenso
     rows = [(pad_id,) * (P - len(ids)) + ids for ids in prompts]
     mask = [[0] * (P - len(ids)) + [1] * len(ids) for ids in prompts]
     return torch.tensor(rows), torch.tensor(mask)
-
-
-def _padding(model: PreTrainedModel, mask: Tensor, new: int) -> dict[str, Tensor]:
-    """What a model has to be told of left-padded rows, whose mask so far is (n, S): with it the
-    positions of the `new` last, which some families make of the mask themselves."""
-    told = {"attention_mask": mask}
-    if "position_ids" in inspect.signature(model.forward).parameters:
-        told["position_ids"] = (mask.cumsum(1) - 1).clamp_min(0)[:, -new:]
-    return told
 
 
 def limits_of(how: Sampling, group_size: int, chance: torch.Generator) -> list[int]:
@@ -201,7 +189,8 @@ def shortened(codec: Codec, prompt: Prompt, lengths: tuple[int, int], seed: int)
 def draw(log_p: Tensor, uniform: Tensor) -> Tensor:
     """Tokens (k,) by inverting the distribution function of log_p (k, V) at uniform (k,) in
     [0, 1): in fp64, scaled by the total, so that a token of probability 0 is never drawn."""
-    cumulative = log_p.double().exp().cumsum(-1)
+    # In place: of a large vocabulary, memory that is new at each token takes longer than the sum.
+    cumulative = log_p.double().exp_().cumsum_(-1)
     target = uniform[:, None] * cumulative[:, -1:]
     token = torch.searchsorted(cumulative, target, right=True).squeeze(-1)
     return token.clamp_max(log_p.shape[-1] - 1)  # the product above may round up to the total

@@ -1,0 +1,121 @@
+"""One token further in every row: the step that sampling repeats.
+
+Any model of transformers makes it by itself. GPT-2 has it made here, by the same modules in the
+same order, and so to the same bits: but without what is looked up around each layer for every
+token, and with a cache that has room for all tokens from the start, where another would be copied
+at each.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel
+from transformers.models.gpt2.modeling_gpt2 import GPT2Block, GPT2LMHeadModel
+
+Further = Callable[[Tensor], Tensor]
+"""Tokens (n,) that come next -> logits (n, V) of those that follow them."""
+
+
+def further(model: PreTrainedModel, cache: DynamicCache, mask: Tensor | None, room: int) -> Further:
+    """For rows whose tokens so far are in the cache; of left-padded ones `mask` (n, S) says which
+    count. It can be called `room` times."""
+    if isinstance(model, GPT2LMHeadModel) and _is_plain(model):
+        return _Gpt2(model, cache, mask, room)
+    return _AnyModel(model, cache, mask)
+
+
+def told_of_padding(model: PreTrainedModel, mask: Tensor, new: int) -> dict[str, Tensor]:
+    """What a model has to be told of left-padded rows, whose mask so far is (n, S): with it the
+    positions of the `new` last, which some families make of the mask themselves."""
+    told = {"attention_mask": mask}
+    if "position_ids" in inspect.signature(model.forward).parameters:
+        told["position_ids"] = (mask.cumsum(1) - 1).clamp_min(0)[:, -new:]
+    return told
+
+
+class _AnyModel:
+    def __init__(self, model: PreTrainedModel, cache: DynamicCache, mask: Tensor | None) -> None:
+        self._model = model
+        self._cache = cache
+        self._mask = mask
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        told: dict[str, Tensor] = {}
+        if self._mask is not None:
+            self._mask = torch.cat([self._mask, self._mask.new_ones(len(tokens), 1)], 1)
+            told = told_of_padding(self._model, self._mask, 1)
+        logits: Tensor = self._model(
+            input_ids=tokens[:, None], past_key_values=self._cache, use_cache=True, **told
+        ).logits
+        return logits[:, -1]
+
+
+def _is_plain(model: GPT2LMHeadModel) -> bool:
+    """Whether its layers are no more than they seem: a model in pieces has to be called as a whole,
+    or the pieces would not come together. Adapters are modules in place of modules."""
+    config = model.config
+    layers = all(type(block) is GPT2Block for block in model.transformer.h)
+    return (
+        type(model) is GPT2LMHeadModel
+        and layers
+        and config._attn_implementation == "sdpa"
+        and not config.add_cross_attention
+    )
+
+
+class _Gpt2:
+    """Shapes: n rows, S tokens so far, R of room, H heads of size d."""
+
+    def __init__(
+        self, model: GPT2LMHeadModel, cache: DynamicCache, mask: Tensor | None, room: int
+    ) -> None:
+        self._model = model
+        self._so_far = cache.get_seq_length()
+        # A ModuleList does not say of what, nor a cache of which kind its layers are.
+        blocks: Any = model.transformer.h
+        cached: Any = cache.layers
+        self._layers = [
+            (block, _with_room(layer.keys, room), _with_room(layer.values, room))
+            for block, layer in zip(blocks, cached, strict=True)
+        ]
+        self._padding = None if mask is None else (mask == 0).sum(1)  # (n,)
+        self._mask = None if mask is None else F.pad(mask.bool(), (0, room), value=True)  # (n, S+R)
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        at, n = self._so_far, len(tokens)
+        self._so_far += 1
+        transformer, heads = self._model.transformer, self._model.config.n_head
+        position = tokens.new_full((), at) if self._padding is None else at - self._padding
+        mask = None if self._mask is None else self._mask[:, None, None, : at + 1]
+        x = transformer.wte(tokens) + transformer.wpe(position)  # (n, C)
+        for block, keys, values in self._layers:
+            attention, mlp = block.attn, block.mlp
+            query, key, value = (
+                attention.c_attn(block.ln_1(x)).view(n, 3, heads, -1).unbind(1)  # (n, H, d) each
+            )
+            keys[:, :, at], values[:, :, at] = key, value
+            heard = F.scaled_dot_product_attention(
+                query[:, :, None],
+                keys[:, :, : at + 1],
+                values[:, :, : at + 1],
+                attn_mask=mask,
+                scale=attention.scaling,
+            )
+            x = attention.c_proj(heard.reshape(n, -1)) + x
+            x = x + mlp.c_proj(mlp.act(mlp.c_fc(block.ln_2(x))))
+        logits: Tensor = self._model.lm_head(transformer.ln_f(x))
+        return logits
+
+
+def _with_room(so_far: Tensor, room: int) -> Tensor:
+    """(n, H, S, d) -> (n, H, S + R, d)"""
+    n, heads, length, size = so_far.shape
+    wide = so_far.new_empty(n, heads, length + room, size)
+    wide[:, :, :length] = so_far
+    return wide
