@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from hitl.config.recorded import to_json
-from hitl.config.session import SessionConfig
+from hitl.config.session import MOST_CANDIDATES, SessionConfig
 from hitl.installed import version_of
 from hitl.models import resolve
 from hitl.prompts import prompts_of
@@ -51,7 +51,7 @@ def thrifty(config: SessionConfig, source: Path | str) -> SessionConfig:
     candidates, amplify = config.candidates, config.amplify
     if candidates is None:
         many = CANDIDATES if cheap and config.group_size > 1 else 1
-        candidates = many * config.group_size
+        candidates = min(many * config.group_size, max(MOST_CANDIDATES, config.group_size))
     if amplify == "auto":
         amplify = "on" if cheap and not config.label_only else "off"
     return dataclasses.replace(config, candidates=candidates, amplify=amplify)

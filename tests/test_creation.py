@@ -48,6 +48,8 @@ def test_a_small_policy_writes_more_than_is_judged_and_goes_on_by_itself(tmp_pat
     [
         ({"mode": "pair", "group_size": 2}, (6, "on")),
         ({"group_size": 1}, (1, "on")),
+        ({"group_size": 30}, (64, "on")),
+        ({"group_size": 70}, (70, "on")),
         ({"label_only": True}, (12, "off")),
         ({"preset": "trl-classic"}, (4, "off")),
         ({"candidates": 4, "amplify": "off"}, (4, "off")),

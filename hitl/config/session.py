@@ -14,6 +14,9 @@ from hitl.errors import UsageError
 from hitl.records import StepOptions
 from hitl.scale import Scale
 
+MOST_CANDIDATES = 64
+"""Written for one group, where not more are judged: they are sampled side by side."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionConfig:
@@ -117,9 +120,10 @@ class SessionConfig:
     def __post_init__(self) -> None:
         Scale.parse(self.scale)
         at_least("--group-size", self.group_size, 2 if self.mode != "score" else 1)
-        if self.candidates is not None and not self.group_size <= self.candidates <= 64:
+        most = max(MOST_CANDIDATES, self.group_size)
+        if self.candidates is not None and not self.group_size <= self.candidates <= most:
             raise UsageError(
-                f"--candidates {self.candidates}: from --group-size, {self.group_size}, to 64"
+                f"--candidates {self.candidates}: from --group-size, {self.group_size}, to {most}"
             )
         at_least("--batch-size", self.batch_size, 1)
         at_least("--max-new-tokens", self.max_new_tokens, 1)
