@@ -6,16 +6,21 @@ Groups of four by the base policy; the shipped classifier's opinion of them, as 
 people's, is the ranking that a reward model is fitted to, and its steady opinion of other groups
 the order that the model is to find. Prints the share of pairs that it finds, mean over draws of the
 groups, for the features that are used and for the mean of a completion's embeddings alone: what one
-that knows words and nothing of their company could tell.
+that knows words and nothing of their company could tell. Below stands what the gold scorer of
+`learning.py` finds, which learned from thousands of other texts, and how far apart the texts of a
+group are.
 """
 
 from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from gold import gold_scorer
+from learning_methods import Lang
 from torch import Tensor
 
 from hitl.config.session import SessionConfig
@@ -33,24 +38,45 @@ from hitl.records import LabelledGroup, Mode, Prompt
 from hitl.simulate import full_texts
 from hitl.unsteady import Unsteadiness, perceived
 
+LANGS: tuple[Lang, ...] = ("zh", "en")
 GROUPS, SIZE, HELD_OUT, DRAWS = 320, 4, 80, 12
+CLEAR = 0.5
 LABELLED = (16, 32, 64, 240)
 """Groups that a model is fitted to."""
 KINDS = {"as used": DEPTHS, "embeddings": (0.0,)}
 
 
-def main(langs: list[str]) -> None:
+def main(langs: Sequence[Lang]) -> None:
     print("| policy | features |", *(f"{SIZE * n} labels |" for n in LABELLED))
     print("|---|---|" + "---|" * len(LABELLED))
     for lang in langs:
-        utilities, kinds = looked_at(lang)
+        utilities, gold, kinds = looked_at(lang)
         for name, seen in kinds.items():
             found = [share_found(seen, len(KINDS[name]), utilities, n) for n in LABELLED]
             print(f"| tiny-{lang} | {name} |", *(f"{share:.2f} |" for share in found), flush=True)
+        apart, by_gold = differences(utilities), differences(gold)
+        alike = (by_gold > 0)[apart > 0].double().mean()
+        clear = (apart > CLEAR).sum() / (apart > 0).sum()
+        print(
+            f"tiny-{lang}: the gold scorer finds {alike:.2f}; texts of a group deviate by "
+            f"{deviation(utilities):.2f}, by gold reward {deviation(gold):.2f}; {clear:.0%} of "
+            f"pairs are more than {CLEAR} apart"
+        )
 
 
-def looked_at(lang: str) -> tuple[Tensor, dict[str, Tensor]]:
-    """Utilities (G, k) of the base policy's completions, and their features (G, k, D), by kind."""
+def differences(utilities: Tensor) -> Tensor:
+    """(G, k, k) of (G, k), each less each other of its group."""
+    return utilities[:, :, None] - utilities[:, None, :]
+
+
+def deviation(utilities: Tensor) -> float:
+    """Within groups, of (G, k)."""
+    return float(utilities.var(1, correction=0).mean().sqrt())
+
+
+def looked_at(lang: Lang) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """The judge's utilities (G, k) of the base policy's completions, their gold rewards, and their
+    features (G, k, D), by kind."""
     config = SessionConfig(lang=lang, threads=1)
     source = resolve(f"tiny-{lang}", Path("checkpoints"), "policy")
     made = build(source, config, torch.device("cpu"), ALONE, lambda *at: None)
@@ -68,7 +94,9 @@ def looked_at(lang: str) -> tuple[Tensor, dict[str, Tensor]]:
         name: features(made.reference, rollout, 64, depths=depths).unflatten(0, (GROUPS, SIZE))
         for name, depths in KINDS.items()
     }
-    return utilities, kinds
+    gold = gold_scorer(lang)
+    rewards = torch.tensor([gold(full_texts(group)) for group in groups], dtype=torch.float64)
+    return utilities, rewards, kinds
 
 
 def share_found(seen: Tensor, depths: int, utilities: Tensor, labelled: int) -> float:
@@ -82,7 +110,7 @@ def share_found(seen: Tensor, depths: int, utilities: Tensor, labelled: int) -> 
         scale = Scale.of(base, depths)
         model = fit(labels_of(seen[fitted], utilities[fitted], draw), base, scale, generator)
         said = model(base, 0.0).unflatten(0, (HELD_OUT, SIZE))
-        better = utilities[others][:, :, None] > utilities[others][:, None, :]
+        better = differences(utilities[others]) > 0
         right += int((said[:, :, None] > said[:, None, :])[better].sum())
         pairs += int(better.sum())
     return right / pairs
@@ -100,4 +128,4 @@ def labels_of(seen: Tensor, utilities: Tensor, draw: int) -> Labels:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["zh", "en"])
+    main([lang for lang in LANGS if lang in sys.argv[1:] or not sys.argv[1:]])
