@@ -56,6 +56,7 @@ async def test_the_winner_is_the_card_the_arrow_points_at_whatever_the_order() -
 async def test_side_by_side_from_100_columns_and_one_above_the_other_below() -> None:
     async with driving(pairs(), (120, 40)) as me:
         await me.at_desk()
+        await me.until(lambda: all(card.region.height > 2 for card in me.app.screen.cards))
         one, other = (card.region for card in me.app.screen.cards)
         assert one.y == other.y and one.right <= other.x and one.height == other.height > 20
         await me.pilot.resize_terminal(80, 24)

@@ -31,6 +31,8 @@ class Card(Translated, Widget):
         self._box = Content("")
         self._top = 0
         self._writing = False
+        self._unframed = False
+        """What it shows was changed while it had no place: its border is still the old one's."""
         self._wrapped: tuple[Content, int, list[Content]] | None = None
         """The text, the width and the lines that they make."""
 
@@ -72,13 +74,18 @@ class Card(Translated, Widget):
         self.refresh_frame()
 
     def render(self) -> RenderResult:
+        if self._unframed and self.size.width >= 12:
+            self._unframed = False
+            self.call_later(self.refresh_frame)
         lines = self._lines()
         return Content("\n").join(lines[self._top : self._top + self.size.height])
 
     def refresh_frame(self) -> None:
         """Writes the border's texts anew; the top line carries number, length and score."""
         width = self.size.width
-        if width < 12:
+        self._unframed = width < 12
+        if self._unframed:  # not laid out: `render` will see to it
+            self.refresh()
             return
         lines = self._lines()
         room = self.size.height
