@@ -72,8 +72,8 @@ def amplify(
     enough: Callable[[int], bool],
 ) -> Amplified:
     """The further steps of update `number` on what `labels` say; `kl_coef` and `kl_estimate` are
-    what the step before left. `on_step` is told the steps done, of how many; `enough` is asked
-    after each, by how many were made, whether it was the last.
+    what the step before left. `on_step` is told the steps done, of how many, from 0 on, and in the
+    end that all are; `enough` is asked after each, by how many were made, whether it was the last.
 
     Raises NonFiniteUpdateError; the weights may then have moved, and are the caller's to restore.
     """
@@ -82,6 +82,8 @@ def amplify(
     none = Amplified(None, 0, 0, kl_coef, kl_estimate)
     if len(labels.groups) < FEWEST_GROUPS:
         return none
+    steps = config.amplify_updates
+    on_step(0, steps)
     base = [
         _written(learner, learner.reference, labels, (*key, "base", place))
         for place in range(BASE_BATCHES)
@@ -91,11 +93,12 @@ def amplify(
     scale = Scale.of(base_features, len(DEPTHS))
     right = accuracy(labels, scale)
     if right is None or right < config.amplify_gate:
+        on_step(steps, steps)
         return dataclasses.replace(none, accuracy=right)
     judge = fit(labels, base_features, scale, generator(*key, "heads"))
     usual = Usual.of([_ids(batch) for batch in base])
     batches, length, further = list[list[tuple[int, ...]]](), 1.0, _further(config)
-    for place in range(config.amplify_updates):
+    for place in range(steps):
         written = _written(learner, learner.policy, labels, (*key, place))
         ids = _ids(written)
         rewards = _liked(learner, judge, written) - penalties(ids, usual, batches)
@@ -118,8 +121,9 @@ def amplify(
         )
         kl_coef, kl_estimate = result.kl_coef, result.kl_estimate
         length = result.outcome.next_length
-        on_step(place + 1, config.amplify_updates)
-        if enough(place + 1):
+        last = enough(place + 1)
+        on_step(steps if last else place + 1, steps)
+        if last:
             break
     return Amplified(right, sum(map(len, batches)), len(batches), kl_coef, kl_estimate)
 

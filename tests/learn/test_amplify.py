@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,13 @@ ON = dataclasses.replace(OFF, amplify="on")
 TEXTS = ("这部电影很", "酒店", "房间的", "这本书")
 
 
-def engine(config: SessionConfig = ON) -> LocalEngine:
+def engine(
+    config: SessionConfig = ON,
+    tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
+) -> LocalEngine:
     source = shipped("checkpoints", config.base_policy)
     assert source is not None
-    return LocalEngine(source, config, lambda stage, done, total: None)
+    return LocalEngine(source, config, tell)
 
 
 def judged(engine: LocalEngine, first: int, groups: int = 6) -> list[LabelledGroup]:
@@ -82,6 +86,16 @@ def test_a_run_taken_up_from_a_checkpoint_goes_on_bit_for_bit(tmp_path: Path) ->
     stats = one.update(2, second)
     assert other.update(2, second).digest == stats.digest
     assert stats.own_texts > 0
+
+
+def test_its_steps_are_told_from_before_the_first_on() -> None:
+    """Or the engine would be called idle while the base policy writes what is measured against."""
+    told = list[tuple[str, int, int]]()
+    one = engine(tell=lambda *said: told.append(said))
+    one.update(1, judged(one, 1))
+    assert told[-4:] == [("update", 1, 1), ("update", 0, 2), ("update", 1, 2), ("update", 2, 2)]
+    one.update(2, judged(one, 7), hurried=lambda: True)
+    assert told[-3:] == [("update", 1, 1), ("update", 0, 2), ("update", 2, 2)]
 
 
 def test_one_in_a_hurry_makes_fewer_steps_and_says_how_many() -> None:
