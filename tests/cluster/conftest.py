@@ -48,11 +48,15 @@ class Nodes:
 
 def workers() -> list[psutil.Process]:
     """The policy's processes, among those that this one has started."""
-    return [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if process.name().startswith("ray::Worker") or "ray::Worker" in " ".join(process.cmdline())
-    ]
+    return [process for process in psutil.Process().children(recursive=True) if _works(process)]
+
+
+def _works(process: psutil.Process) -> bool:
+    try:
+        names = process.name(), " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # another one, which has ended since they were listed
+        return False
+    return names[0].startswith("ray::Worker") or "ray::Worker" in names[1]
 
 
 def the_worker() -> psutil.Process:
