@@ -60,7 +60,7 @@ async def test_side_by_side_from_100_columns_and_one_above_the_other_below() -> 
         one, other = (card.region for card in me.app.screen.cards)
         assert one.y == other.y and one.right <= other.x and one.height == other.height > 20
         await me.pilot.resize_terminal(80, 24)
-        await me.pilot.pause()
+        await me.until(lambda: me.app.screen.cards[0].region.height < 20)
         one, other = (card.region for card in me.app.screen.cards)
         assert one.x == other.x and one.bottom <= other.y and other.bottom <= 22
         assert "? help" in me.lines[-1]

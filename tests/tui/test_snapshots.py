@@ -44,11 +44,10 @@ GROUPS = {
 
 
 async def settled(pilot: Pilot[Any]) -> None:
-    """Until the cards have their height: below a modal screen they would not get it."""
+    """Until nothing moves any more."""
     screen: Any = pilot.app.screen
     while True:
         before = [(card.region, card.size) for card in screen.cards]
-        screen.size_cards()
         await pilot.pause(0.1)
         if before == [(card.region, card.size) for card in screen.cards]:
             return

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Resize
 from textual.screen import Screen
@@ -37,6 +37,7 @@ from hitl.tui.heard import Heard
 from hitl.tui.hints import fitting
 from hitl.tui.translated import Translated
 from hitl.tui.widgets.card import Card
+from hitl.tui.widgets.cards import Cards
 from hitl.tui.widgets.line import Line
 from hitl.tui.widgets.prompt import PromptLine, WaitingPanel
 from hitl.tui.widgets.status import LastLine, Rail, Status, StatusLine, age
@@ -103,7 +104,7 @@ class Frame(Translated, Screen[None]):
         yield StatusLine(self.heard.status)
         yield PromptLine()
         with Horizontal(id="middle"):
-            with VerticalScroll(id="cards", can_focus=False):
+            with Cards(id="cards", can_focus=False):
                 for place in range(self.info.config.group_size):
                     yield Card(place)
             yield WaitingPanel()
@@ -126,7 +127,9 @@ class Frame(Translated, Screen[None]):
         self.set_class(event.size.width >= WIDE, "-wide")
         self.set_class(event.size.width >= HUGE[0] and event.size.height >= HUGE[1], "-huge")
         self.show_hints()
-        self.call_after_refresh(self.size_cards)
+
+    def on_cards_resized(self) -> None:
+        self.size_cards()
 
     @property
     def cards(self) -> list[Card]:
@@ -177,17 +180,19 @@ class Frame(Translated, Screen[None]):
         self._show_status()
 
     def size_cards(self) -> None:
-        """Cards of one height: uneven ones would be restless. In one column, what is left over
-        stays blank."""
+        """Cards of one height: uneven ones would be restless. What is left over stays blank."""
         shown = [card for card in self.cards if card.display]
-        box = self.query_one("#cards")
-        room = box.size.height
-        if shown and room:
-            huge = self.has_class("-huge")
+        box = self.query_one(Cards)
+        if shown and box.size:  # without a place it will say when it has one
             box.styles.grid_size_columns = columns(len(shown))
-            height = max(ROWS_LEAST, min(ROWS_MOST, room // len(shown)))
             for card in shown:
-                card.styles.height = "1fr" if huge else height
+                card.styles.height = self.card_height(box.size.height, len(shown))
+
+    def card_height(self, room: int, shown: int) -> int | str:
+        """Rows of a card with its frame, or what a style takes, in a box of `room` rows."""
+        if self.has_class("-huge"):
+            return "1fr"
+        return max(ROWS_LEAST, min(ROWS_MOST, room // shown))
 
     def show_hints(self) -> None:
         width = max(self.size.width - 2, 1)
@@ -275,7 +280,7 @@ class Frame(Translated, Screen[None]):
             for card in self.cards:
                 card.display = card in cards
                 card.blank()
-            self.call_after_refresh(self.size_cards)
+            self.size_cards()
         for card, text in zip(cards, partial.texts, strict=True):
             card.grow(text)
 

@@ -38,6 +38,7 @@ from hitl.tui.keymap import Key
 from hitl.tui.screens.frame import Frame, SessionInfo
 from hitl.tui.screens.help import HelpScreen
 from hitl.tui.widgets.card import Card
+from hitl.tui.widgets.cards import Cards
 from hitl.tui.widgets.prompt import PromptLine
 from hitl.tui.words import is_han
 from hitl.wording import Sentence
@@ -122,7 +123,7 @@ class JudgingScreen(Frame):
         self._show_remarks()
         self.take(desk)
         self.show_hints()
-        self.call_after_refresh(self.size_cards)
+        self.size_cards()
 
     def happened(self, event: Event) -> None:
         """The session tells something."""
@@ -210,7 +211,7 @@ class JudgingScreen(Frame):
     def _dim(self, kept: bool) -> None:
         """Whether the cards wait to be kept. A class of the screen would have Textual match the
         styles of everything on it anew, twice a group."""
-        self.query_one("#cards").set_class(kept, "-kept")
+        self.query_one(Cards).set_class(kept, "-kept")
 
     def command(self, reply: Reply) -> None:
         """A reply that is no judgement: taken at once, or by the next `judge`. One at a time can

@@ -11,6 +11,7 @@ from hitl.records import Ranking, Rejected, Verdict
 from hitl.tui.content import own
 from hitl.tui.keymap import PAIR, Key, bindings
 from hitl.tui.screens.asides import Asides
+from hitl.tui.screens.frame import ROWS_LEAST
 from hitl.tui.widgets.card import Card
 from hitl.wording import Sentence
 
@@ -52,11 +53,9 @@ class PairScreen(Asides):
     def current_card(self) -> Card:
         return self.cards[self.current]
 
-    def size_cards(self) -> None:
+    def card_height(self, room: int, shown: int) -> int | str:
         """Two texts have all the room there is."""
-        room = self.query_one("#cards").size.height
-        for card in self.cards:
-            card.styles.height = room if self.has_class("-wide") else max(room // 2, 4)
+        return room if self.has_class("-wide") else max(room // 2, ROWS_LEAST)
 
     def action_win(self, place: int) -> None:
         self._win(place, "←→"[place])
