@@ -19,15 +19,16 @@ from hitl.errors import HitlError
 from hitl.faultpoints import reach
 from hitl.learn import ppo, state
 from hitl.learn.amplify import Learner
+from hitl.learn.before import Before
 from hitl.learn.build import OnProgress, build, pick_device
 from hitl.learn.edits import with_edit
 from hitl.learn.evaluate import evaluate_all
 from hitl.learn.labels import Labels
-from hitl.learn.limits import restore, snapshot
 from hitl.learn.policy import Policy, digest
 from hitl.learn.rollout import Rollout, rollout_of
 from hitl.learn.sampling import Sampling, partial_texts, sample_groups, shortened
 from hitl.learn.share import ALONE, Share
+from hitl.learn.spare import give_back
 from hitl.learn.state import TrainerState
 from hitl.learn.step import per_sequence
 from hitl.learn.teaching import Known, Taught, teach
@@ -243,6 +244,7 @@ class LocalEngine:
         )
         self._state = dataclasses.replace(taught.state, version=number, last=stats)
         self._labels = taught.labels
+        give_back(self._policy.trained().values())
         return stats
 
     def logprob(self, prompt: str, text: str) -> float:
@@ -320,7 +322,7 @@ class LocalEngine:
     ) -> Taught:
         """Whatever goes wrong, the weights are those from before. Out of memory is tried again in
         smaller pieces, which add up to the same."""
-        before = snapshot(self._policy, self._optimizer)
+        before = Before(self._optimizer)
         while True:
             try:
                 learner = Learner(
@@ -333,7 +335,7 @@ class LocalEngine:
                     enough,
                 )  # fmt: skip
             except ppo.NonFiniteUpdateError as error:
-                restore(self._policy, self._optimizer, before)
+                before.restore()
                 raise UpdateRefusedError(
                     Sentence("update {number} was undone, {why}", number=number, why=str(error))
                 ) from error
@@ -344,7 +346,7 @@ class LocalEngine:
                 )
                 if self._share.in_pieces:
                     raise NoRoomError(too_much) from error
-                restore(self._policy, self._optimizer, before)
+                before.restore()
                 smaller = self._ppo.micro_batch_size // 2
                 if smaller == 0:
                     raise UpdateRefusedError(too_much) from error
@@ -352,7 +354,7 @@ class LocalEngine:
                 if self._policy.device.type == "cuda":
                     torch.cuda.empty_cache()  # pieces of the old size are of no use now
             except BaseException:
-                restore(self._policy, self._optimizer, before)
+                before.restore()
                 raise
 
     def _passed(self, done: int, total: int) -> None:

@@ -5,41 +5,21 @@ Shapes: b completions that are measured, T tokens of the longest, V vocabulary.
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from hitl.config.ppo import PPOConfig
 from hitl.learn.along import Search, change, furthest
+from hitl.learn.before import Before
 from hitl.learn.evaluate import Evaluated, evaluate_all
 from hitl.learn.policy import LanguageModel, Policy
 from hitl.learn.reading import Reading, exact_kl, kl_to
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
 from hitl.learn.share import ALONE, Share
-
-Snapshot = tuple[dict[str, Any], dict[str, Any]]
-
-
-def snapshot(policy: Policy, optimizer: torch.optim.Optimizer) -> Snapshot:
-    """A copy of the trained weights and the optimizer's state, to go back to."""
-    weights = {name: p.detach().clone() for name, p in policy.trained().items()}
-    return weights, copy.deepcopy(optimizer.state_dict())
-
-
-@torch.no_grad()
-def restore(policy: Policy, optimizer: torch.optim.Optimizer, before: Snapshot) -> None:
-    """Puts a snapshot back, bit for bit."""
-    weights, state = before
-    for name, parameter in policy.trained().items():
-        parameter.copy_(weights[name])
-    # A copy: it would go on with the snapshot's own tensors, and the next step change them.
-    optimizer.load_state_dict(copy.deepcopy(state))
-    optimizer.zero_grad(set_to_none=True)
-
 
 STEP = Search(near=0.5, goal=0.75, looks=10)
 """For the length of a pass."""
@@ -51,7 +31,8 @@ MEASURED = 16
 """Completions that the length of a pass is measured on; bounds the memory of a large batch."""
 
 LEAST_BACK = 2**-6
-"""Share of the way back that is not worth another look."""
+"""Share of the way back that is not worth another look, and of what was learned that is always
+left."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +110,27 @@ def _first(evaluated: Evaluated, mask: Tensor) -> Reading:
     return evaluated.reading.detached().rows(slice(len(mask)), mask.shape[1])
 
 
+class Line:
+    """The straight way between where weights are and where they were, walked without a third copy
+    of them: each place is found from the last one."""
+
+    def __init__(self, ends: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """(weights, where they were) of each; they are at the end, of length 1."""
+        self._ends = list(ends)
+        self._length = 1.0
+
+    @torch.no_grad()
+    def go(self, length: float) -> None:
+        """To the place at that share of the way, above 0: what was left at 0 is lost."""
+        if not length > 0:
+            raise ValueError("a line is left for good at length 0")
+        if length == self._length:
+            return
+        for now, was in self._ends:
+            now.sub_(was).mul_(length / self._length).add_(was)
+        self._length = length
+
+
 @dataclass(frozen=True)
 class Kept:
     """What is left of a pass."""
@@ -150,8 +152,7 @@ class Kept:
 @torch.no_grad()
 def shorten(
     policy: Policy,
-    optimizer: torch.optim.Optimizer,
-    before: Snapshot,
+    before: Before,
     yardstick: Yardstick,
     stop_kl: float,
     length: float,
@@ -163,19 +164,16 @@ def shorten(
     Adam step that is long where it matters, and to throw it away would throw the labels away. The
     optimizer keeps what it saw of the gradient. Without a short enough step everything is put back.
     """
-    moved: dict[str, Tensor] = {}
+    line = Line(before.weights())
 
     def go(length: float) -> tuple[float, Evaluated]:
-        if length < 1 and not moved:
-            moved.update({n: p - before[0][n] for n, p in policy.trained().items()})
-        for name, step in moved.items():
-            policy.trained()[name].copy_(before[0][name] + step * length)
+        line.go(length)
         now = yardstick.look(policy)
         return yardstick.distance(now), now
 
     if found := furthest(go, length, stop_kl, STEP):
         return Kept(found.length, found.measured, found.seen)
-    restore(policy, optimizer, before)
+    before.restore()
     now = yardstick.look(policy)
     return Kept(0.0, yardstick.distance(now), now)
 
@@ -201,17 +199,17 @@ def pull_back(
     if drift <= budget:
         return None
     origin = reference.origin()
-    learned = {name: policy.trained()[name].detach() - start for name, start in origin.items()}
+    learned = [(policy.trained()[name], start) for name, start in origin.items()]
+    line = Line(learned)
 
     def keep(share: float) -> tuple[float, Evaluated]:
-        for name, start in origin.items():
-            policy.trained()[name].copy_(start + share * learned[name])
+        line.go(share)
         now = yardstick.look(policy)
         return yardstick.drift(now), now
 
     first = change(WAY_BACK.goal * budget, drift, 2.0)
     found = furthest(keep, first, budget, WAY_BACK, drift) if budget > 0 else None
-    share, now = (0.0, keep(0.0)[1]) if found is None else (found.length, found.seen)
+    share, now = (LEAST_BACK, keep(LEAST_BACK)[1]) if found is None else (found.length, found.seen)
     while yardstick.distance(now) > stop_kl and share < 1 - LEAST_BACK:
         share = (1 + share) / 2
         now = keep(share)[1]

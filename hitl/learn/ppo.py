@@ -17,15 +17,20 @@ from torch import Tensor, nn
 from hitl.config.ppo import PPOConfig
 from hitl.learn import losses
 from hitl.learn.advantages import gae, token_rewards
+from hitl.learn.before import Before
 from hitl.learn.evaluate import Evaluated, evaluate_rows
 from hitl.learn.kl import full_kl, token_kl
-from hitl.learn.limits import Kept, Snapshot, Yardstick, pull_back, shorten, snapshot
+from hitl.learn.limits import Kept, Yardstick, pull_back, shorten
 from hitl.learn.masked import whiten
 from hitl.learn.pieces import whole
 from hitl.learn.policy import LanguageModel, Policy
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
 from hitl.learn.share import ALONE, Share
+from hitl.learn.spare import give_back
+
+TOGETHER = 1 << 22
+"""Weights that take their step together, and the last of them whole."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +102,14 @@ def learn(
     order: Callable[[int], Tensor],
     on_step: Callable[[int, int], None],
     share: Share = ALONE,
-    began: Snapshot | None = None,
+    began: Before | None = None,
     length: float = 1.0,
 ) -> Outcome:
     """The passes over the batch. `start` is what the policy says before of one's own rows, and
     `theirs` what the reference does; `room` is what is left of a KL budget, nats a sequence;
-    `order(epoch)` is a permutation of the rows, (B,). `began` is a snapshot of now, if there is
-    one: the first pass goes back to that, in place of another copy. `length` is the share of the
-    first pass that is likely to go as far as it may.
+    `order(epoch)` is a permutation of the rows, (B,). `began` is where the caller goes back to, if
+    it may: what is there now is kept in it, and the first pass makes no other copy. `length` is the
+    share of the first pass that is likely to go as far as it may.
 
     Raises NonFiniteUpdateError before a bad gradient reaches the weights.
     """
@@ -115,11 +120,11 @@ def learn(
     ready: Evaluated | None = start if fitting else None
     kept: Kept | None = None
     epochs, stopped = 0, False
+    began = Before(optimizer) if began is None else began
     while epochs < config.ppo_epochs and not stopped:
-        before: Snapshot | None = None
-        if config.stop_kl is not None:
-            first = epochs == 0 and began is not None
-            before = began if first else snapshot(policy, optimizer)
+        before = began if epochs == 0 else None
+        if before is None and config.stop_kl is not None:
+            before = Before(optimizer)
         taken = len(steps)
         index = order(epochs).to(rollout.ids.device)
         # Where the batch is one piece its order says nothing, and the rows of `start` are in order.
@@ -142,11 +147,11 @@ def learn(
             )
             ready = None  # its way back is behind it, and the weights are to move
             if number % config.gradient_accumulation_steps == 0 or number == len(minis):
-                _optimizer_step(optimizer, config.max_grad_norm, steps[-1], share)
+                _optimizer_step(optimizer, before, config.max_grad_norm, steps[-1], share)
             on_step(len(steps), per_epoch * config.ppo_epochs)
         if before is not None and config.stop_kl is not None:
             likely = length if epochs == 0 else 1.0
-            kept = shorten(policy, optimizer, before, yardstick, config.stop_kl, likely)
+            kept = shorten(policy, before, yardstick, config.stop_kl, likely)
             stopped = kept.length < 1
             if kept.length == 0:
                 del steps[taken:]
@@ -159,6 +164,7 @@ def learn(
     pulled, drifted = False, 0.0
     limit = math.inf if config.stop_kl is None else config.stop_kl
     if config.kl_control == "budget":
+        began.keep(policy.trained().values())  # those too that had no gradient
         if back := pull_back(policy, reference, yardstick, now, room, limit):
             pulled, now = True, back
             step_kl = yardstick.distance(now)
@@ -272,9 +278,14 @@ def _kl_loss(
 
 
 def _optimizer_step(
-    optimizer: torch.optim.Optimizer, max_norm: float | None, stats: dict[str, float], share: Share
+    optimizer: torch.optim.Optimizer,
+    before: Before | None,
+    max_norm: float | None,
+    stats: dict[str, float],
+    share: Share,
 ) -> None:
-    """Adds up, clips, checks and applies the gradient; its norm goes into `stats`."""
+    """Adds up, clips, checks and applies the gradient; its norm goes into `stats`. What moves is
+    kept in `before`."""
     parameters = _parameters(optimizer)
     share.sum_gradients(parameters)
     limit = max_norm if max_norm is not None else math.inf
@@ -282,8 +293,21 @@ def _optimizer_step(
     if not math.isfinite(norm):
         raise NonFiniteUpdateError("the gradient became NaN or infinite")
     stats["gradient_norm"] = norm
-    optimizer.step()
+    give_back(parameters)
+    # Some weights after others: as copies of them come, to go back to, gradients go.
+    gradients = [(p, p.grad) for p in parameters if p.grad is not None]
     optimizer.zero_grad(set_to_none=True)
+    while gradients:
+        some = list[Tensor]()
+        while gradients and sum(p.numel() for p in some) < TOGETHER:
+            parameter, gradient = gradients.pop()
+            parameter.grad = gradient
+            some.append(parameter)
+        del gradient
+        if before is not None:
+            before.keep(some)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:

@@ -17,8 +17,8 @@ from torch import Tensor
 from hitl.learn.kl import full_kl
 from hitl.learn.sampling import Sampling, warp
 
-AT_ONCE = 1 << 25
-"""Logits that are made at a time: 128 MiB of them."""
+AT_ONCE = 1 << 23
+"""Logits that are made at a time: 32 MiB of them."""
 
 IN_CACHE = 1 << 18
 """Numbers that are worked through together where nothing but memory sets the pace."""

@@ -16,6 +16,7 @@ from torch import Tensor
 from hitl.config.ppo import PPOConfig
 from hitl.learn import ppo
 from hitl.learn.advantages import baseline_advantages
+from hitl.learn.before import Before
 from hitl.learn.evaluate import evaluate_all, evaluate_own
 from hitl.learn.expected import Expected
 from hitl.learn.kl import (
@@ -27,7 +28,6 @@ from hitl.learn.kl import (
     running_kl,
     token_kl,
 )
-from hitl.learn.limits import Snapshot
 from hitl.learn.policy import LanguageModel, Policy
 from hitl.learn.reading import exact_kl
 from hitl.learn.rollout import Rollout
@@ -67,15 +67,14 @@ def ppo_step(
     order: Callable[[int], Tensor],
     on_step: Callable[[int, int], None],
     share: Share = ALONE,
-    began: Snapshot | None = None,
+    began: Before | None = None,
     length: float = 1.0,
 ) -> StepResult:
     """Teaches `policy` the rewards of `rollout`. `expected` is needed by the baseline advantage
     and ignored by gae, whose scores are to be scaled already. `kl_estimate` is what the step
-    before left, if there was one; `began` a snapshot of policy and optimizer as they are, if one is
-    kept anyway; `length` the share of the first pass that is likely to go as far as it may. With a
-    `share` of several processes each gives the same arguments, and all come to the same weights
-    and result.
+    before left, if there was one; what is there now is kept in `began` before it moves; `length`
+    is the share of the first pass that is likely to go as far as it may. With a `share` of several
+    processes each gives the same arguments, and all come to the same weights and result.
 
     Raises NonFiniteUpdateError; the weights may then have moved, and are the caller's to restore.
     """

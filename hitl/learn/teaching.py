@@ -16,11 +16,11 @@ from hitl.config.ppo import PPOConfig
 from hitl.config.session import SessionConfig
 from hitl.learn import ppo
 from hitl.learn.amplify import Amplified, Learner, amplify
+from hitl.learn.before import Before
 from hitl.learn.expected import expected, moments_after
 from hitl.learn.features import features
 from hitl.learn.keyed import generator
 from hitl.learn.labels import Labels
-from hitl.learn.limits import Snapshot
 from hitl.learn.rollout import Rollout
 from hitl.learn.scores import scaled_scores
 from hitl.learn.state import TrainerState
@@ -58,11 +58,11 @@ def teach(
     rollout: Rollout,
     config: SessionConfig,
     on_step: Callable[[int, int], None],
-    began: Snapshot,
+    began: Before,
     enough: Callable[[int], bool],
 ) -> Taught:
-    """Teaches the policy what was said of `batch`, whose completions `rollout` holds; `began` is a
-    snapshot of policy and optimizer before it. See `amplify` for `enough`.
+    """Teaches the policy what was said of `batch`, whose completions `rollout` holds; what is
+    there now is kept in `began` before it moves. See `amplify` for `enough`.
 
     Raises NonFiniteUpdateError; the weights may then have moved, and are the caller's to restore.
     """

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from hitl.config.ppo import HUMAN, TRL_CLASSIC, PPOConfig
 from hitl.learn import ppo
+from hitl.learn.adam import adam_for
 from hitl.learn.evaluate import evaluate_all
 from hitl.learn.expected import Expected
 from hitl.learn.policy import Policy
@@ -222,6 +223,24 @@ def test_excluded_completions_take_part_in_nothing() -> None:
         step(policy, batch, sgd=True)
         results.append(weights(policy))
     assert torch.equal(*results)
+
+
+@pytest.mark.parametrize("betas", [(0.0, 0.99), (0.9, 0.999)])
+def test_weights_that_step_one_after_the_other_go_where_all_together_do(
+    betas: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is copied at a time, and how many gradients are there beside it, is not seen."""
+    reached = []
+    for together in (1, 1 << 30):
+        monkeypatch.setattr(ppo, "TOGETHER", together)
+        policy = tiny_policy()
+        optimizer = adam_for(policy.parameters(), 0.01, betas, 1e-8)
+        config = dataclasses.replace(HUMAN, ppo_epochs=2, mini_batch_size=2, stop_kl=None)
+        for _ in range(2):
+            step(policy, groups_of(policy, [5.0, 1.0, 4.0, 2.0]), config, optimizer=optimizer)
+        reached.append(weights(policy))
+    assert torch.equal(*reached)
+    assert not torch.equal(reached[0], weights(tiny_policy()))
 
 
 @pytest.mark.parametrize("lr", [0.05, 0.5, 5.0])

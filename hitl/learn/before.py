@@ -1,0 +1,47 @@
+"""The policy as it was before an update, to go back to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Before:
+    """Weights and moments as they were before they moved.
+
+    Whoever is about to move some calls `keep` with them first. So no copy is made before it is
+    needed: while the activations of the way back are there, nothing is held twice, and while the
+    weights take their step a gradient can go as a copy comes.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self._optimizer = optimizer
+        self._kept: dict[Tensor, tuple[Tensor, dict[str, Any]]] = {}
+
+    def keep(self, parameters: Iterable[Tensor]) -> None:
+        """Copies those that were not kept yet, and what the optimizer holds of them."""
+        for parameter in parameters:
+            if parameter not in self._kept:
+                state = _copied(self._optimizer.state.get(parameter, {}))
+                self._kept[parameter] = parameter.detach().clone(), state
+
+    def weights(self) -> Iterable[tuple[Tensor, Tensor]]:
+        """What was kept, as it is now and as it was."""
+        return [(parameter, weight) for parameter, (weight, _) in self._kept.items()]
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Puts it back, bit for bit, as often as asked. What was not kept has not moved."""
+        for parameter, (weight, state) in self._kept.items():
+            parameter.copy_(weight)
+            self._optimizer.state[parameter] = _copied(state)
+        self._optimizer.zero_grad(set_to_none=True)
+
+
+def _copied(state: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.clone() if isinstance(value, Tensor) else value for name, value in state.items()
+    }
