@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -17,6 +15,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from hitl.engine import PeerLostError
 from hitl.errors import HitlError
 from hitl.learn.share import Share
+from hitl.learn.spare import give_back_always
 
 dist: Any = torch.distributed  # its types lack half of what is used here
 
@@ -24,8 +23,6 @@ FIND_S = 300.0
 """Seconds until all must have come."""
 GLOO_AT_ADDRESS = "gloo_at_address"
 """Name of a backend that listens at one address only."""
-M_MMAP_THRESHOLD, MMAP_FROM = -3, 1 << 20
-"""glibc's name for bytes from which memory is the system's again once it is free, and how many."""
 PATIENCE_S = 1800.0
 """Seconds that one waits for the others' part of a sum. A process that has ended is noticed at
 once; this is for one that stands still."""
@@ -49,7 +46,7 @@ def joined(
     """
     host, port = meeting
     if in_pieces and device.type == "cpu":
-        _give_freed_memory_back()
+        give_back_always()
     try:
         # Without a socket of ours it would listen on every address of the machine.
         store = dist.TCPStore(
@@ -112,13 +109,6 @@ def _group(
             torch.cuda.current_stream().synchronize()
 
     return add_up
-
-
-def _give_freed_memory_back() -> None:
-    """From now on. By itself glibc comes to keep for later what layers that are put together and
-    let go have taken, in more and more places: more than the pieces save."""
-    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-        mallopt(M_MMAP_THRESHOLD, MMAP_FROM)
 
 
 def heard(add_up: Callable[[Tensor], None]) -> Callable[[Tensor], None]:
