@@ -63,7 +63,8 @@ class RewardTrainConfig:
     """Steps over which the learning rate rises; all, where there are fewer."""
 
     optimizer: Literal["muon", "adamw"] = "muon"
-    """muon: Muon for the matrices inside the blocks, AdamW for the rest; adamw: AdamW for all."""
+    """muon: Muon for the matrices inside the blocks, AdamW for the rest; adamw: AdamW for all.
+    Muon multiplies in bf16, which a processor that has none does slowly."""
 
     weight_decay: float = 0.1
     """Decoupled weight decay of the matrices."""
