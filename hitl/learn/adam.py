@@ -21,7 +21,8 @@ def adam_for(
 
 class MomentumFreeAdam(torch.optim.Optimizer):
     """Adam with β1 = 0: RMSprop with Adam's correction of its bias. 4 bytes a weight less than
-    `torch.optim.Adam`, and as many less in each snapshot and checkpoint."""
+    `torch.optim.Adam`, and as many less in what an update goes back to and in each
+    checkpoint."""
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, beta2: float, eps: float) -> None:
         # "fused" tells load_state_dict where the count of steps is to lie.

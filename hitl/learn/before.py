@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -25,10 +25,11 @@ class Before:
         """Copies those that were not kept yet, and what the optimizer holds of them."""
         for parameter in parameters:
             if parameter not in self._kept:
-                state = _copied(self._optimizer.state.get(parameter, {}))
+                held = self._optimizer.state.get(parameter, {})
+                state = {n: v.clone() if isinstance(v, Tensor) else v for n, v in held.items()}
                 self._kept[parameter] = parameter.detach().clone(), state
 
-    def weights(self) -> Iterable[tuple[Tensor, Tensor]]:
+    def weights(self) -> Sequence[tuple[Tensor, Tensor]]:
         """What was kept, as it is now and as it was."""
         return [(parameter, weight) for parameter, (weight, _) in self._kept.items()]
 
@@ -37,11 +38,13 @@ class Before:
         """Puts it back, bit for bit, as often as asked. What was not kept has not moved."""
         for parameter, (weight, state) in self._kept.items():
             parameter.copy_(weight)
-            self._optimizer.state[parameter] = _copied(state)
+            held = self._optimizer.state[parameter]
+            # In place: this may be because there was no memory left.
+            for name in held.keys() - state.keys():
+                del held[name]
+            for name, value in state.items():
+                if isinstance(value, Tensor):
+                    held[name].copy_(value)
+                else:
+                    held[name] = value
         self._optimizer.zero_grad(set_to_none=True)
-
-
-def _copied(state: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: value.clone() if isinstance(value, Tensor) else value for name, value in state.items()
-    }

@@ -2,8 +2,8 @@
 
 A layer is put together from all pieces where it is called, and let go behind it; so are embeddings,
 the last norm and the heads, which are needed longer. Gradients are cut on their way back, and what
-is made of the pieces one by one (the optimizer's moments, a snapshot, a step that is shortened) is
-in pieces too. All processes must go forward together, whatever for.
+is made of the pieces one by one (the optimizer's moments, what one goes back to, a step that is
+shortened) is in pieces too. All processes must go forward together, whatever for.
 """
 
 from __future__ import annotations

@@ -239,9 +239,7 @@ class LocalEngine:
         taught = self._learn_or_restore(
             number, batch, rollout, lambda made: made >= most or hurried()
         )
-        stats = dataclasses.replace(
-            taught.stats, seconds=time.perf_counter() - started, digest=self.digest()
-        )
+        stats = dataclasses.replace(taught.stats, seconds=time.perf_counter() - started)
         self._state = dataclasses.replace(taught.state, version=number, last=stats)
         self._labels = taught.labels
         give_back(self._policy.trained().values())
@@ -330,10 +328,12 @@ class LocalEngine:
                     self._ppo, self._share,
                 )  # fmt: skip
                 before_it = Known(self._state, self._labels)
-                return teach(
+                taught = teach(
                     learner, before_it, number, batch, rollout, self._config, self._passed, before,
                     enough,
                 )  # fmt: skip
+                stats = dataclasses.replace(taught.stats, digest=self.digest())
+                return dataclasses.replace(taught, stats=stats)
             except ppo.NonFiniteUpdateError as error:
                 before.restore()
                 raise UpdateRefusedError(
@@ -347,15 +347,16 @@ class LocalEngine:
                 if self._share.in_pieces:
                     raise NoRoomError(too_much) from error
                 before.restore()
-                smaller = self._ppo.micro_batch_size // 2
-                if smaller == 0:
+                if self._ppo.micro_batch_size == 1:
                     raise UpdateRefusedError(too_much) from error
-                self._ppo = dataclasses.replace(self._ppo, micro_batch_size=smaller)
-                if self._policy.device.type == "cuda":
-                    torch.cuda.empty_cache()  # pieces of the old size are of no use now
             except BaseException:
                 before.restore()
                 raise
+            # Only here is all gone that the error held, and what it took can be given back.
+            smaller = self._ppo.micro_batch_size // 2
+            self._ppo = dataclasses.replace(self._ppo, micro_batch_size=smaller)
+            if self._policy.device.type == "cuda":
+                torch.cuda.empty_cache()  # pieces of the old size are of no use now
 
     def _passed(self, done: int, total: int) -> None:
         reach("update:learning")

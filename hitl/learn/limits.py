@@ -5,7 +5,7 @@ Shapes: b completions that are measured, T tokens of the longest, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -29,6 +29,10 @@ WAY_BACK = Search(near=0.9, goal=0.95, looks=6)
 
 MEASURED = 16
 """Completions that the length of a pass is measured on; bounds the memory of a large batch."""
+
+SHORTEST = 2**-6
+"""Share of a pass that is looked at first at least: a shorter one could grow, after the rate was
+lowered by hand, and its rounding with it."""
 
 LEAST_BACK = 2**-6
 """Share of the way back that is not worth another look, and of what was learned that is always
@@ -114,9 +118,9 @@ class Line:
     """The straight way between where weights are and where they were, walked without a third copy
     of them: each place is found from the last one."""
 
-    def __init__(self, ends: Iterable[tuple[Tensor, Tensor]]) -> None:
+    def __init__(self, ends: Sequence[tuple[Tensor, Tensor]]) -> None:
         """(weights, where they were) of each; they are at the end, of length 1."""
-        self._ends = list(ends)
+        self._ends = ends
         self._length = 1.0
 
     @torch.no_grad()
@@ -164,7 +168,7 @@ def shorten(
     Adam step that is long where it matters, and to throw it away would throw the labels away. The
     optimizer keeps what it saw of the gradient. Without a short enough step everything is put back.
     """
-    line = Line(before.weights())
+    line, length = Line(before.weights()), max(length, SHORTEST)
 
     def go(length: float) -> tuple[float, Evaluated]:
         line.go(length)
@@ -199,18 +203,17 @@ def pull_back(
     if drift <= budget:
         return None
     origin = reference.origin()
-    learned = [(policy.trained()[name], start) for name, start in origin.items()]
-    line = Line(learned)
+    line = Line([(policy.trained()[name], start) for name, start in origin.items()])
 
-    def keep(share: float) -> tuple[float, Evaluated]:
+    def go(share: float) -> tuple[float, Evaluated]:
         line.go(share)
         now = yardstick.look(policy)
         return yardstick.drift(now), now
 
     first = change(WAY_BACK.goal * budget, drift, 2.0)
-    found = furthest(keep, first, budget, WAY_BACK, drift) if budget > 0 else None
-    share, now = (LEAST_BACK, keep(LEAST_BACK)[1]) if found is None else (found.length, found.seen)
+    found = furthest(go, first, budget, WAY_BACK, drift) if budget > 0 else None
+    share, now = (LEAST_BACK, go(LEAST_BACK)[1]) if found is None else (found.length, found.seen)
     while yardstick.distance(now) > stop_kl and share < 1 - LEAST_BACK:
         share = (1 + share) / 2
-        now = keep(share)[1]
+        now = go(share)[1]
     return now

@@ -108,7 +108,7 @@ def learn(
     """The passes over the batch. `start` is what the policy says before of one's own rows, and
     `theirs` what the reference does; `room` is what is left of a KL budget, nats a sequence;
     `order(epoch)` is a permutation of the rows, (B,). `began` is where the caller goes back to, if
-    it may: what is there now is kept in it, and the first pass makes no other copy. `length` is the
+    it may: all weights are kept in it, and the first pass makes no other copy. `length` is the
     share of the first pass that is likely to go as far as it may.
 
     Raises NonFiniteUpdateError before a bad gradient reaches the weights.
@@ -120,7 +120,6 @@ def learn(
     ready: Evaluated | None = start if fitting else None
     kept: Kept | None = None
     epochs, stopped = 0, False
-    began = Before(optimizer) if began is None else began
     while epochs < config.ppo_epochs and not stopped:
         before = began if epochs == 0 else None
         if before is None and config.stop_kl is not None:
@@ -149,6 +148,8 @@ def learn(
             if number % config.gradient_accumulation_steps == 0 or number == len(minis):
                 _optimizer_step(optimizer, before, config.max_grad_norm, steps[-1], share)
             on_step(len(steps), per_epoch * config.ppo_epochs)
+        if began is not None:  # those too that had no gradient: another pass may move them
+            began.keep(policy.trained().values())
         if before is not None and config.stop_kl is not None:
             likely = length if epochs == 0 else 1.0
             kept = shorten(policy, before, yardstick, config.stop_kl, likely)
@@ -164,7 +165,6 @@ def learn(
     pulled, drifted = False, 0.0
     limit = math.inf if config.stop_kl is None else config.stop_kl
     if config.kl_control == "budget":
-        began.keep(policy.trained().values())  # those too that had no gradient
         if back := pull_back(policy, reference, yardstick, now, room, limit):
             pulled, now = True, back
             step_kl = yardstick.distance(now)
@@ -218,7 +218,7 @@ def _accumulate(
     tokens = rollout.mask[index].sum()
     totals = torch.zeros(len(_STATS), device=rollout.ids.device)
     parameters = _parameters(optimizer)
-    before = [None if p.grad is None else p.grad.clone() for p in parameters]
+    had = [None if p.grad is None else p.grad.clone() for p in parameters]
     with share.agreeing():
         for micro in share.passes(index, config.micro_batch_size):
             mask = rollout.rows(micro).mask
@@ -251,7 +251,7 @@ def _accumulate(
     if bad := [key for key, value in stats.items() if not math.isfinite(value)]:
         raise NonFiniteUpdateError(f"{', '.join(bad)} became NaN or infinite")
     if stats["ratio"] > config.ratio_threshold:
-        for parameter, gradient in zip(parameters, before, strict=True):
+        for parameter, gradient in zip(parameters, had, strict=True):
             parameter.grad = torch.zeros_like(parameter) if gradient is None else gradient
         stats["policy_loss"] = stats["value_loss"] = 0.0
     return stats
@@ -298,17 +298,19 @@ def _optimizer_step(
     # Some weights after others: as copies of them come, to go back to, gradients go.
     gradients = [(p, p.grad) for p in parameters if p.grad is not None]
     optimizer.zero_grad(set_to_none=True)
-    while gradients:
-        some = list[Tensor]()
-        while gradients and sum(p.numel() for p in some) < TOGETHER:
-            parameter, gradient = gradients.pop()
-            parameter.grad = gradient
-            some.append(parameter)
-        del gradient
-        if before is not None:
-            before.keep(some)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+    with share.agreeing():
+        while gradients:
+            some, many = list[Tensor](), 0
+            while gradients and many < TOGETHER:
+                parameter, gradient = gradients.pop()
+                parameter.grad = gradient
+                some.append(parameter)
+                many += parameter.numel()
+            del gradient
+            if before is not None:
+                before.keep(some)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:

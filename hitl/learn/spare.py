@@ -25,7 +25,8 @@ M_MMAP_THRESHOLD, MMAP_FROM = -3, 1 << 20
 def give_back(taught: Iterable[Tensor]) -> None:
     """Hands back what was freed while `taught` learned."""
     trim = _glibc("malloc_trim")
-    if trim is not None and sum(p.numel() * p.element_size() for p in taught) >= WORTH:
+    here = (p.numel() * p.element_size() for p in taught if p.device.type == "cpu")
+    if trim is not None and sum(here) >= WORTH:
         trim(0)
 
 

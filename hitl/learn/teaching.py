@@ -46,7 +46,7 @@ class Taught:
     state: TrainerState
     """But for its number and stats."""
     stats: UpdateStats
-    """But for seconds and digest."""
+    """But for seconds, and until it is known that all went well, the digest."""
     labels: Labels
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -14,8 +17,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from hitl.config.session import SessionConfig
 from hitl.engine import UpdateRefusedError
 from hitl.errors import HitlError
+from hitl.learn import ppo
+from hitl.learn.before import Before
 from hitl.learn.engine import LocalEngine
-from hitl.learn.evaluate import Evaluated
 from hitl.learn.limits import Yardstick
 from hitl.learn.policy import Policy
 from hitl.learn.reading import Reading
@@ -231,19 +235,88 @@ def test_out_of_memory_is_tried_again_in_smaller_pieces(monkeypatch: pytest.Monk
     assert got.step_kl == pytest.approx(expected.step_kl, rel=1e-2)
 
 
-def test_an_update_that_fails_leaves_the_weights_as_they_were(
+def all_of(engine: LocalEngine) -> dict[str, Tensor]:
+    """Weights and moments, by name."""
+    held = {name: p.detach().clone() for name, p in engine._policy.trained().items()}
+    for name, parameter in engine._policy.trained().items():
+        for kind, value in engine._optimizer.state.get(parameter, {}).items():
+            held[f"{name} {kind}"] = torch.as_tensor(value).clone()
+    return held
+
+
+@pytest.mark.parametrize("preset", ["human", "trl-classic"])
+@pytest.mark.parametrize("updates", [0, 1], ids=["first update", "second"])
+@pytest.mark.parametrize(
+    ("where", "call"),
+    [
+        ("a copy", 1),
+        ("a copy", 9),
+        ("a step", 9),
+        ("a gradient", 2),
+        ("a look", 1),
+        ("the digest", 1),
+    ],
+)
+def test_an_update_that_fails_leaves_weights_and_moments_as_they_were(
+    preset: Literal["human", "trl-classic"],
+    updates: int,
+    where: str,
+    call: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Wherever it fails: between two weights of a step, in a later pass, or when all is done."""
+    one = engine(dataclasses.replace(CONFIG, preset=preset))
+    for number in range(1, updates + 1):
+        one.update(number, judged(one, (number,)))
+    batch, before, calls = judged(one, (7, 8)), all_of(one), itertools.count(1)
+    monkeypatch.setattr(ppo, "TOGETHER", 1)
+    whose, name = {
+        "a copy": (Before, "keep"),
+        "a step": (type(one._optimizer), "step"),
+        "a gradient": (ppo, "_accumulate"),
+        "a look": (Yardstick, "look"),
+        "the digest": (LocalEngine, "digest"),
+    }[where]
+    whole = getattr(whose, name)
+
+    def broken(*given: Any) -> Any:
+        found = whole(*given)
+        if next(calls) == call:
+            raise KeyboardInterrupt
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(whose, name, broken)
+        if where == "a gradient" and preset == "human":  # it makes one pass
+            call = 1
+        with pytest.raises(KeyboardInterrupt):
+            one.update(updates + 1, batch)
+    after = all_of(one)
+    assert after.keys() == before.keys() and one.version == updates
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    again = engine(dataclasses.replace(CONFIG, preset=preset))
+    for number in range(1, updates + 1):
+        again.update(number, judged(again, (number,)))
+    assert one.update(updates + 1, batch).digest == again.update(updates + 1, batch).digest
+
+
+def test_no_memory_for_what_an_update_goes_back_to_is_tried_again_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = engine()
+    batch = judged(whole)
+    want, keep, calls = whole.update(1, batch), Before.keep, itertools.count(1)
+
+    def scarce(self: Before, parameters: Iterable[Tensor]) -> None:
+        if next(calls) == 2:
+            raise torch.OutOfMemoryError("no room")
+        keep(self, parameters)
+
+    monkeypatch.setattr(Before, "keep", scarce)
+    monkeypatch.setattr(ppo, "TOGETHER", 1)
     one = engine()
-    batch, digest = judged(one), one.digest()
-
-    def broken(self: Yardstick, now: Evaluated) -> float:
-        raise RuntimeError("the driver went away")
-
-    monkeypatch.setattr(Yardstick, "distance", broken)  # after the first gradient step
-    with pytest.raises(RuntimeError, match="the driver went away"):
-        one.update(1, batch)
-    assert one.digest() == digest and one.version == 0
+    assert one.update(1, batch).digest == want.digest  # two rows are one piece all the same
+    assert one._ppo.micro_batch_size == whole._ppo.micro_batch_size // 2
 
 
 def test_faults_of_the_user_are_one_sentence(tmp_path: Path) -> None:

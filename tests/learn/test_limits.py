@@ -57,7 +57,7 @@ def test_a_pass_keeps_what_it_may_wherever_the_search_begins(
             parameter += 1.0
     rule = Grows(first, whole, power)
     kept = shorten(policy, before, cast(Yardstick, rule), 0.1, length)
-    assert kept.distance <= 0.1
+    assert kept.distance <= 0.1 * (1 + 1e-4)  # a place that is gone back to is found by another way
     if whole <= 0.1:
         assert kept.length == 1 or kept.distance >= STEP.near * 0.1
     elif kept.length:

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import math
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from hitl.config.ppo import HUMAN, TRL_CLASSIC, PPOConfig
 from hitl.config.recorded import RecordedConfig
 from hitl.engine import UpdateRefusedError
 from hitl.learn import ppo
+from hitl.learn.before import Before
 from hitl.learn.engine import LocalEngine
 from hitl.learn.evaluate import evaluate_all
 from hitl.learn.expected import Expected
@@ -248,12 +250,13 @@ def test_engines_that_divide_two_updates_come_out_as_one_alone(source: Path, amp
             assert got.own_texts == want.own_texts == (2 * 3 * 2 if amplify else 0)
 
 
+@pytest.mark.parametrize("what_for", ["the way back", "a copy to go back to"])
 def test_engines_of_which_one_has_too_little_memory_all_take_smaller_pieces(
-    source: Path, monkeypatch: pytest.MonkeyPatch
+    what_for: str, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = config_of(STEADY)
     batch = judged(engine(source, config), 1)
-    evaluate, short = ppo.evaluate_rows, [3]
+    evaluate, keep, short = ppo.evaluate_rows, Before.keep, [3]
 
     def scarce(policy: Policy, *given: object) -> object:
         if torch.is_grad_enabled() and getattr(policy, "scarce", False) and short:
@@ -261,11 +264,21 @@ def test_engines_of_which_one_has_too_little_memory_all_take_smaller_pieces(
             raise torch.OutOfMemoryError("no room")
         return evaluate(policy, *given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ppo, "evaluate_rows", scarce)
+    def keeps(self: Before, parameters: Iterable[torch.Tensor]) -> None:
+        if getattr(self._optimizer, "scarce", False) and short:
+            short.pop()
+            raise torch.OutOfMemoryError("no room")
+        keep(self, parameters)
+
+    if what_for == "the way back":
+        monkeypatch.setattr(ppo, "evaluate_rows", scarce)
+    else:
+        monkeypatch.setattr(Before, "keep", keeps)
 
     def learn(share: Share) -> tuple[UpdateStats, int]:
         one = engine(source, config, share)
         one._policy.scarce = share.rank == 1  # type: ignore[assignment]
+        one._optimizer.scarce = share.rank == 1  # type: ignore[attr-defined]
         return one.update(1, batch), one._ppo.micro_batch_size
 
     (one, micro), (other, theirs) = together(2, learn)
