@@ -57,9 +57,15 @@ class Driver:
         await self.at_desk()
 
     async def at_desk(self) -> None:
+        """Until a group is there to be judged, and its cards have their place."""
         screen: Any = self.app._judging
         await self.until(
-            lambda: screen._desks == self.session.desks and screen.asked and screen.open
+            lambda: (
+                screen._desks == self.session.desks
+                and screen.asked
+                and screen.open
+                and all(card.size for card in screen.cards if card.display)
+            )
         )
 
 
