@@ -299,3 +299,28 @@ async def test_enter_twice_closes_no_more_than_the_field() -> None:
         await me.press("1", "1", "1", "1")
         await me.kept(1)
         assert me.session.kept[0].note == "a"
+
+
+@pytest.mark.parametrize("opener", ["e", "n"])
+async def test_what_is_typed_for_a_group_that_goes_is_kept_for_no_other(opener: str) -> None:
+    """An undo and the key behind it, before the session has answered."""
+    groups = [group(1, ["one a", "one b"], "FIRST"), group(2, ["two a", "two b"], "SECOND")]
+    async with driving(ScriptedSession(groups)) as me:
+        await me.at_desk()
+        await me.press("5", "4")
+        await me.kept(1)
+        for key in ("backspace", opener):
+            me.app.post_message(Key(key, opener if key == opener else None))
+        await me.until(lambda: me.app._judging.desk.group.prompt.text == "FIRST")
+        await me.until(lambda: hasattr(me.app.screen, "field"))
+        await me.press("!", "enter")
+        await me.sees("another group came meanwhile: nothing was kept")
+        assert not me.session.kept and not me.app.screen.remarks.note
+        assert me.app.screen.remarks.edit == ""
+        await me.press("enter")  # its marks are those from before
+        await me.kept(1)
+        assert me.session.kept[0].verdict == Scores((5.0, 4.0)) and not me.session.kept[0].note
+        assert "SECOND" in me.text
+        await me.press(opener)
+        await me.until(lambda: hasattr(me.app.screen, "field"))
+        assert me.app.screen.field.held == ("two a!" if opener == "e" else "!")

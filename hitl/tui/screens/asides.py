@@ -19,6 +19,8 @@ class Asides(Steering):
     """Made while the session was away saving: sent when it is back."""
     _prompt = ""
     """What was typed as a prompt and not yet sent."""
+    _astray: tuple[str, tuple[int, int], str] | None = None
+    """What was typed last for a group that had gone by then: with which key, which group."""
     _inspected: tuple[tuple[int, int], Inspection] | None = None
 
     # -- an own text ------------------------------------------------------------------------
@@ -30,13 +32,16 @@ class Asides(Steering):
         text = self.desk.group.completions[self.desk.shown[place]].text
         screen = EditScreen(
             self.tr("{place}: as it should be", place=place + 1),
-            self.remarks.edit or text,
+            self._found("group.edit") or self.remarks.edit or text,
             self.current_card().region,
         )
-        self.app.push_screen(screen, lambda entered: self._edited(place, text, entered))
+        group = self.desk.group.key
+        self.app.push_screen(screen, lambda entered: self._edited(group, place, text, entered))
 
-    def _edited(self, place: int, before: str, entered: Entered | None) -> None:
-        if entered is None or self.desk is None:
+    def _edited(
+        self, group: tuple[int, int], place: int, before: str, entered: Entered | None
+    ) -> None:
+        if entered is None or self.desk is None or self._goes_astray("group.edit", group, entered):
             return
         changed = entered.text != plain(before, newlines=True)
         self.remark(edit=entered.text if changed else "")
@@ -59,6 +64,29 @@ class Asides(Steering):
         self._edit = Edit(edit.text, self.given(), self.desk.shown[place])
         if self.judge(self._edit):
             self._edit = None
+
+    def _goes_astray(self, action: str, group: tuple[int, int], entered: Entered) -> bool:
+        """Whether another group came while the field was open: by a key just before it, which the
+        session had yet to answer. What was typed is nothing to that one."""
+        if self.desk is not None and self.desk.group.key == group:
+            return False
+        self._astray = action, group, entered.text
+        key = self.key(action, "e" if action == "group.edit" else "n")
+        self.refuse(
+            "another group came meanwhile: nothing was kept, {key} shows your text when its group "
+            "is back",
+            key=key,
+        )
+        return True
+
+    def _found(self, action: str) -> str:
+        """What went astray and is for the group on the screen, once."""
+        if self.desk is None or self._astray is None:
+            return ""
+        if self._astray[:2] != (action, self.desk.group.key):
+            return ""
+        text, self._astray = self._astray[2], None
+        return text
 
     def came_again(self) -> None:
         if self._edit is not None:
@@ -92,11 +120,16 @@ class Asides(Steering):
     # -- note and flag ----------------------------------------------------------------------
 
     def action_note(self) -> None:
-        if self.may_enter():
-            self.app.push_screen(LineScreen(self.tr("note"), self.remarks.note), self._noted)
+        if not self.may_enter() or self.desk is None:
+            return
+        group, note = self.desk.group.key, self._found("group.note") or self.remarks.note
+        screen = LineScreen(self.tr("note"), note)
+        self.app.push_screen(screen, lambda entered: self._noted(group, entered))
 
-    def _noted(self, entered: Entered | None) -> None:
+    def _noted(self, group: tuple[int, int], entered: Entered | None) -> None:
         if entered is None or not entered.kept or not self.may_enter():
+            return
+        if self._goes_astray("group.note", group, entered):
             return
         note = entered.text.strip()
         if not note and not self.remarks.note:
