@@ -7,7 +7,7 @@ import pytest
 from hitl.records import Mode
 from hitl.tui.widgets.card import Card
 
-from .driving import driving
+from .driving import Driver, driving
 from .scripted import ScriptedSession, group
 
 TEXTS = ["a fine day", "a dull day", "a long day at sea", "no day at all"]
@@ -48,3 +48,35 @@ async def test_cards_measured_while_they_have_no_place_get_their_height_with_it(
         me.app.screen.size_cards()
         box.display = True
         await me.until(lambda: [card.region.height for card in cards] == heights)
+
+
+def in_view(me: Driver) -> bool:
+    card, box = me.app.screen.current_card(), me.app.screen.query_one("#cards")
+    return bool(card.size) and box.region.contains_region(card.region)
+
+
+async def test_the_card_that_is_judged_is_in_view_after_a_wait() -> None:
+    session = ScriptedSession([group(1, TEXTS + TEXTS[:2])], batch_size=6, pause_s={"update": 0.5})
+    async with driving(session) as me:
+        await me.at_desk()
+        await me.press(*["5"] * 6)
+        await me.kept(1)
+        assert me.app.screen.current_card().place == 0
+        await me.until(lambda: in_view(me), seconds=3)
+
+
+@pytest.mark.parametrize("over", ["", "?"])
+@pytest.mark.parametrize("start", [(120, 50), (200, 60), (80, 30)])
+async def test_the_card_that_is_judged_is_in_view_in_a_terminal_that_shrinks(
+    start: tuple[int, int], over: str
+) -> None:
+    async with driving(ScriptedSession([group(1, TEXTS + TEXTS[:2])]), start) as me:
+        await me.at_desk()
+        await me.press(*["down"] * 5)
+        if over:
+            await me.press("question_mark")
+        await me.pilot.resize_terminal(80, 24)
+        if over:
+            await me.press("escape")
+        await me.until(lambda: me.app.screen.size == (80, 24) and in_view(me), seconds=5)
+        assert me.app.screen.current_card().place == 5

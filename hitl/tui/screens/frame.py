@@ -130,6 +130,8 @@ class Frame(Translated, Screen[None]):
 
     def on_cards_resized(self) -> None:
         self.size_cards()
+        for card in self.cards:  # their own heights may be as before
+            card.stay_in_view()
 
     @property
     def cards(self) -> list[Card]:

@@ -107,6 +107,12 @@ class Card(Translated, Widget):
 
     def on_resize(self) -> None:
         self.refresh_frame()
+        self.stay_in_view()
+
+    def stay_in_view(self) -> None:
+        """If it is the one that is judged: it could not be scrolled to while it had no place."""
+        if self.has_class("-current"):
+            self.scroll_visible(animate=False)
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
