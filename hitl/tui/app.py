@@ -118,6 +118,7 @@ class HitlApp(EndingApp[Choice]):
         operator = TuiOperator(plan.info.config.operator_name, self.post_message)
         self._judging = _judging(plan.info.config.mode)(plan.info, operator.reply, self._clock)
         self.push_screen(self._judging)
+        self.call_after_refresh(self._fit)  # what lay over the run before is gone with it
         self._work_behind(plan.start, operator)
 
     def leave(self) -> None:
