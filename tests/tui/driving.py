@@ -19,6 +19,11 @@ from hitl.wording import ENGLISH, Translator
 from .scripted import ScriptedSession
 
 
+def placed(screen: Any) -> bool:
+    """Whether the cards of a judging screen have their place: a busy machine gives it late."""
+    return all(card.size for card in screen.cards if card.display)
+
+
 class Driver:
     """A person with patience."""
 
@@ -64,7 +69,7 @@ class Driver:
                 screen._desks == self.session.desks
                 and screen.asked
                 and screen.open
-                and all(card.size for card in screen.cards if card.display)
+                and placed(screen)
             )
         )
 

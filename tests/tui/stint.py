@@ -23,7 +23,7 @@ from hitl.tui.remap import Keymap
 from hitl.tui.screens.frame import SessionInfo
 from tests.fakes import FakeEngine, held
 
-from .driving import Driver
+from .driving import Driver, placed
 from .scripted import ScriptedSession, group
 
 CONFIG = SessionConfig(lang="en", group_size=2, batch_size=8, ahead=2)
@@ -46,7 +46,7 @@ class Sitter(Driver):
         return self.app._judging
 
     async def at_desk(self) -> None:
-        await self.until(lambda: self.judging.asked and self.judging.open)
+        await self.until(lambda: self.judging.asked and self.judging.open and placed(self.judging))
 
     def look(self, what: Callable[[Journal], Any]) -> Any:
         with Journal.open(self.run.journal_path, readonly=True) as journal:

@@ -292,8 +292,7 @@ async def test_the_rail_shows_from_100_columns() -> None:
         assert "mean reward 2.90" in me.text and "KL to the reference 0.80" in me.text
         assert "labels/min" in me.text
         await me.pilot.resize_terminal(80, 24)
-        await me.pilot.pause()
-        assert "KL to the reference" not in me.text
+        await me.until(lambda: "KL to the reference" not in me.text)
 
 
 async def test_the_status_line_says_what_the_engine_does() -> None:

@@ -73,7 +73,7 @@ def test_scoring(snap_compare: Any, language: Language, size: tuple[int, int]) -
             while not (app._judging and app._judging._desks == kept + 1 and app._judging.open):
                 await pilot.pause(0.01)
             await pilot.press("5", "3", *(("2", "4") if kept < 2 else ()))
-        await pilot.pause()
+        await settled(pilot)
 
     try:
         assert snap_compare(app, terminal_size=size, run_before=play)
