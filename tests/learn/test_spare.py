@@ -18,16 +18,15 @@ from hitl.learn.spare import WORTH, give_back
 def held():
     return int(Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0]) // 1024
 
-matrices = [torch.ones(1 << 20) for _ in range(100)]
-last = torch.ones(1 << 12)  # above them: the heap cannot shrink from its end
+matrices = [torch.ones(1 << 20) for _ in range(200)]
 policy = torch.empty(WORTH // 4)
 full = held()
-del matrices
+del matrices[::2]  # each has another above it: the heap cannot shrink from its end
 freed = held()
 give_back([policy[:1000]])
-assert held() > full - 50, 'not worth it'
+asked_for_little = held()
 give_back([policy])
-print(full, freed, held())
+print(full, freed, asked_for_little, held())
 """
 
 
@@ -41,6 +40,7 @@ def test_matrices_that_were_freed_are_held_no_more() -> None:
     said = subprocess.run(
         command, env=environment, cwd=root, capture_output=True, text=True, check=True
     )
-    full, freed, left = map(int, said.stdout.split())
+    full, freed, asked_for_little, left = map(int, said.stdout.split())
     assert full - freed < 50, "the C library kept them"
+    assert full - asked_for_little < 50, "not worth it for a policy of this size"
     assert full - left > 350
