@@ -27,6 +27,8 @@ def pretrain(config: PretrainConfig) -> int:
             f"held out: {result.heldout.per_token:.3f} nats a token, "
             f"{result.heldout.per_character:.3f} nats a character"
         )
+    if result.alike is not None:
+        print(f"held out: layers align with the encoder by {result.alike:.2f} of 1")
     return 0
 
 

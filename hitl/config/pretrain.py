@@ -34,6 +34,10 @@ class PretrainConfig:
     init: Path | None = None
     """Model folder to go on from, with its tokeniser and shape; by default a new model."""
 
+    encoder: Path | None = None
+    """Folder or hub name of a sentence encoder of BERT's kind. The layers learn to find alike what
+    it finds alike, and the reward model of --amplify reads them; it needs fewer labels for that."""
+
     steps: int = 2100
     """Optimiser steps."""
 

@@ -2,7 +2,8 @@
 
 One text is one sequence: ``[CLS] text [SEP]`` (zh) or ``<|endoftext|>text<|endoftext|>`` (en).
 The loop is transformers' Trainer; what is added is batches of equal token count, Muon for the
-matrices, and figures in nats per token and per character.
+matrices, figures in nats per token and per character, and layers that find alike what an encoder
+does (`alike.py`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedT
 from hitl.config.pretrain import PretrainConfig
 from hitl.corpora import CorpusError, load_corpus
 from hitl.errors import HitlError
+from hitl.learn.alike import AlikeTrainer, Encoder, aligned, windows_of, with_windows
 from hitl.learn.hub import OTHER_STARTS, loading, located
 from hitl.learn.scratch import (
     Report,
@@ -62,6 +64,8 @@ class PretrainResult:
     parameters: int
     texts: int
     heldout: Nats | None
+    alike: float | None
+    """Alignment of its layers with the encoder, 0..1, on a glimpse of the held-out texts."""
     steps: int
     train_loss: float
 
@@ -85,6 +89,7 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
                 folder = located(config.init)
                 tokenizer = AutoTokenizer.from_pretrained(folder)
                 model = _continued(config, folder)
+        encoder = Encoder.load(config.encoder) if config.encoder is not None else None
         work = prepare_work(config.out, config)
         if config.init is None:
             make = bert_tokenizer if config.lang == "zh" else gpt2_tokenizer
@@ -96,17 +101,27 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
             piece for text in [*train, *also] for piece in pieces(text, tokenizer, longest)
         ]
         glimpse = heldout[:: max(1, len(heldout) // GLIMPSE)]
+        rows: list[Row] = [{"input_ids": ids} for ids in sequences]
+        seen: list[Row] = [{"input_ids": encode(t, tokenizer, min(longest, 64))} for t in glimpse]
+        if encoder is not None:
+            rows = with_windows(rows, tokenizer, encoder, config.seed, report)
+            seen = with_windows(seen, tokenizer, encoder, config.seed)
+        measurable = any(row.get("windows") for row in seen)
 
         def measure() -> dict[str, float]:
             if not glimpse:
                 return {}
             figures = nats(model, tokenizer, glimpse, config.max_tokens)
-            return {"per_token": figures.per_token, "per_character": figures.per_character}
+            found = {"per_token": figures.per_token, "per_character": figures.per_character}
+            if measurable:
+                found["alike"] = alike(model, seen)
+            return found
 
-        trainer = ScratchTrainer(
+        trainer_class = ScratchTrainer if encoder is None else AlikeTrainer
+        trainer = trainer_class(
             model,
             model.transformer.h,
-            [{"input_ids": ids} for ids in sequences],
+            rows,
             [len(ids) for ids in sequences],
             collate,
             config,
@@ -118,6 +133,7 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
         )
         train_loss = run(trainer, work)
         figures = nats(model, tokenizer, heldout, config.max_tokens) if heldout else None
+        likeness = alike(model, seen) if measurable else None
         # The Trainer turns the cache off, which would make sampling slow.
         model.config.use_cache = True
         save_fp16(model, tokenizer, config.out)
@@ -127,6 +143,7 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
         parameters=model.num_parameters(),
         texts=len(train) + len(also),
         heldout=figures,
+        alike=likeness,
         steps=config.steps,
         train_loss=train_loss,
     )
@@ -171,7 +188,8 @@ def collate(rows: Sequence[Row]) -> dict[str, Tensor]:
         tokens = torch.tensor(row["input_ids"])
         ids[i, : len(tokens)] = tokens
         labels[i, : len(tokens)] = tokens
-    return {"input_ids": ids, "labels": labels}
+    batch = {"input_ids": ids, "labels": labels}
+    return batch | windows_of(rows) if "windows" in rows[0] else batch
 
 
 # --- training -----------------------------------------------------------------------------------
@@ -245,6 +263,18 @@ def nats(
             # A [UNK] stands for at least one character, which is all that is counted for it.
             characters += _length(ids[1:], tokenizer)
     return Nats(total / tokens, total / characters, tokens, characters)
+
+
+@torch.no_grad()
+def alike(model: GPT2LMHeadModel, rows: Sequence[Row]) -> float:
+    """Alignment of the layers of ``model`` with the encoder (`alike.aligned`) on ``rows``, dropout
+    off."""
+    training = model.training
+    model.train(False)
+    batch = {name: tensor.to(model.device) for name, tensor in collate(rows).items()}
+    states = model(batch["input_ids"], output_hidden_states=True, logits_to_keep=1).hidden_states
+    model.train(training)
+    return float(aligned(states, batch["windows"], batch["said"]))
 
 
 def _length(ids: list[int], tokenizer: PreTrainedTokenizerBase) -> int:
