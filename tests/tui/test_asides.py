@@ -116,6 +116,30 @@ async def test_esc_keeps_nothing_and_loses_nothing() -> None:
         assert me.session.kept[0].verdict == Scores((3, 2, 2, 2))
 
 
+@pytest.mark.parametrize("sizes", [[(80, 24)], [(60, 20), (80, 24)], [(90, 40), (80, 24)]])
+async def test_the_field_stays_in_sight_when_the_terminal_gets_smaller(
+    sizes: list[tuple[int, int]],
+) -> None:
+    async with driving(session(), (120, 50)) as me:
+        await me.at_desk()
+        await me.press("down", "down", "down", "e")
+        await me.sees("4: as it should be")
+        for size in sizes:
+            await me.pilot.resize_terminal(*size)
+            await me.until(lambda size=size: len(me.lines[0]) == size[0])  # type: ignore[misc]
+        await me.until(lambda: framed(me.lines))
+        await me.press("!", "enter")
+        await me.kept(1)
+        assert me.session.kept[0].verdict == Edit("没有一天!", None, 3)
+
+
+def framed(lines: list[str]) -> bool:
+    """Whether the first and the last line of the field are there, from corner to corner."""
+    top = [line.rstrip() for line in lines if "4: as it should be" in line]
+    bottom = [line.rstrip() for line in lines if "Esc goes back" in line]
+    return [line[-1] for line in top + bottom] == ["╮", "╯"]
+
+
 async def test_an_unchanged_or_empty_text_is_refused() -> None:
     async with driving(session()) as me:
         await me.at_desk()

@@ -15,7 +15,7 @@ from hitl.tui.keymap import EDITOR, bindings
 from hitl.tui.screens.answer import ModalAnswer
 from hitl.tui.widgets.entry import Editor, OneLine
 
-LEAST_ROWS = 6
+LEAST_ROWS, LEAST_COLUMNS = 6, 76
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,18 @@ class EditScreen(EntryScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self._place()
+
+    def on_resize(self) -> None:
+        self._place()
+
+    def _place(self) -> None:
+        """Where the card was, or as near as the terminal has room."""
         box = self.query_one("#entry")
         height = min(max(self._over.height, LEAST_ROWS), self.size.height)
-        width = max(self._over.width, min(76, self.size.width))
+        width = min(max(self._over.width, LEAST_COLUMNS), self.size.width)
         box.styles.width, box.styles.height = width, height
-        left = min(self._over.x, max(self.size.width - width, 0))
+        left = min(self._over.x, self.size.width - width)
         box.styles.offset = (left, max(min(self._over.y, self.size.height - height - 2), 0))
 
     def closing(self) -> str:
