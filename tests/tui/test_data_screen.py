@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -301,6 +305,65 @@ async def test_the_count_of_another_filter_is_not_shown(tmp_path: Path) -> None:
         assert "flagged" in filtered and "…" in filtered and "9" not in filtered
         screen.action_clear()
         await me.sees("1–9 of 9")
+
+
+@contextmanager
+def held_up(patch: pytest.MonkeyPatch, of: object, name: str) -> Iterator[None]:
+    """Whoever calls this function waits for the end of the block."""
+    go, call = threading.Event(), getattr(of, name)
+
+    def waiting(*given: Any) -> Any:
+        assert go.wait(30)
+        return call(*given)
+
+    patch.setattr(of, name, waiting)
+    try:
+        yield
+    finally:
+        go.set()
+
+
+def said(me: Sitter, name: str) -> str:
+    return str(me.app.screen.query_one(name, Line)._content.plain)
+
+
+async def test_nothing_is_said_of_a_journal_that_is_still_being_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stint(filled(tmp_path, 9)) as me:
+        await me.at_desk()
+        with held_up(monkeypatch, Journal, "count"):
+            await me.press("f4")
+            await me.sees("s m o f n filter")
+            assert not said(me, "#filter") and not said(me, "#group")
+            await me.pilot.resize_terminal(120, 30)
+            await me.sees("s state  m mode")
+            assert not said(me, "#filter") and not said(me, "#group")
+            await me.press("n", "c")
+            await me.until(lambda: said(me, "#filter") == "Judgements: all   …")
+        await me.sees("1–9 of 9")
+        await me.pilot.resize_terminal(80, 24)
+        await me.sees("s m o f n filter")
+        await me.sees("1–9 of 9")
+        await me.until(lambda: me.app.screen.listed.number == 9 and "天气 9." in me.text)
+
+
+async def test_what_was_filtered_out_is_not_called_unjudged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stint(filled(tmp_path, 4)) as me:
+        await me.at_desk()
+        await me.press("f4")
+        await rows(me, 4)
+        await me.press("f")
+        await me.sees("none: c shows all again")
+        with held_up(monkeypatch, Journal, "count"):
+            await me.press("c")
+            await me.until(lambda: said(me, "#filter") == "Judgements: all   …")
+            await me.pilot.resize_terminal(120, 30)
+            await me.sees("s state  m mode")
+            assert "nothing was judged yet" not in said(me, "#group")
+        await me.sees("1–4 of 4")
 
 
 def test_what_an_update_learned_that_was_left_is_left_too(tmp_path: Path) -> None:

@@ -51,6 +51,10 @@ class Page:
     """What was asked for."""
 
 
+UNREAD = Page(0, 0, (), (), 0)
+"""Before the journal gave anything."""
+
+
 class DataScreen(Visit):
     """Pages, newest first; the journal is read in a thread, so that no key waits for it."""
 
@@ -58,7 +62,7 @@ class DataScreen(Visit):
     WHERE = "data"
 
     _filter = ALL
-    _page = Page(0, 0, (), (), 0)
+    _page = UNREAD
     _looked_at: JudgedGroup | None = None
 
     def body(self) -> ComposeResult:
@@ -78,7 +82,8 @@ class DataScreen(Visit):
         table = self.query_one(Table)
         cursor = table.cursor_row
         table.fit(self.app.size.width)
-        self._show(dataclasses.replace(self._page, cursor=cursor))
+        if self._page is not UNREAD:
+            self._show(dataclasses.replace(self._page, cursor=cursor))
 
     @property
     def listed(self) -> Listed | None:
@@ -116,10 +121,9 @@ class DataScreen(Visit):
         self.query_one(Table).fill([row_of(one, self.tr) for one in page.rows], page.cursor)
         if not page.rows:
             self._looked_at = None
-            nothing = self._filter == ALL
             said = (
                 self.tr("nothing was judged yet")
-                if nothing
+                if page.which == ALL
                 else self.tr("none: {key} shows all again", key=self.key("data.clear", "c"))
             )
             self.query_one("#group", Line).show(own((said, "$frame-text")))
@@ -128,8 +132,8 @@ class DataScreen(Visit):
     def _show_filter(self) -> None:
         page = self._page
         last = page.offset + len(page.rows)
-        if page.which != self._filter:
-            shown = "…"  # the figures are still those of the filter before
+        if page is UNREAD or page.which != self._filter:
+            shown = "…"  # there are no figures yet, or those of the filter before
         elif page.rows:
             first = page.offset + 1
             shown = self.tr("{first}–{last} of {total}", first=first, last=last, total=page.total)
