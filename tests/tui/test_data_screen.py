@@ -14,6 +14,7 @@ import pytest
 from hitl.journal import Filter, Journal
 from hitl.records import Mode, Scores
 from hitl.rundir import RunDir
+from hitl.tui.screens import data
 from hitl.tui.widgets.line import Line
 from tests.journal_data import group, judgement, stats
 
@@ -364,6 +365,27 @@ async def test_what_was_filtered_out_is_not_called_unjudged(
             await me.sees("s state  m mode")
             assert "nothing was judged yet" not in said(me, "#group")
         await me.sees("1–4 of 4")
+
+
+async def test_the_operators_own_figures_come_over_no_other_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stint(filled(tmp_path, 30), (100, 30)) as me:
+        await me.at_desk()
+        await me.press("f4")
+        await rows(me, 30)
+        screen = me.app.screen
+        with held_up(monkeypatch, data, "quality_of"):
+            await me.press("i", "slash", "o")
+            await me.sees("words to look for")
+        await me.until(lambda: not [w for w in me.app.workers if w.group == "you"])
+        heard: list[bool] = []
+        screen.call_later(heard.append, True)  # behind the figures
+        await me.until(lambda: heard)
+        await me.press("n")
+        await me.until(lambda: me.app.screen.field.held == "on")
+        await me.press("escape", "i")
+        await me.sees("30 judgements, 60 labels")
 
 
 def test_what_an_update_learned_that_was_left_is_left_too(tmp_path: Path) -> None:

@@ -289,6 +289,8 @@ class DataScreen(Visit):
             self.run_worker(read, thread=True, exclusive=True, group="you", exit_on_error=False)
 
     def _show_quality(self, found: Quality) -> None:
+        if not self.is_active:  # it was turned away from while they were reckoned
+            return
         title = own(self.tr("all judgements of this run"))
         lines = [own(self.tr(line)) for line in sentences(found)]
         self.app.push_screen(PageScreen(title, lines))
