@@ -10,6 +10,7 @@ import pytest
 from hitl.blind import KIND, PAIRS, base_first, numbers
 from hitl.journal import Journal
 from hitl.journal.rows import JournalError
+from hitl.operator import Contrasted
 from hitl.records import Scores
 from tests.journal_data import group, judgement, stats
 
@@ -169,6 +170,30 @@ async def test_keys_of_the_blind_test(tmp_path: Path, key: str, chosen: int) -> 
         base = base_first(1, numbers(1)[0])
         better = "tie" if chosen == 2 else "base" if (chosen == 0) == base else "now"
         await me.until(lambda: me.judging.heard.blind[1] == (better,))
+
+
+async def test_a_text_that_is_read_stays_where_it_is_when_another_one_comes() -> None:
+    first, second = numbers(1)[:2]
+    long = "\n".join(map(str, range(100)))
+    async with driving(ScriptedSession([group(1, ["one", "two"])])) as me:
+        await me.at_desk()
+        await me.press("f6")
+        await me.sees("Enter begins")
+        await me.press("enter")
+        me.app._operator.notify(Contrasted(first, 12, "prompt", f"a\n{long}", f"b\n{long}"))
+        await me.sees("pair 1 of")
+        side = me.app.screen.query(".side").first()
+        await me.until(lambda: side.max_scroll_y > 2 * side.size.height)
+        page = side.size.height - 1
+        await me.press("pagedown")
+        await me.until(lambda: side.scroll_y == page)
+        me.app._operator.notify(Contrasted(second, 12, "prompt", f"c\n{long}", f"d\n{long}"))
+        await me.until(lambda: second in me.app._judging.heard.contrasts)
+        await me.press("pagedown")
+        await me.until(lambda: side.scroll_y == 2 * page)
+        await me.press("left")
+        await me.sees("pair 2 of")
+        await me.until(lambda: side.scroll_y == 0)
 
 
 async def test_there_is_nothing_to_compare_before_an_update(tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ class BlindScreen(Visit):
     _past: tuple[dict[str, Any], ...] | None = None
     """What the journal has of the tests before; None while it is being read."""
     _result = Content("")
+    _shown: Contrasted | None = None
+    """The pair whose texts are on the screen."""
 
     def body(self) -> ComposeResult:
         yield PromptLine()
@@ -182,7 +184,8 @@ class BlindScreen(Visit):
             order = texts if base_first(self._seed, pair.number) else texts[::-1]
             for number, (side, text) in enumerate(zip(self.query(".side"), order, strict=True), 1):
                 side.border_title = own(f"{number}")
-                side.scroll_home(animate=False)
+                if pair != self._shown:  # else somebody may be reading on in it
+                    side.scroll_home(animate=False)
                 shown = (
                     foreign(text.strip(), newlines=True)
                     if text.strip()
@@ -193,6 +196,7 @@ class BlindScreen(Visit):
                 "pair {place} of {pairs}: which is the better text?", place=place + 1, pairs=PAIRS
             )
             self.say(own((asked, "$frame-text")))
+        self._shown = pair
         self.show_hints()
 
     def _about(self) -> Content:
