@@ -16,10 +16,10 @@ def session(**options: object) -> ScriptedSession:
     return ScriptedSession([group(1, TEXTS)], **options)  # type: ignore[arg-type]
 
 
-async def waits(me: Driver, group: tuple[int, int] | None = None) -> None:
+async def waits(me: Driver, group: tuple[int, int] | None = None, entries: str = "54") -> None:
     """A group is judged and no other is there."""
     await me.at_desk()
-    await me.press("5", "4")
+    await me.press(*entries)
     await me.until(lambda: me.app.screen.desk and not me.app.screen.open)
     me.app._operator.notify(Waiting("sample", group))
     await me.sees("Writing completions")
@@ -60,6 +60,18 @@ async def test_the_first_group_of_a_run_grows_too() -> None:
         await me.until(lambda: me.app.screen.cards[0].size.height >= 4)
         waiting.let_go()
         await me.at_desk()
+
+
+async def test_what_grows_is_seen_from_its_top() -> None:
+    texts = [f"text {number}" for number in range(1, 10)]
+    async with driving(ScriptedSession([group(1, texts)], hold={"judged"})) as me:
+        await waits(me, entries="5" * len(texts))
+        assert me.app.screen.current_card().place == len(texts) - 1, "far below"
+        says(me, *(f"grows {number}" for number in range(1, 10)))
+        await me.sees("grows 1")
+        me.session.let_go()
+        await me.kept(1)
+        await me.sees("text 1")
 
 
 async def test_another_group_than_the_awaited_one_is_not_shown() -> None:

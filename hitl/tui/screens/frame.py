@@ -282,6 +282,8 @@ class Frame(Translated, Screen[None]):
             for card in self.cards:
                 card.display = card in cards
                 card.blank()
+            # At once: the group may be there before the next refresh, with another card to be seen.
+            self.query_one(Cards).scroll_home(animate=False, immediate=True)
             self.size_cards()
         for card, text in zip(cards, partial.texts, strict=True):
             card.grow(text)
