@@ -180,7 +180,8 @@ async def test_the_picker() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         pilot_: Pilot[Any] = pilot
         me = Driver(pilot_, session(Mode.SCORE))
-        await me.pilot.pause()
+        await me.sees("中文-[/x][2J")
         is_chinese(me)
         await me.press("question_mark")
+        await me.sees("runs.choose")
         is_chinese(me)

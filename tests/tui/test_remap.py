@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -28,7 +29,7 @@ from hitl.tui.screens.tokens import TokensScreen
 from hitl.tui.screens.train import TrainScreen
 from tests.journal_data import stats
 
-from .driving import driving
+from .driving import Driver, driving
 from .scripted import ScriptedSession, group
 from .stint import new_run, stint
 
@@ -145,9 +146,9 @@ async def test_the_line_of_keys_tells_the_changed_ones_everywhere(tmp_path: Path
             assert says in me.text
     app = HitlApp(keymap=changed)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause()
-        text = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
-        assert "z w new run" in text and "new run in English   w" in text
+        me = Driver(pilot, SimpleNamespace())  # type: ignore[arg-type]
+        await me.sees("z w new run")
+        assert "new run in English   w" in me.text
 
 
 async def test_what_lies_over_a_group_tells_the_changed_keys(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 from textual.events import Key
@@ -48,10 +49,10 @@ RUNS = [Run("zh-02"), Run("中文-[/x]\x1b[2J", reward=None, intact=False), Run(
 async def test_keys(keys: list[str], choice: object) -> None:
     app = HitlApp(runs=RUNS)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause()
-        text = "\n".join(s.text for s in app.screen._compositor.render_strips())
-        assert "中文-[/x][2J" in text and "\x1b" not in text and "damaged" in text
-        assert "1m" in text or "2m" in text
+        me = Driver(pilot, SimpleNamespace())  # type: ignore[arg-type]
+        await me.sees("中文-[/x][2J")
+        assert "\x1b" not in me.text and "damaged" in me.text
+        assert "1m" in me.text or "2m" in me.text
         await pilot.press(*keys)
     assert app.return_value == choice
 
