@@ -6,10 +6,17 @@ Full-width forms, which an input method sends, are aliases of the plain ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual.binding import Binding
+
+NAMED = {
+    "enter": ("group.enter", "Enter"),
+    "edit": ("group.edit", "e"),
+    "tokens": ("group.tokens", "i"),
+}
+"""Keys that the tooltip of another one names: id and usual key by the name it has there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,7 @@ class Key:
     """As the help writes them; "" leaves the key out of the help."""
     action: str
     tooltip: str
+    """What it does, with the names of `NAMED` in braces: see `named`."""
 
     def binding(self) -> Binding:
         return Binding(
@@ -34,6 +42,11 @@ class Key:
             tooltip=self.tooltip,
             key_display=self.shown or None,
         )
+
+
+def named(key: Callable[[str, str], str]) -> dict[str, str]:
+    """The values for a tooltip; `key(id, usual)` is how a key is written."""
+    return {name: key(*of) for name, of in NAMED.items()}
 
 
 def bindings(keys: Sequence[Key]) -> list[Binding]:
@@ -55,9 +68,11 @@ DIGITS = tuple(
 )
 
 NUMBERS = (
-    Key("type.minus", "-,－,−,—", "-", "type('-')", "begin a negative number: Enter ends it"),
-    Key("type.plus", "+,＋", "+", "type('+')", "begin a longer number such as +4.5: Enter ends it"),
-    Key("type.point", ".,．,。", ".", "type('.')", "decimals: 4 . 5 Enter makes 4.5"),
+    Key("type.minus", "-,－,−,—", "-", "type('-')", "begin a negative number: {enter} ends it"),
+    Key(
+        "type.plus", "+,＋", "+", "type('+')", "begin a longer number such as +4.5: {enter} ends it"
+    ),
+    Key("type.point", ".,．,。", ".", "type('.')", "decimals: 4 . 5 {enter} makes 4.5"),
 )
 
 CARDS = (
@@ -178,13 +193,11 @@ RANK = (
 )
 
 PAIR = (
-    Key("pair.first", "left,1,１", "←", "win(0)", "the first one is better (also 1)"),
-    Key("pair.second", "right,2,２", "→", "win(1)", "the second one is better (also 2)"),
-    Key("pair.tie", "down,=,＝", "↓", "tie", "both are equally good (also =)"),
-    Key(
-        "pair.bad", "up,0,０", "↑", "bad", "both are bad: each learns what a loser learns (also 0)"
-    ),
-    Key("card.other", "tab", "Tab", "other", "the other card, for e and i"),
+    Key("pair.first", "left,1,１", "← 1", "win(0)", "the first one is better"),
+    Key("pair.second", "right,2,２", "→ 2", "win(1)", "the second one is better"),
+    Key("pair.tie", "down,=,＝", "↓ =", "tie", "both are equally good"),
+    Key("pair.bad", "up,0,０", "↑ 0", "bad", "both are bad: each learns what a loser learns"),
+    Key("card.other", "tab", "Tab", "other", "the other card, for {edit} and {tokens}"),
     *(key for key in CARDS if key.id.startswith("card.scroll")),
     *(key for key in GROUP if key.id != "group.enter"),
     *ASIDES,

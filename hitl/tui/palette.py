@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
-from hitl.tui.keymap import Key
+from hitl.tui.keymap import Key, named
 from hitl.tui.remap import Keymap
 from hitl.wording import Sentence, Translator
 
@@ -30,10 +30,10 @@ def commands_of(screen: Screen[Any], tr: Translator, keys: Keymap) -> Iterator[S
         entry = not key.id.startswith("type.") and key.id not in ("rank.1", "app.palette")
         if key.shown and entry and key.action not in seen:
             seen.add(key.action)
-            yield _command(screen, key, tr, keys.shown(key.id, key.shown))
+            yield _command(screen, key, tr, keys)
 
 
-def _command(screen: Screen[Any], key: Key, tr: Translator, shown: str) -> SystemCommand:
+def _command(screen: Screen[Any], key: Key, tr: Translator, keys: Keymap) -> SystemCommand:
     called = False
 
     async def call() -> None:
@@ -42,7 +42,8 @@ def _command(screen: Screen[Any], key: Key, tr: Translator, shown: str) -> Syste
             called = True
             await screen.app.run_action(key.action, screen)
 
-    return SystemCommand(tr(key.tooltip), tr("key: {key}", key=shown), call)
+    does = tr(key.tooltip, **named(keys.shown))
+    return SystemCommand(does, tr("key: {key}", key=keys.shown(key.id, key.shown)), call)
 
 
 COLOURS = (

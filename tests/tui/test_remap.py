@@ -175,6 +175,31 @@ async def test_what_lies_over_a_group_tells_the_changed_keys(tmp_path: Path) -> 
             assert says in me.text
 
 
+async def test_what_the_help_says_of_a_key_names_the_changed_ones(tmp_path: Path) -> None:
+    changed = keymap(
+        tmp_path,
+        'group.enter = "f11"\ngroup.edit = "w"\ngroup.tokens = "v"\npair.first = "a"\n'
+        'blind.first = "a"',
+    )
+    texts = ScriptedSession([group(1, ["one", "two"])])
+    async with driving(texts, (100, 40), keymap=changed) as me:
+        await me.at_desk()
+        await me.press("question_mark")
+        await me.sees("begin a negative number; F11 ends it")
+        assert "4 . 5 F11 makes 4.5" in me.text and "Enter" not in me.text
+        await me.press("escape", "f6", "question_mark")
+        await me.sees("a   the first one is better  blind.first")
+        assert "→ 2   the second one is better" in me.text
+    texts = ScriptedSession([group(1, ["one", "two"])], mode=Mode.PAIR)
+    async with driving(texts, (100, 40), keymap=changed) as me:
+        await me.at_desk()
+        await me.press("question_mark")
+        await me.sees("a   the first one is better  pair.first")
+        assert "the other card, for w and v" in me.text
+        await me.press("escape", "ctrl+p", *"other card")
+        await me.sees("the other card, for w and v")
+
+
 async def test_lists_and_the_judgement_below_them_tell_the_changed_keys(tmp_path: Path) -> None:
     changed = keymap(
         tmp_path,

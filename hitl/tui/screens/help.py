@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 
 from hitl.tui.content import foreign, own
-from hitl.tui.keymap import HELP, Key, bindings
+from hitl.tui.keymap import HELP, Key, bindings, named
 from hitl.tui.remap import keymap_path
 from hitl.tui.screens.answer import ModalAnswer
 from hitl.tui.widgets.line import Line
@@ -36,7 +36,7 @@ class HelpScreen(ModalAnswer[None]):
         width = max(map(cell_len, listed))
         lines = []
         for shown, key in zip(listed, self._keys, strict=True):
-            does = _sentence(self.tr(key.tooltip))
+            does = _sentence(self.tr(key.tooltip, **named(self.key)))
             told = own(f"{does}  ", (key.id, "$frame-text")).wrap(WIDTH - width)
             blank = " " * (width - cell_len(shown))
             lines.append(own(blank, (shown, "bold $accent"), "   ", told[0]))
