@@ -239,6 +239,7 @@ async def test_changed_keys_work_and_the_old_ones_do_not(tmp_path: Path) -> None
     async with driving(session, keymap=changed) as me:
         await me.at_desk()
         assert "a → better" in me.text and "s skip" in me.text and "Ctrl+X quit" in me.text
+        assert "[ a ]" in me.text and "[ → ]" in me.text, "on the cards"
         await me.press("left", "space", "q", "1")
         assert not me.session.replies
         await me.press("a")

@@ -15,6 +15,9 @@ from hitl.tui.screens.frame import ROWS_LEAST
 from hitl.tui.widgets.card import Card
 from hitl.wording import Sentence
 
+CHOOSES = ("pair.first", "←"), ("pair.second", "→")
+"""Id and usual key of what makes a card the better one."""
+
 
 class PairScreen(Asides):
     """The arrow points at the better one: left and right side by side, upper and lower in a
@@ -88,7 +91,7 @@ class PairScreen(Asides):
         self._win(message.place, f"click{message.place + 1}")
 
     def hints(self) -> str:
-        first, second = self.key("pair.first", "←"), self.key("pair.second", "→")
+        first, second = (self.key(*choice) for choice in CHOOSES)
         tie, bad = self.key("pair.tie", "↓"), self.key("pair.bad", "↑")
         choices = self.tr(
             "{first} {second} better  {tie} tie  {bad} both bad",
@@ -100,7 +103,7 @@ class PairScreen(Asides):
         return f"{choices}  {self.common_hints()}"
 
     def first_keys(self) -> str:
-        first, second = self.key("pair.first", "←"), self.key("pair.second", "→")
+        first, second = (self.key(*choice) for choice in CHOOSES)
         return self.tr(
             "{first} {second} better, {keys}",
             first=first,
@@ -126,7 +129,7 @@ class PairScreen(Asides):
 
     def _mark(self) -> None:
         for card in self.cards:
-            box = own(f"[ {'←→'[card.place]} ]")
+            box = own(f"[ {self.key(*CHOOSES[card.place])} ]")
             if self._pending is not None:
                 box = own(("[ … ]", "bold $score"))
             card.mark(box, current=card.place == self.current, scored=False, wrong=False)
