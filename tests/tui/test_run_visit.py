@@ -75,6 +75,20 @@ async def test_two_runs_side_by_side(tmp_path: Path) -> None:
         assert "*en-0" not in me.text
 
 
+async def test_two_runs_stand_side_by_side_in_a_smaller_terminal_too(tmp_path: Path) -> None:
+    one, other = (f"a run with a name as long as {n} lines" for n in ("many", "more"))
+    run = taught(tmp_path, one, 2)
+    taught(tmp_path, other, 3)
+    async with stint(run, (120, 30)) as me:
+        await me.at_desk()
+        await me.press("f5")
+        await me.until(lambda: len(me.app.screen._runs) == 2)
+        await me.press("home", "c", "down", "c")
+        await me.until(lambda: any(one in line and other in line for line in me.lines))
+        await me.pilot.resize_terminal(80, 24)
+        await me.until(lambda: any(line.count("a run with a name as") == 2 for line in me.lines))
+
+
 async def test_figures_of_a_run_that_cannot_be_read(tmp_path: Path) -> None:
     run = taught(tmp_path, "en-01", 1)
     broken = new_run(tmp_path, "broken")

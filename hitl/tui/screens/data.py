@@ -293,7 +293,7 @@ class DataScreen(Visit):
             return
         title = own(self.tr("all judgements of this run"))
         lines = [own(self.tr(line)) for line in sentences(found)]
-        self.app.push_screen(PageScreen(title, lines))
+        self.app.push_screen(PageScreen(title, lambda width: lines))
 
     def hints(self) -> str:
         usual = {"state": "s", "mode": "m", "operator": "o", "flag": "f", "note": "n"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -18,13 +18,17 @@ from hitl.tui.keymap_visits import CHOOSE, PAGE
 from hitl.tui.screens.answer import ModalAnswer
 from hitl.tui.widgets.line import Line
 
+WIDEST, FRAME = 110, 4
+"""Cells of the widest page, as its styles have it, and those of its frame and margins."""
+
 
 class PageScreen(ModalAnswer[None]):
     """Lines to read."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(PAGE)]
 
-    def __init__(self, title: Content, lines: Sequence[Content]) -> None:
+    def __init__(self, title: Content, lines: Callable[[int], Sequence[Content]]) -> None:
+        """`lines(width)` are those for so many cells, asked for anew when the terminal changes."""
         super().__init__(classes="page")
         self._title = title
         self._lines = lines
@@ -33,10 +37,16 @@ class PageScreen(ModalAnswer[None]):
         with VerticalScroll(id="page") as box:
             box.border_title = self._title
             box.border_subtitle = own(self.tr("{key} goes back", key=self.key("page.close", "Esc")))
-            yield Line(Content("\n").join(self._lines))
+            yield Line(self._laid())
+
+    def on_resize(self) -> None:
+        self.query_one(Line).show(self._laid())
 
     def action_close(self) -> None:
         self.dismiss()
+
+    def _laid(self) -> Content:
+        return Content("\n").join(self._lines(min(self.size.width, WIDEST) - FRAME))
 
 
 class ChooseScreen(ModalAnswer[int | None]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -85,7 +86,8 @@ class RunVisit(Visit):
                 own(""),
                 *rows,
             ]
-        self.app.push_screen(PageScreen(own(self.tr("{run}: updates", run=run.run)), rows))
+        title = own(self.tr("{run}: updates", run=run.run))
+        self.app.push_screen(PageScreen(title, lambda width: rows))
 
     def action_go_back(self) -> None:
         """Offers the updates of the run on the line: the open run is saved and left for it."""
@@ -124,12 +126,11 @@ class RunVisit(Visit):
             self._show()
             return
         one, other = self._runs[self._marked], self._runs[place]
-        width = min(self.size.width, 110) - 4
         sides = (one, self._updates(one)), (other, self._updates(other))
-        lines = compared(*sides, width, self.tr)
         self._marked = None
         self.say(own(""))
         self._show()
+        lines = partial(compared, *sides, tr=self.tr)
         self.app.push_screen(PageScreen(own(self.tr("two runs")), lines))
 
     def hints(self) -> str:
