@@ -1,12 +1,13 @@
 """What the reward model of --amplify can know after so many labels, and of what.
 
-    python benchmarks/reward_features.py [zh en]
+    python benchmarks/reward_features.py [zh en] [--encoder FOLDER]
 
 Groups of four by the base policy; the shipped classifier's opinion of them, as unsteady as
 people's, is the ranking that a reward model is fitted to, and its steady opinion of other groups
 the order that the model is to find. Prints the share of pairs that it finds, mean over draws of the
 groups, for the features that are used and for the mean of a completion's embeddings alone: what one
-that knows words and nothing of their company could tell. Below stands what the gold scorer of
+that knows words and nothing of their company could tell; with `--encoder` for those of a sentence
+encoder too, as `hitl pretrain --encoder` reads it. Below stands what the gold scorer of
 `learning.py` finds, which learned from thousands of other texts, and how far apart the texts of a
 group are.
 """
@@ -14,16 +15,16 @@ group are.
 from __future__ import annotations
 
 import random
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+import tyro
 from gold import gold_scorer
 from learning_methods import Lang
 from torch import Tensor
 
 from hitl.config.session import SessionConfig
+from hitl.learn.alike import Encoder
 from hitl.learn.build import build
 from hitl.learn.features import DEPTHS, features
 from hitl.learn.judge import Scale, fit
@@ -38,7 +39,6 @@ from hitl.records import LabelledGroup, Mode, Prompt
 from hitl.simulate import full_texts
 from hitl.unsteady import Unsteadiness, perceived
 
-LANGS: tuple[Lang, ...] = ("zh", "en")
 GROUPS, SIZE, HELD_OUT, DRAWS = 320, 4, 80, 12
 CLEAR = 0.5
 LABELLED = (16, 32, 64, 240)
@@ -46,13 +46,17 @@ LABELLED = (16, 32, 64, 240)
 KINDS = {"as used": DEPTHS, "embeddings": (0.0,)}
 
 
-def main(langs: Sequence[Lang]) -> None:
+def main(
+    langs: tyro.conf.Positional[tuple[Lang, ...]] = ("zh", "en"), encoder: Path | None = None
+) -> None:
+    """What the reward model can know after so many labels, and of what."""
     print("| policy | features |", *(f"{SIZE * n} labels |" for n in LABELLED))
     print("|---|---|" + "---|" * len(LABELLED))
     for lang in langs:
-        utilities, gold, kinds = looked_at(lang)
+        utilities, gold, kinds = looked_at(lang, encoder)
         for name, seen in kinds.items():
-            found = [share_found(seen, len(KINDS[name]), utilities, n) for n in LABELLED]
+            depths = len(KINDS.get(name, (1.0,)))
+            found = [share_found(seen, depths, utilities, n) for n in LABELLED]
             print(f"| tiny-{lang} | {name} |", *(f"{share:.2f} |" for share in found), flush=True)
         apart, by_gold = differences(utilities), differences(gold)
         alike = (by_gold > 0)[apart > 0].double().mean()
@@ -74,7 +78,7 @@ def deviation(utilities: Tensor) -> float:
     return float(utilities.var(1, correction=0).mean().sqrt())
 
 
-def looked_at(lang: Lang) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+def looked_at(lang: Lang, encoder: Path | None) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """The judge's utilities (G, k) of the base policy's completions, their gold rewards, and their
     features (G, k, D), by kind."""
     config = SessionConfig(lang=lang, threads=1)
@@ -94,6 +98,9 @@ def looked_at(lang: Lang) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         name: features(made.reference, rollout, 64, depths=depths).unflatten(0, (GROUPS, SIZE))
         for name, depths in KINDS.items()
     }
+    if encoder is not None:
+        every = [text for group in groups for text in full_texts(group)]
+        kinds["an encoder's"] = Encoder.load(encoder)(every).unflatten(0, (GROUPS, SIZE))
     gold = gold_scorer(lang)
     rewards = torch.tensor([gold(full_texts(group)) for group in groups], dtype=torch.float64)
     return utilities, rewards, kinds
@@ -128,4 +135,4 @@ def labels_of(seen: Tensor, utilities: Tensor, draw: int) -> Labels:
 
 
 if __name__ == "__main__":
-    main([lang for lang in LANGS if lang in sys.argv[1:] or not sys.argv[1:]])
+    tyro.cli(main)
