@@ -55,7 +55,7 @@ def main(
     for lang in langs:
         utilities, gold, kinds = looked_at(lang, encoder)
         for name, seen in kinds.items():
-            depths = len(KINDS.get(name, (1.0,)))
+            depths = len(KINDS[name]) if name in KINDS else 1
             found = [share_found(seen, depths, utilities, n) for n in LABELLED]
             print(f"| tiny-{lang} | {name} |", *(f"{share:.2f} |" for share in found), flush=True)
         apart, by_gold = differences(utilities), differences(gold)

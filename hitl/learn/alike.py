@@ -19,11 +19,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoModel, AutoTokenizer
 
-from hitl.learn.features import DEPTHS
+from hitl.learn.features import DEPTHS, at_depth
 from hitl.learn.hub import loading, located
 from hitl.learn.scratch import Report, Row, ScratchTrainer, autocast
+from hitl.learn.tokens import Codec
 
 WEIGHT = 6.0
 """Of the loss, beside the next token's."""
@@ -37,6 +38,12 @@ PROMPT = (1, 5)
 
 LENGTH = (8, 28)
 """And in it, as in a completion."""
+
+SHORTEST = 4
+"""Fewest in it where the text ends early."""
+
+FURTHEST = 1 + PROMPT[1] + LENGTH[1]
+"""No window reaches beyond so many tokens, the start token among them."""
 
 PER_TEXT = 2
 
@@ -65,12 +72,15 @@ class Encoder:
 
     @classmethod
     def load(cls, folder: Path) -> Encoder:
-        """Raises HitlError where none can be loaded from there."""
+        """On the CPU. Raises HitlError where none can be loaded from there, or it does not read
+        texts as one does (a GPT-2 has no padding token, a T5 wants a text to write)."""
         with loading("encoder", folder, "give --encoder the folder of a sentence encoder"):
             place = located(folder)
             tokenizer = AutoTokenizer.from_pretrained(place)
             model = AutoModel.from_pretrained(place, dtype=torch.float32, use_safetensors=True)
-        return cls(model.train(False), tokenizer)
+            encoder = cls(model.train(False), tokenizer)
+            encoder(["one text", "and another, which is longer"])
+        return encoder
 
     @torch.no_grad()
     def __call__(self, texts: Sequence[str], report: Report | None = None) -> Tensor:
@@ -86,9 +96,9 @@ class Encoder:
             )  # fmt: skip
             with autocast(self.model.device):
                 states = self.model(**batch, output_hidden_states=True).hidden_states
-            read = states[round(DEPTH * (len(states) - 1))].float()
-            weight = batch["attention_mask"] / batch["attention_mask"].sum(1, keepdim=True)
-            said[index] = (read * weight[..., None]).sum(1)
+            mask = batch["attention_mask"]
+            weight = mask / mask.sum(1, keepdim=True).clamp_min(1)
+            said[index] = (at_depth(states, DEPTH).float() * weight[..., None]).sum(1)
             if report is not None and at % (100 * TOGETHER) == 0:
                 report(f"encoder: {at} of {len(order)} texts")
         return said
@@ -96,16 +106,16 @@ class Encoder:
 
 def with_windows(
     rows: Sequence[Row],
-    tokenizer: PreTrainedTokenizerBase,
+    codec: Codec,
     encoder: Encoder,
     seed: int,
     report: Report | None = None,
 ) -> list[Row]:
-    """`rows` with up to `PER_TEXT` windows each, drawn by `seed`."""
+    """`rows` with up to `PER_TEXT` windows each, drawn by `seed`. `codec` is the policy's."""
     chance = random.Random(seed)
     cuts = [_cuts(len(row["input_ids"]), chance) for row in rows]
     texts = [
-        str(tokenizer.decode(row["input_ids"][:end], skip_special_tokens=True))
+        codec.decode(row["input_ids"][:end]).rstrip("\ufffd")  # half a character
         for row, of_row in zip(rows, cuts, strict=True)
         for _, end in of_row
     ]
@@ -123,7 +133,7 @@ def _cuts(length: int, chance: random.Random) -> list[tuple[int, int]]:
     for _ in range(PER_TEXT):
         first = 1 + chance.randint(*PROMPT)
         end = min(length, first + chance.randint(*LENGTH))
-        if end - first >= LENGTH[0] // 2:
+        if end - first >= SHORTEST:
             cuts.add((first, end))
     return sorted(cuts)
 
@@ -150,7 +160,7 @@ def pooled(states: Tensor, windows: Tensor) -> Tensor:
 
 def alignment(x: Tensor, y: Tensor) -> Tensor:
     """Linear CKA of `x` (W, C) and `y` (W, E), 0..1: how alike the two find the same W texts to be
-    alike. A turned or stretched `x` makes no difference."""
+    alike. A turned or stretched `x` makes no difference. Of few texts it is high by chance."""
     with torch.autocast(x.device.type, enabled=False):
         one, other = (_gram(z) for z in (x, y))
     alike: Tensor = (one * other).sum() / (one.norm() * other.norm()).clamp_min(1e-12)
@@ -165,8 +175,8 @@ def _gram(x: Tensor) -> Tensor:
 def aligned(states: Sequence[Tensor], windows: Tensor, said: Tensor) -> Tensor:
     """The mean alignment at the depths that are read for the reward model; `states` are those of
     all layers, (B, T, C) each."""
-    layers = [round(depth * (len(states) - 1)) for depth in DEPTHS]
-    found = [alignment(pooled(states[layer], windows), said) for layer in layers]
+    read = [at_depth(states, depth) for depth in DEPTHS]
+    found = [alignment(pooled(layer, windows), said) for layer in read]
     return torch.stack(found).mean()
 
 

@@ -40,6 +40,11 @@ def features(
     return share.spread(own, share.of(every), len(rollout.ids))
 
 
+def at_depth(states: Sequence[Tensor], depth: float) -> Tensor:
+    """Of the hidden `states` of a model, those after that share of its layers."""
+    return states[round(depth * (len(states) - 1))]
+
+
 def _pooled(
     model: PreTrainedModel, rollout: Rollout, index: Tensor, depths: Sequence[float]
 ) -> Tensor:
@@ -55,6 +60,6 @@ def _pooled(
     ).hidden_states
     judged = (columns >= rows.prompt_lengths[:, None]) & (columns < rows.lengths[:, None])
     weight = (judged / judged.sum(1, keepdim=True))[..., None]  # (B, L, 1)
-    layers = [round(depth * (len(states) - 1)) for depth in depths]
-    pooled = torch.cat([(states[layer].float() * weight).sum(1) for layer in layers], 1)
+    read = [at_depth(states, depth) for depth in depths]
+    pooled = torch.cat([(layer.float() * weight).sum(1) for layer in read], 1)
     return pooled[: len(index)].cpu()

@@ -21,7 +21,7 @@ from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedT
 from hitl.config.pretrain import PretrainConfig
 from hitl.corpora import CorpusError, load_corpus
 from hitl.errors import HitlError
-from hitl.learn.alike import AlikeTrainer, Encoder, aligned, windows_of, with_windows
+from hitl.learn.alike import FURTHEST, AlikeTrainer, Encoder, aligned, windows_of, with_windows
 from hitl.learn.hub import OTHER_STARTS, loading, located
 from hitl.learn.scratch import (
     Report,
@@ -35,6 +35,7 @@ from hitl.learn.scratch import (
     tokenizer_for,
 )
 from hitl.learn.tokenizers import bert_tokenizer, gpt2_tokenizer
+from hitl.learn.tokens import codec_for
 
 IGNORE = -100
 #: Held-out texts behind the figures during training; the final figures use all.
@@ -68,6 +69,7 @@ class PretrainResult:
     """Alignment of its layers with the encoder, 0..1, on a glimpse of the held-out texts."""
     steps: int
     train_loss: float
+    """Mean over the steps; with an encoder, what is missing of the alignment is part of it."""
 
 
 def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainResult:
@@ -102,10 +104,13 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
         ]
         glimpse = heldout[:: max(1, len(heldout) // GLIMPSE)]
         rows: list[Row] = [{"input_ids": ids} for ids in sequences]
-        seen: list[Row] = [{"input_ids": encode(t, tokenizer, min(longest, 64))} for t in glimpse]
+        seen: list[Row] = [{"input_ids": encode(t, tokenizer, FURTHEST)} for t in glimpse]
         if encoder is not None:
-            rows = with_windows(rows, tokenizer, encoder, config.seed, report)
-            seen = with_windows(seen, tokenizer, encoder, config.seed)
+            codec = codec_for(tokenizer, model.config)
+            rows = with_windows(rows, codec, encoder, config.seed, report)
+            seen = with_windows(seen, codec, encoder, config.seed)
+            if not any(row["windows"] for row in rows):
+                raise CorpusError(f"{config.corpus}: its texts are too short for --encoder")
         measurable = any(row.get("windows") for row in seen)
 
         def measure() -> dict[str, float]:
@@ -114,7 +119,7 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
             figures = nats(model, tokenizer, glimpse, config.max_tokens)
             found = {"per_token": figures.per_token, "per_character": figures.per_character}
             if measurable:
-                found["alike"] = alike(model, seen)
+                found["alike"] = alignment_on(model, seen)
             return found
 
         trainer_class = ScratchTrainer if encoder is None else AlikeTrainer
@@ -133,7 +138,7 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
         )
         train_loss = run(trainer, work)
         figures = nats(model, tokenizer, heldout, config.max_tokens) if heldout else None
-        likeness = alike(model, seen) if measurable else None
+        aligned_by = alignment_on(model, seen) if measurable else None
         # The Trainer turns the cache off, which would make sampling slow.
         model.config.use_cache = True
         save_fp16(model, tokenizer, config.out)
@@ -143,7 +148,7 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
         parameters=model.num_parameters(),
         texts=len(train) + len(also),
         heldout=figures,
-        alike=likeness,
+        alike=aligned_by,
         steps=config.steps,
         train_loss=train_loss,
     )
@@ -266,7 +271,7 @@ def nats(
 
 
 @torch.no_grad()
-def alike(model: GPT2LMHeadModel, rows: Sequence[Row]) -> float:
+def alignment_on(model: GPT2LMHeadModel, rows: Sequence[Row]) -> float:
     """Alignment of the layers of ``model`` with the encoder (`alike.aligned`) on ``rows``, dropout
     off."""
     training = model.training

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 
 from hitl.config.pretrain import PretrainConfig
 from hitl.errors import HitlError
-from hitl.learn.alike import LENGTH, Encoder, alignment, pooled, with_windows
+from hitl.learn.alike import FURTHEST, LENGTH, SHORTEST, Encoder, alignment, pooled, with_windows
 from hitl.learn.pretrain import pretrain
+from hitl.learn.tokens import codec_for
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def numbers(seed: int, *shape: int) -> Tensor:
@@ -56,21 +53,32 @@ def test_a_window_is_the_mean_of_its_tokens() -> None:
     torch.testing.assert_close(pooled(states, windows), by_hand)
 
 
-@given(st.lists(st.integers(2, 60), min_size=1, max_size=6), st.integers(0, 99))
-def test_windows_lie_in_their_texts(lengths: list[int], seed: int) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(SHIPPED / "tiny-en")
-    encoder, chance = Encoder.load(SHIPPED / "sentiment-en"), random.Random(seed)
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return Encoder.load(SHIPPED / "sentiment-en")
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_windows_lie_in_their_texts(encoder: Encoder, lang: str) -> None:
+    folder = SHIPPED / f"tiny-{lang}"
+    codec = codec_for(AutoTokenizer.from_pretrained(folder), AutoConfig.from_pretrained(folder))
+    chance = random.Random(0)
+    lengths = [*range(2, 14), 30, 60]
     rows = [
         {"input_ids": [0, *(chance.randrange(40, 4000) for _ in range(n - 1))]} for n in lengths
     ]
-    for row in with_windows(rows, tokenizer, encoder, seed):
-        assert row["input_ids"] in [other["input_ids"] for other in rows]
+    found = with_windows(rows, codec, encoder, seed=1)
+    assert [row["input_ids"] for row in found] == [row["input_ids"] for row in rows]
+    assert all(row["windows"] for row in found[-4:])
+    assert not any(row["windows"] for row in found[:4])
+    for row in found:
         for window in row["windows"]:
-            assert 2 <= window.first < window.end <= len(row["input_ids"])
-            assert LENGTH[0] // 2 <= window.end - window.first <= LENGTH[1]
-            cut = tokenizer.decode(row["input_ids"][: window.end], skip_special_tokens=True)
-            alone = encoder([cut])[0]
-            torch.testing.assert_close(window.said, alone, atol=1e-4, rtol=1e-4)
+            assert 2 <= window.first < window.end <= min(len(row["input_ids"]), FURTHEST)
+            assert SHORTEST <= window.end - window.first <= LENGTH[1]
+            cut = codec.decode(row["input_ids"][: window.end]).rstrip("\ufffd")
+            assert lang == "en" or " " not in cut
+            # bf16 where the processor has it, and then other sums beside other texts.
+            torch.testing.assert_close(window.said, encoder([cut])[0], atol=0.03, rtol=0.03)
 
 
 def reviews(path: Path) -> Path:
@@ -85,29 +93,44 @@ def reviews(path: Path) -> Path:
     return path
 
 
-def test_a_policy_taught_by_an_encoder_finds_alike_what_it_does(tmp_path: Path) -> None:
-    config = PretrainConfig(
-        str(reviews(tmp_path / "reviews.txt")), "en", tmp_path / "taught",
+def taught(corpus: Path, out: Path, **changes: Any) -> PretrainConfig:
+    usual: dict[str, Any] = dict(
         encoder=SHIPPED / "sentiment-en", steps=60, warmup_steps=4, batch_tokens=1024, layers=3,
         width=32, heads=2, positions=64, max_tokens=48, vocab=400, lr=1e-2, dropout=0.0,
-        precision="fp32", device="cpu", eval_every=4,
+        precision="fp32", device="cpu", eval_every=30,
     )  # fmt: skip
-    said: list[str] = []
-    taught = pretrain(config, said.append)
-    assert taught.alike is not None and taught.heldout is not None
+    return PretrainConfig(str(corpus), "en", out, **(usual | changes))
+
+
+def test_a_policy_taught_by_an_encoder_finds_alike_what_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, said = reviews(tmp_path / "reviews.txt"), list[str]()
+    by_both = pretrain(taught(corpus, tmp_path / "both"), said.append)
     figures = [float(line.split()[-1]) for line in said if "alike" in line]
-    assert taught.alike > 0.85 > 0.7 > figures[0]
-    assert round(taught.alike, 3) == figures[-1]
-    # It learned to write as well.
-    assert taught.heldout.per_token < 2.5
+    assert by_both.alike is not None and figures[-1] == round(by_both.alike, 3)
+    monkeypatch.setattr("hitl.learn.alike.WEIGHT", 0.0)
+    by_words = pretrain(taught(corpus, tmp_path / "words"))
+    assert by_words.alike is not None
+    assert by_words.alike < 0.3 < 0.8 < by_both.alike
+    # It learned to write as well: by chance it would be more than 5.
+    assert by_both.heldout is not None and by_both.heldout.per_token < 2.5
 
 
-def test_a_folder_without_an_encoder_is_refused(tmp_path: Path) -> None:
-    config = PretrainConfig(
-        str(reviews(tmp_path / "reviews.txt")), "en", tmp_path / "out", encoder=tmp_path / "none"
-    )
+@pytest.mark.parametrize(("folder", "why"), [("none", ""), ("tiny-en", "pad")], ids=str)
+def test_what_is_no_encoder_is_refused_and_another_can_be_tried(
+    tmp_path: Path, folder: str, why: str
+) -> None:
+    out, corpus = tmp_path / "out", reviews(tmp_path / "reviews.txt")
     with pytest.raises(
-        HitlError, match=r"the encoder '.*none' could not be loaded.*give --encoder"
+        HitlError, match=rf"the encoder '.*{folder}' could not be loaded.*{why}.*give --encoder"
     ):
-        pretrain(config)
-    assert not (tmp_path / "out.training").exists(), "the next try has other options"
+        pretrain(taught(corpus, out, encoder=SHIPPED / folder))
+    assert not out.with_name("out.training").exists(), "the next try has other options"
+
+
+def test_texts_too_short_for_an_encoder_are_refused(tmp_path: Path) -> None:
+    corpus = tmp_path / "short.txt"
+    corpus.write_text("\n".join(f"a{n}" for n in range(40)))
+    with pytest.raises(HitlError, match=r"short\.txt: its texts are too short for --encoder"):
+        pretrain(taught(corpus, tmp_path / "out"))
