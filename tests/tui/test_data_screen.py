@@ -18,6 +18,9 @@ from hitl.tui.screens import data
 from hitl.tui.widgets.line import Line
 from tests.journal_data import group, judgement, stats
 
+from .driving import driving
+from .scripted import ScriptedSession
+from .scripted import group as texts
 from .stint import Sitter, new_run, stint
 
 
@@ -314,7 +317,7 @@ def held_up(patch: pytest.MonkeyPatch, of: object, name: str) -> Iterator[None]:
     go, call = threading.Event(), getattr(of, name)
 
     def waiting(*given: Any) -> Any:
-        assert go.wait(30)
+        assert go.wait(120)  # longer than `until`, which then says what was not seen
         return call(*given)
 
     patch.setattr(of, name, waiting)
@@ -363,8 +366,17 @@ async def test_what_was_filtered_out_is_not_called_unjudged(
             await me.until(lambda: said(me, "#filter") == "Judgements: all   …")
             await me.pilot.resize_terminal(120, 30)
             await me.sees("s state  m mode")
-            assert "nothing was judged yet" not in said(me, "#group")
+            assert not said(me, "#group")
         await me.sees("1–4 of 4")
+
+
+async def test_a_run_without_a_journal_waits_for_no_figures() -> None:
+    async with driving(ScriptedSession([texts(1, ["one", "two"])])) as me:
+        await me.at_desk()
+        await me.press("f4")
+        await me.sees("this run has no journal to look into")
+        await me.press("f")
+        await me.sees("flagged   0")
 
 
 async def test_the_operators_own_figures_come_over_no_other_screen(

@@ -121,18 +121,21 @@ class DataScreen(Visit):
         self.query_one(Table).fill([row_of(one, self.tr) for one in page.rows], page.cursor)
         if not page.rows:
             self._looked_at = None
-            said = (
-                self.tr("nothing was judged yet")
-                if page.which == ALL
-                else self.tr("none: {key} shows all again", key=self.key("data.clear", "c"))
-            )
+            if page.which != self._filter:
+                said = ""  # another is being asked for
+            elif page.which == ALL:
+                said = self.tr("nothing was judged yet")
+            else:
+                said = self.tr("none: {key} shows all again", key=self.key("data.clear", "c"))
             self.query_one("#group", Line).show(own((said, "$frame-text")))
         self._show_filter()
 
     def _show_filter(self) -> None:
         page = self._page
         last = page.offset + len(page.rows)
-        if page is UNREAD or page.which != self._filter:
+        if self.judging.info.folder is None:
+            shown = "0"  # there is no journal, and none will come
+        elif page is UNREAD or page.which != self._filter:
             shown = "…"  # there are no figures yet, or those of the filter before
         elif page.rows:
             first = page.offset + 1
