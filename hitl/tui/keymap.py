@@ -193,10 +193,10 @@ RANK = (
 )
 
 PAIR = (
-    Key("pair.first", "left,1,１", "← 1", "win(0)", "the first one is better"),
-    Key("pair.second", "right,2,２", "→ 2", "win(1)", "the second one is better"),
-    Key("pair.tie", "down,=,＝", "↓ =", "tie", "both are equally good"),
-    Key("pair.bad", "up,0,０", "↑ 0", "bad", "both are bad: each learns what a loser learns"),
+    Key("pair.first", "left,1,１", "←/1", "win(0)", "the first one is better"),
+    Key("pair.second", "right,2,２", "→/2", "win(1)", "the second one is better"),
+    Key("pair.tie", "down,=,＝", "↓/=", "tie", "both are equally good"),
+    Key("pair.bad", "up,0,０", "↑/0", "bad", "both are bad: each learns what a loser learns"),
     Key("card.other", "tab", "Tab", "other", "the other card, for {edit} and {tokens}"),
     *(key for key in CARDS if key.id.startswith("card.scroll")),
     *(key for key in GROUP if key.id != "group.enter"),

@@ -39,9 +39,9 @@ TRAIN = (
 )
 
 BLIND = (
-    Key("blind.first", "left,1,１", "← 1", "win(0)", "the first one is better"),
-    Key("blind.second", "right,2,２", "→ 2", "win(1)", "the second one is better"),
-    Key("blind.tie", "down,=,＝", "↓ =", "win(2)", "both are equally good"),
+    Key("blind.first", "left,1,１", "←/1", "win(0)", "the first one is better"),
+    Key("blind.second", "right,2,２", "→/2", "win(1)", "the second one is better"),
+    Key("blind.tie", "down,=,＝", "↓/=", "win(2)", "both are equally good"),
     Key("blind.undo", "backspace", "Backspace", "back", "take back the last answer"),
     Key("blind.begin", "enter", "Enter", "begin", "begin, or begin another test"),
     Key("blind.scroll_down", "pagedown", "PgDn", "scroll_card(1)", "read on"),

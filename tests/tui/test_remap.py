@@ -189,7 +189,7 @@ async def test_what_the_help_says_of_a_key_names_the_changed_ones(tmp_path: Path
         assert "4 . 5 F11 makes 4.5" in me.text and "Enter" not in me.text
         await me.press("escape", "f6", "question_mark")
         await me.sees("a   the first one is better  blind.first")
-        assert "→ 2   the second one is better" in me.text
+        assert "→/2   the second one is better" in me.text
     texts = ScriptedSession([group(1, ["one", "two"])], mode=Mode.PAIR)
     async with driving(texts, (100, 40), keymap=changed) as me:
         await me.at_desk()
