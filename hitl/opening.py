@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 from dataclasses import dataclass
+from pathlib import Path
 
 from hitl.config.place import HERE, Place
 from hitl.config.session import SessionConfig
@@ -43,7 +44,14 @@ def config_of(run: RunDir, opening: Opening = AS_IT_IS) -> SessionConfig:
     return dataclasses.replace(config, device=opening.device)
 
 
+def begun_as(root: Path, name: str | None) -> SessionConfig | None:
+    """The options of the run of this name; None where there is none yet."""
+    if name is None or not RunDir.exists(root, name):
+        return None
+    return config_of(RunDir.open(root, name))
+
+
 def check_place(place: Place) -> None:
     """Raises UsageError when what it needs is not installed."""
     if place.engine == "ray" and importlib.util.find_spec("ray") is None:
-        raise UsageError("--engine ray needs Ray, which is not installed: pip install 'hitl[ray]'")
+        raise UsageError("--engine ray needs Ray, which is not installed: pip install ray")

@@ -200,4 +200,4 @@ def _token_of(run_dir: RunDir) -> str:
 def _check_installed(overlap: float) -> None:
     for package in ("aiohttp", *(("krippendorff",) if overlap else ())):
         if importlib.util.find_spec(package) is None:
-            raise UsageError(f"hitl host needs {package}: pip install 'hitl[host]'")
+            raise UsageError(f"hitl host needs {package}: pip install {package}")

@@ -19,7 +19,7 @@ from hitl.scale import Scale
 def join(command: Join) -> int:
     """One session, until the operator leaves."""
     if importlib.util.find_spec("aiohttp") is None:
-        raise UsageError("hitl join needs aiohttp: pip install 'hitl[host]'")
+        raise UsageError("hitl join needs aiohttp: pip install aiohttp")
     from hitl.host.joining import Joined, Where
 
     run, address = command.run_and_address

@@ -19,7 +19,7 @@ def serve(command: Serve) -> int:
         from hitl.tui.web import TokenServer
     except ModuleNotFoundError as error:
         raise HitlError(
-            f"hitl serve needs {error.name}: pip install 'hitl[serve]', or use a terminal"
+            f"hitl serve needs {error.name}: pip install textual-serve, or use a terminal"
         ) from error
     url = command.public_url or _url(command.host, command.port)
     server = TokenServer(

@@ -15,7 +15,7 @@ class Place:
 
     engine: Literal["local", "ray"] = "local"
     """Who samples and learns: local is this process, ray an actor on a Ray cluster (needs
-    hitl[ray]). Run folder and journal stay here."""
+    Ray, pip install ray). Run folder and journal stay here."""
     ray_address: str | None = None
     """The Ray cluster: HOST:PORT of its head, ray://HOST:PORT from a machine outside of it, or auto
     for the one this machine is part of. Default: one of our own, reached from this machine only."""

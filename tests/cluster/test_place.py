@@ -23,7 +23,7 @@ def test_without_ray_one_line_says_how_to_get_it(
     )
     assert train(tmp_path, "--engine", "ray") == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert line.endswith("is not installed: pip install 'hitl[ray]'")
+    assert line.endswith("is not installed: pip install ray")
     assert list(tmp_path.iterdir()) == []
 
 
