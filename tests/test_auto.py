@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pytest
@@ -10,7 +11,7 @@ from hitl.auto import Scored, ScoringOperator, drawn
 from hitl.commands.dispatch import COMMANDS
 from hitl.commands.parse import parse
 from hitl.config.auto import Auto, by_recipe, recipe, recipe_of
-from hitl.errors import UsageError
+from hitl.errors import HitlError, UsageError
 from hitl.operator import Desk, Notice, Quit, Updated
 from hitl.prompts import load_prompts
 from hitl.records import Completion, Group, Judgement, Mode, Prompt, Scores, UpdateStats
@@ -51,6 +52,28 @@ def test_a_signal_and_notices_are_heard() -> None:
     assert notices == ["full disk"]
     operator.leave()
     assert operator.leaving and isinstance(operator.judge(desk("a")), Quit)
+
+
+def scoring(*scores: float) -> ScoringOperator:
+    return ScoringOperator(
+        "s", lambda texts: scores[: len(texts)], updates=9, baseline=0.0,  # type: ignore[arg-type,return-value]
+        on_update=lambda s, scored: None, on_notice=lambda n: None,
+    )  # fmt: skip
+
+
+def test_a_score_that_is_no_number_ends_it_and_names_the_text() -> None:
+    with pytest.raises(HitlError, match="s gives nan to the text 'Pb'"):
+        scoring(1.0, math.nan).judge(desk("a", "b"))
+    with pytest.raises(UsageError, match="--reward-baseline nan is not a finite number"):
+        command("--reward-baseline", "nan")
+
+
+def test_scores_that_could_not_be_kept_are_not_said_for_ever() -> None:
+    operator = scoring(1.0, 2.0)
+    operator.judge(desk("a", "b"))
+    operator.notify(Notice("the disk is full", "error"))
+    with pytest.raises(HitlError, match="could not be kept: the disk is full"):
+        operator.judge(desk("a", "b"))
 
 
 def test_the_texts_shown_are_those_of_the_update_each_time() -> None:

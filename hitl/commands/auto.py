@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hitl.assemble import opened
-from hitl.auto import ScoringOperator
+from hitl.auto import ScoringOperator, with_baseline
 from hitl.commands.auto_tracker import Tracker, check_installed
 from hitl.commands.auto_view import AutoView
 from hitl.config.auto import PROBABILITY, UNBOUNDED, Auto
@@ -21,7 +21,7 @@ from hitl.departure import leaving_by_signal
 from hitl.errors import UsageError
 from hitl.language import with_language
 from hitl.models import resolve
-from hitl.opening import config_of
+from hitl.opening import begun_as, config_of
 from hitl.plots import draw_run
 from hitl.records import UpdateStats
 from hitl.rundir import RunDir, fresh_name
@@ -32,7 +32,9 @@ def auto(command: Auto) -> int:
     """Begins or continues a run, and prints the mean reward of every update."""
     root = Path(command.root)
     config = _with_prompts(command, root)
-    source = resolve(command.reward or f"sentiment-{config.lang}", root, "scorer")
+    begun = begun_as(root, command.run)
+    lang = config.lang if begun is None else begun.lang
+    source = resolve(command.reward or f"sentiment-{lang}", root, "scorer")
     judge = str(source.resolve()) if isinstance(source, Path) else source
     judge += " (raw)" if command.raw else ""
     judge += f" - {command.reward_baseline:g}" if command.reward_baseline else ""
@@ -69,6 +71,7 @@ def auto(command: Auto) -> int:
         with view.showing(done, command.updates), leaving_by_signal(operator.leave) as departure:
             run.session.run()
         updates = run.journal.updates()
+    updates = [with_baseline(stats, command.reward_baseline) for stats in updates]
     draw_run(run_dir.path / "plots", updates)
     if departure.exit_code is not None:
         print(f"run {name} is saved: the same command with --run {name} continues it",
@@ -118,7 +121,8 @@ def _run_dir(root: Path, name: str, config: SessionConfig) -> RunDir:
 
 
 def _print(command: Auto, run_dir: RunDir, updates: Sequence[UpdateStats]) -> None:
-    rewards = [stats.reward + command.reward_baseline for stats in updates]
+    """`updates` have the scorer's own rewards."""
+    rewards = [stats.reward for stats in updates]
     if command.json:
         print(json.dumps({"run": run_dir.name, "updates": len(updates), "rewards": rewards}))
         return

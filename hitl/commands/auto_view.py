@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from hitl.auto import Scored, drawn
+from hitl.auto import Scored, drawn, with_baseline
 from hitl.commands.auto_tracker import Tracker
 from hitl.operator import Notice
 from hitl.records import UpdateStats
@@ -80,14 +80,15 @@ class AutoView:
 
     def updated(self, stats: UpdateStats, scored: Sequence[Scored]) -> None:
         """An update is done."""
+        told = with_baseline(stats, self._baseline)
         some = drawn(scored, self._samples, self._seed, stats.number)
         self._say(
-            f"update {stats.number}: mean reward {stats.reward + self._baseline:.3f}, "
+            f"update {stats.number}: mean reward {told.reward:.3f}, "
             f"KL {stats.sequence_kl:.2f}, entropy {stats.entropy:.2f}, {stats.seconds:.1f} s"
         )
         for text, score in some:
             self._say(f"  {score:7.3f}  {text}")
-        self._board.add(stats, [f"{score:.3f} {text}" for text, score in some])
+        self._board.add(told, [f"{score:.3f} {text}" for text, score in some])
         if self._tracker is not None:
             self._tracker.add(stats, self._baseline, some)
         self._progress.update(self._task, advance=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import time
@@ -10,12 +11,13 @@ from typing import Any
 
 from hitl.assemble import Opened, opened
 from hitl.config.commands import Simulate
+from hitl.config.session import SessionConfig
 from hitl.creation import create_run
 from hitl.departure import leaving_by_signal
 from hitl.errors import UsageError
 from hitl.language import with_language
 from hitl.models import resolve
-from hitl.opening import Opening, check_place, config_of
+from hitl.opening import Opening, begun_as, check_place
 from hitl.prompts import prompts_of
 from hitl.records import Prompt
 from hitl.rundir import RunDir, fresh_name
@@ -30,17 +32,18 @@ def simulate(command: Simulate) -> int:
     check_place(command.place)
     root = Path(command.root)
     config = with_language(command.session, command.scorer)
+    # One that is continued has options of its own: its language, its scale, its seed.
+    begun = begun_as(root, command.run)
+    config = config if begun is None else begun
     scorer = command.scorer or f"sentiment-{config.lang}"
     sources = [resolve(name, root, "scorer") for name in (scorer, command.gold or scorer)]
     name = command.run or fresh_name(root, f"sim-{config.lang}")
-    if RunDir.exists(root, name):
-        run_dir = RunDir.open(root, name)
-        _check_judges(run_dir)
-    else:
+    if begun is None:
+        config = dataclasses.replace(config, operator_name=_name_of(scorer))
         run_dir = create_run(root, name, config)
-
-    # One that is continued has options of its own: its scale, its seed.
-    config = config_of(run_dir)
+    else:
+        run_dir = RunDir.open(root, name)
+        _check_judges(run_dir, config, scorer)
 
     from hitl.learn.scorers import load_scorer
 
@@ -69,8 +72,19 @@ def simulate(command: Simulate) -> int:
     return 0
 
 
-def _check_judges(run_dir: RunDir) -> None:
-    """Raises UsageError when anybody else has judged the run."""
+def _name_of(scorer: str) -> str:
+    """As which it stands among the options of a run."""
+    return f"{NAME} by {scorer}"
+
+
+def _check_judges(run_dir: RunDir, config: SessionConfig, scorer: str) -> None:
+    """Raises UsageError when anybody else has judged the run, whose options are `config`."""
+    before = config.operator_name
+    if before.startswith(_name_of("")) and before != _name_of(scorer):
+        raise UsageError(
+            f"run {run_dir.name} was judged {before.removeprefix(NAME).strip()}, not by {scorer}: "
+            "take another --run NAME, or --operator as it was"
+        )
     with reading(run_dir) as journal:
         others = [operator for operator in journal.operators() if operator != NAME]
     if others:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -64,6 +65,8 @@ class Auto:
     def __post_init__(self) -> None:
         at_least("--updates", self.updates, 1)
         at_least("--samples", self.samples, 0)
+        if not math.isfinite(self.reward_baseline):
+            raise UsageError(f"--reward-baseline {self.reward_baseline:g} is not a finite number")
         if self.session.mode != "score":
             raise UsageError("--mode: a scorer gives scores, leave it out")
 

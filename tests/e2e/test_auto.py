@@ -25,6 +25,13 @@ def auto(hitl: Hitl, *words: str) -> dict[str, Any]:
     return found
 
 
+def on_board(run: Path) -> list[float]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run / "tensorboard")).Reload()
+    return [event.value for event in events.Scalars("ppo/reward")]
+
+
 @pytest.mark.slow
 def test_the_mean_reward_rises(hitl: Hitl, tmp_path: Path) -> None:
     found = auto(hitl, "--lang", "zh", "--updates", "10", "--max-new-tokens", "12",
@@ -45,11 +52,7 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(hitl: Hitl, told: Told, tmp_
     assert len(list((run / "tensorboard").glob("events.*"))) == 2
     assert (run / "steps" / "000002" / "policy" / "model.safetensors").is_file()
 
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(run / "tensorboard")).Reload()
-    shown = [event.value for event in events.Scalars("ppo/reward")]
-    assert shown == pytest.approx(whole["rewards"])
+    assert on_board(run) == pytest.approx(whole["rewards"])
 
     code, _, said = inside(tmp_path, "auto", *SMALL, "--run", "parts", "--raw")
     assert code == 2 and "take another --run" in said
@@ -68,6 +71,7 @@ def test_raw_logits_with_a_baseline_and_samples_on_the_screen(tmp_path: Path) ->
     listed = json.loads(inside(tmp_path, "runs", "--json")[1])
     told = float(lines[place].split("mean reward ")[1].split(",")[0])
     assert listed[0]["reward"] == pytest.approx(told - 1, abs=1e-3)
+    assert on_board(tmp_path / "checkpoints" / "a") == pytest.approx([told], abs=1e-3)
 
 
 RECIPE = ("--lora", "--lora-rank", "4", "--gradient-checkpointing", "--early-stopping", "--warmup",

@@ -35,16 +35,20 @@ def test_gold_reward_rises_and_diversity_stays(
 
 
 def test_a_simulation_that_was_stopped_goes_on_as_if_it_had_not_been(hitl: Hitl) -> None:
-    def run(labels: int, name: str) -> dict[str, object]:
+    def run(labels: int, name: str, *by: str) -> dict[str, object]:
         done = hitl(
-            "simulate", "--operator", "sentiment-zh", "--labels", str(labels), "--run", name,
-            "--samples", "8", "--max-new-tokens", "8", "--json",
+            "simulate", *by, "--labels", str(labels), "--run", name, "--samples", "8",
+            "--max-new-tokens", "8", "--json",
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
-    whole = run(48, "whole")
-    run(20, "parts")
-    parts = run(48, "parts")
+    whole = run(48, "whole", "--operator", "sentiment-zh")
+    run(20, "parts", "--operator", "sentiment-zh")
+    parts = run(48, "parts")  # a Chinese run, wherever it is gone on with
     for key in KEYS - {"run", "seconds"}:
         assert parts[key] == whole[key], key
+
+    other = hitl("simulate", "--run", "parts", "--operator", "sentiment-en", "--labels", "64")
+    assert other.returncode == 2
+    assert "was judged by sentiment-zh, not by sentiment-en: take another --run" in other.stderr
