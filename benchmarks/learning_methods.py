@@ -83,6 +83,7 @@ ONE_AT_A_TIME = {"group_size": 1, "batch_size": 1, "candidates": 1}
 
 METHODS = (
     Method("default", "human", amplify="auto", candidates=None),
+    Method("default, bf16", "human", amplify="auto", candidates=None, options={"dtype": "bf16"}),
     Method("12 candidates", "human", candidates=12),
     Method("amplify", "human", amplify="on"),
     Method("labels alone", "human"),
