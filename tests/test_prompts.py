@@ -125,3 +125,6 @@ def test_the_texts_of_a_data_set_are_prompts(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "One"}\n{"label": 1}\n', "utf-8")
     with pytest.raises(UsageError, match=r"a.jsonl line 2 has no text: mend"):
         load_prompts(tmp_path / "a.jsonl")
+    (tmp_path / "a.jsonl").write_text('{"text": "One"}\n{"text": "\\ud83d"}\n', "utf-8")
+    with pytest.raises(UsageError, match=r"a.jsonl line 2 holds half a character.*: mend"):
+        load_prompts(tmp_path / "a.jsonl")

@@ -119,7 +119,7 @@ def _folder_rows(path: Path, account: Account) -> Iterator[tuple[int, object, ob
 def _number(label: object) -> float:
     try:
         return float(label)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
 
 
