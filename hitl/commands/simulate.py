@@ -39,8 +39,13 @@ def simulate(command: Simulate) -> int:
     else:
         run_dir = create_run(root, name, config)
 
-    # One that is continued has options of its own: its scale, its seed.
+    # One that is continued has options of its own: its scale, its seed, its groups.
     config = config_of(run_dir)
+    if command.samples < config.group_size:
+        raise UsageError(
+            f"--samples {command.samples} is too small: at least one group, which has "
+            f"{config.group_size} in run {name}"
+        )
 
     from hitl.learn.scorers import load_scorer
 
