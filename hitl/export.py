@@ -7,6 +7,9 @@ told as *tiers*: what the operator found equally good stands together, best firs
   format knows no ties, so of a tier only the first is written;
 - preferences, one pair for each two completions of which one was found better, as TRL reads them;
 - scores, one row a label.
+
+A policy may write the same text twice in a group, and an operator may judge the two differently: no
+text is better than itself, so that is no pair and no list.
 """
 
 from __future__ import annotations
@@ -15,8 +18,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from hitl.data.ranked import Ranked
-from hitl.records import Edit, JudgedTexts, Ranking, Scores
+from hitl.data.ranked import Ranked, pairs
+from hitl.records import Edit, JudgedTexts, Judgement, Ranking, Scores, Verdict
 from hitl.rewards import rewards_of
 from hitl.scale import Scale
 from hitl.spacing import continuing
@@ -54,10 +57,11 @@ def _tiers(texts: Sequence[str], given: Scores | Ranking) -> Tiers:
 
 
 def ranked(judged: Iterable[JudgedTexts]) -> Iterator[Ranked]:
-    """What `hitl reward train` and `hitl dpo` learn of a run: groups with two tiers or more."""
+    """What `hitl reward train` and `hitl dpo` learn of a run: groups with two tiers or more, of
+    different texts."""
     for one in judged:
         order = tiers(one)
-        if len(order) > 1:
+        if len(order) > 1 and len({text for tier in order for text in tier}) > 1:
             ended = {text for text, ended in zip(one.texts, one.finished, strict=True) if ended}
             if isinstance(one.judgement.verdict, Edit):
                 ended |= set(order[0])
@@ -65,33 +69,56 @@ def ranked(judged: Iterable[JudgedTexts]) -> Iterator[Ranked]:
 
 
 def rank_lists(judged: Iterable[JudgedTexts]) -> Iterator[str]:
-    """Lines without their end; groups without two tiers give none."""
+    """Lines without their end; groups without two tiers of different texts give none."""
     for one in judged:
-        order = tiers(one)
-        if len(order) > 1:
-            prompt = one.prompt.text
-            yield "\t".join(_one_line(prompt + tier[0]) for tier in order)
+        fields: dict[str, str] = {}
+        for tier in tiers(one):
+            here = (_one_line(one.prompt.text + text) for text in tier)
+            # Whoever reads a list takes the spaces around a field for none of it.
+            new = next((text for text in here if text.strip() and text.strip() not in fields), None)
+            if new is not None:
+                fields[new.strip()] = new
+        if len(fields) > 1:
+            yield "\t".join(fields.values())
 
 
 def preferences(judged: Iterable[JudgedTexts]) -> Iterator[dict[str, Any]]:
-    """`prompt`, `chosen`, `rejected`: every pair of one group with a better and a worse text."""
+    """`prompt`, `chosen`, `rejected`: every pair of one group with a better and a worse text, of
+    which neither is empty: no reader of preferences takes such a one."""
     for one in judged:
-        order = tiers(one)
-        for place, better in enumerate(order):
-            for worse in order[place + 1 :]:
-                for chosen in better:
-                    for rejected in worse:
-                        yield {
-                            "prompt": one.prompt.text,
-                            "chosen": chosen,
-                            "rejected": rejected,
-                        }
+        for chosen, rejected in pairs(tiers(one)):
+            if chosen.strip() and rejected.strip():
+                yield {"prompt": one.prompt.text, "chosen": chosen, "rejected": rejected}
+
+
+def scale_of(judgements: Iterable[Judgement], scale: Scale) -> Scale:
+    """What the scores of a run lie on: its `scale`, or, where one is beyond that, from the lowest
+    to the highest there is. Rewards of a model (`hitl auto`) keep to no scale."""
+    scores = [
+        value
+        for judgement in judgements
+        for value in _scores(judgement.verdict)
+        if value is not None
+    ]
+    low, high = min(scores, default=scale.low), max(scores, default=scale.high)
+    return scale if scale.low <= low and high <= scale.high else Scale(low, high)
+
+
+def _scores(verdict: Verdict) -> Sequence[float | None]:
+    match verdict:
+        case Scores(values) | Edit(rest=Scores(values)):
+            return values
+        case _:
+            return ()
 
 
 def score_rows(judged: Iterable[JudgedTexts], scale: Scale) -> Iterator[dict[str, Any]]:
-    """One row a text with a usable judgement. `text` and `label` (0 worst, 1 best of the scale or
-    of the ranking) are what `hitl reward train` reads; `score` or `rank` is what the operator gave;
-    `edited` marks their own text, whose label is 1."""
+    """One row a text with a usable judgement; `scale` is what all scores lie on (`scale_of`).
+
+    `text` and `label` (0 worst, 1 best of the scale or of the ranking) are what `hitl reward train`
+    reads; `score` or `rank` is what the operator gave; `edited` marks their own text, whose label
+    is 1.
+    """
     for one in judged:
         prompt, verdict = one.prompt, one.judgement.verdict
         given = verdict.rest if isinstance(verdict, Edit) else verdict
@@ -133,6 +160,8 @@ def score_rows(judged: Iterable[JudgedTexts], scale: Scale) -> Iterator[dict[str
 def _label(reward: float, kind: str, scale: Scale) -> float:
     """Where a reward lies between the worst and the best that can be said."""
     low, high = (scale.low, scale.high) if kind == "score" else (-1.0, 1.0)
+    if low == high:  # every reward of the run is this one
+        return 0.5
     return (reward - low) / (high - low)
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from hitl.atomic import atomic_write, sync_tree, temporary_sibling
 from hitl.checkpoints import newest_checkpoint
 from hitl.errors import HitlError, UsageError
-from hitl.export import as_lines, preferences, rank_lists, score_rows
+from hitl.export import as_lines, preferences, rank_lists, scale_of, score_rows
 from hitl.journal.listing import ALL, Filter
 from hitl.models import resolve
 from hitl.rundir import RunDir, is_run
@@ -93,6 +93,7 @@ def labels_file(run_dir: RunDir, form: Format, which: Filter = ALL) -> tuple[byt
     """The file's bytes, and how much it is, in words."""
     with reading(run_dir) as journal:
         judged = journal.texts(which)
+        every = journal.judgements()
     if form == "ranklist":
         lines = list(rank_lists(judged))
         return as_lines(lines), Sentence(
@@ -105,7 +106,9 @@ def labels_file(run_dir: RunDir, form: Format, which: Filter = ALL) -> tuple[byt
         return _json_lines(pairs), Sentence(
             "{count} pairs of {judgements} judgements", count=len(pairs), judgements=len(judged)
         )
-    rows = list(score_rows(judged, Scale.parse(run_dir.options().scale)))
+    # Of the whole run: a label must not hang on which others are written with it.
+    scale = scale_of(every, Scale.parse(run_dir.options().scale))
+    rows = list(score_rows(judged, scale))
     said = Sentence(
         "{count} labels of {judgements} judgements", count=len(rows), judgements=len(judged)
     )

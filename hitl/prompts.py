@@ -29,7 +29,8 @@ def load_prompts(path: Path) -> tuple[str, ...]:
     """
     if path.suffix.lower() in TABLES + OBJECTS or review_folders(path) is not None:
         account = Account(path)
-        texts = tuple(" ".join(row.text.split()) for row in labelled_texts(path, account))
+        rows = labelled_texts(path, account, labels=None)
+        texts = tuple(" ".join(row.text.split()) for row in rows)
         account.settle("skip")
         if account.bad:
             raise UsageError(f"{account.lines()[0]}: mend or remove what cannot be a prompt")

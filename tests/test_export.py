@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import json
+import tempfile
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hitl.export import preferences, rank_lists, score_rows, tiers
+from hitl.data.labelled import labelled_texts
+from hitl.data.preferences import preference_pairs
+from hitl.data.ranklists import rank_lists as read_rank_lists
+from hitl.data.rows import Account
+from hitl.export import as_lines, preferences, rank_lists, ranked, scale_of, score_rows, tiers
 from hitl.records import (
     Edit,
     JudgedTexts,
@@ -88,6 +96,60 @@ def test_a_score_row_says_what_was_given_and_where_on_the_scale() -> None:
     assert [(r["rank"], r["label"]) for r in ranked] == [(2, 0.25), (1, 1.0), (2, 0.25)]
     assert list(score_rows([judged(Skip(), "a")], FIVE)) == []
     assert list(score_rows([judged(Ranking((1, None)), "a", "b")], FIVE)) == []
+
+
+def test_scores_beyond_the_scale_lie_between_the_lowest_and_the_highest() -> None:
+    rewards = [judged(Scores((-0.5, 0.0, None)), *"abc"), judged(Scores((0.25,)), "d")]
+    scale = scale_of([one.judgement for one in rewards], FIVE)
+    assert [row["label"] for row in score_rows(rewards, scale)] == pytest.approx([0, 2 / 3, 1])
+    edit = judged(Edit("own", Scores((9.0, 1.0)), 0), "a", "b")
+    assert scale_of([edit.judgement], FIVE) == Scale(1, 9)
+    alone = judged(Scores((-0.5, -0.5)), "a", "b")
+    [row, other] = score_rows([alone], scale_of([alone.judgement], FIVE))
+    assert row["label"] == other["label"] == 0.5
+    for within in (Scores((2.0, 4.0)), Scores((1.0, None, 5.0)), Skip(), Ranking((1, 2))):
+        assert scale_of([judged(within, *"abc").judgement], FIVE) == FIVE
+
+
+def test_the_same_text_twice_is_neither_a_pair_nor_a_list() -> None:
+    same = judged(Scores((2.0, 4.0)), "a", "a")
+    assert list(preferences([same])) == list(rank_lists([same])) == list(ranked([same])) == []
+    # Another text of a tier stands in its place, where there is one.
+    both = judged(Ranking((1, 2, 2)), "a", "a", "b")
+    assert list(rank_lists([both])) == ["Pa\tPb"]
+    assert [(p["chosen"], p["rejected"]) for p in preferences([both])] == [("a", "b")]
+    # What was cleaned for a line, or is read without its ends, may be the same too.
+    assert list(rank_lists([judged(Ranking((1, 2, 3)), "a\tb", "a b", "a b ")])) == []
+    empty = judged(Ranking((1, 2, 3)), "a", " ", "b")
+    assert [(p["chosen"], p["rejected"]) for p in preferences([empty])] == [("a", "b")]
+    assert list(rank_lists([judged(Ranking((1, 2)), "a", " ", prompt="")])) == []
+
+
+@given(
+    st.lists(
+        st.tuples(st.text("ab \t\n", max_size=2), st.none() | st.floats(-9, 9, width=16)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_what_is_written_can_be_read(group: list[tuple[str, float | None]]) -> None:
+    """By the readers of `hitl reward train`, without a bad row."""
+    texts, scores = zip(*group, strict=True)
+    one = judged(Scores(scores), *texts)
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    rows = score_rows([one], scale_of([one.judgement], FIVE))
+    with tempfile.TemporaryDirectory() as folder:
+        for name, lines, reader in (
+            ("a.tsv", rank_lists([one]), read_rank_lists),
+            ("b.jsonl", map(encode, preferences([one])), preference_pairs),
+            ("c.jsonl", map(encode, rows), labelled_texts),
+        ):
+            content = as_lines(lines)
+            path = Path(folder) / name
+            path.write_bytes(content)
+            account = Account(path)
+            assert len(list(reader(path, account))) == content.count(b"\n")
+            assert not account.bad, account.lines()
 
 
 @given(st.lists(st.none() | st.integers(1, 4), min_size=1, max_size=6))

@@ -116,6 +116,15 @@ def test_the_texts_of_a_data_set_are_prompts(tmp_path: Path) -> None:
         load_prompts(tmp_path / "a.jsonl") == load_prompts(tmp_path / "b.csv") == ("One two", "三")
     )
     assert load_prompts(tmp_path / "aclImdb") == ("pos film", "neg film")
+    # Labels of any kind may stand beside them: of a data set without any, or of stars.
+    (tmp_path / "b.csv").write_text("label,text\n-1,One two\npos,三\n", "utf-8")
+    (tmp_path / "c.jsonl").write_text('{"text": "One two", "label": 5}\n{"text": "三"}\n', "utf-8")
+    assert (
+        load_prompts(tmp_path / "b.csv") == load_prompts(tmp_path / "c.jsonl") == ("One two", "三")
+    )
     (tmp_path / "a.jsonl").write_text('{"text": "One"}\n{"label": 1}\n', "utf-8")
     with pytest.raises(UsageError, match=r"a.jsonl line 2 has no text: mend"):
+        load_prompts(tmp_path / "a.jsonl")
+    (tmp_path / "a.jsonl").write_text('{"text": "One"}\n{"text": "\\ud83d"}\n', "utf-8")
+    with pytest.raises(UsageError, match=r"a.jsonl line 2 holds half a character.*: mend"):
         load_prompts(tmp_path / "a.jsonl")

@@ -107,8 +107,9 @@ def _print_tables(comparison: Comparison, rows: int) -> None:
 
     figures: dict[str, Any] = comparison.to_json()
     table = Table(title=f"{figures['n']} completions of the same prompts and random numbers")
-    for name in ("", "base policy", comparison.named):
-        table.add_column(name, justify="right" if name else "left")
+    for name in ("", "base policy", safe(comparison.named)):
+        # Text, not str: the name of a folder is no markup either.
+        table.add_column(Text(name), justify="right" if name else "left")
     for name, before, after in FIGURES:
         table.add_row(name, f"{figures[before]:.2f}", f"{figures[after]:.2f}")
     table.add_row("KL to the base, nats a completion", "0", f"{comparison.sequence_kl:.2f}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
@@ -20,9 +21,20 @@ def export(command: Export) -> int:
                 f"--format {command.format} cannot go to standard output: give --out PATH"
             )
         content, said = labels_file(run_dir, command.format)
-        sys.stdout.write(content.decode())
+        _write(content)
         print(said, file=sys.stderr)
     else:
         said = write_export(run_dir, command.format, command.out, force=command.force)
         print(f"{command.out}: {said}", file=sys.stderr)
     return 0
+
+
+def _write(content: bytes) -> None:
+    """UTF-8 whatever the terminal's own encoding: a file or another program reads this, and what
+    that encoding lacks would be lost."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    else:  # somebody's own, which has no bytes
+        sys.stdout.write(content.decode())

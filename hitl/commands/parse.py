@@ -39,6 +39,7 @@ def parse(kind: type[T], name: str, words: Sequence[str], default: T | None = No
 
     Raises UsageError for words that cannot be taken.
     """
+    words = [_at_home(word) for word in words]
     if _HELP.intersection(words):
         return _tyro(kind, name, words, default)
     said = io.StringIO()
@@ -48,6 +49,14 @@ def parse(kind: type[T], name: str, words: Sequence[str], default: T | None = No
             return _tyro(kind, name, words, default)
     except SystemExit:
         raise UsageError(_sentence(_COLOUR.sub("", said.getvalue()), name)) from None
+
+
+def _at_home(word: str) -> str:
+    """`--out=~/x` with the home folder in it: a shell puts it there only behind a space."""
+    option, equals, value = word.partition("=")
+    if option.startswith("--") and (value == "~" or value.startswith("~/")):
+        return f"{option}{equals}{os.path.expanduser(value)}"
+    return word
 
 
 def _tyro(kind: type[T], name: str, words: Sequence[str], default: T | None) -> T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ from hitl.rundir import RunDir
 from hitl.runs import RunSummary, summarise
 from hitl.salvage import reading
 from hitl.text import safe
+
+_ENDLESS = 10_000
+"""Cells of a line that no terminal breaks."""
 
 
 def show(command: Show) -> int:
@@ -94,7 +98,7 @@ def _table(updates: Sequence[UpdateStats]) -> None:
     table = Table(box=None, pad_edge=False)
     heads = ("update", "labels", "reward", "KL", "entropy", "value loss", "clipped", "lr", "s")
     for name in heads:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=name != "reward")
     for stats in updates:
         cells = (
             f"{stats.number}",
@@ -109,7 +113,18 @@ def _table(updates: Sequence[UpdateStats]) -> None:
         )
         table.add_row(*map(Text, cells))
     print()
-    Console().print(table)
+    console = Console()
+    endless = console.options.update(width=_ENDLESS)
+    if not sys.stdout.isatty():  # a pipe has no width
+        console.width = _ENDLESS
+    elif console.measure(table, options=endless).maximum > console.width:
+        table.padding = (0, 1, 0, 0)  # one space between columns, not two
+        for column, name in zip(table.columns, heads, strict=True):
+            column.header = name.replace(" ", "\n")
+    # No number is ever cut: mean and deviation take two lines where they must, and a line that is
+    # still too long is broken by the terminal.
+    console.width = max(console.width, console.measure(table, options=endless).minimum)
+    console.print(table, crop=False)
     notes = [
         (stats.number, note) for stats in updates for note in (stats.own_words, *stats.notices)
     ]

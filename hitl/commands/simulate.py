@@ -32,7 +32,7 @@ def simulate(command: Simulate) -> int:
     check_place(command.place)
     root = Path(command.root)
     config = with_language(command.session, command.scorer)
-    # One that is continued has options of its own: its language, its scale, its seed.
+    # One that is continued has options of its own: its language, scale, seed and groups.
     begun = begun_as(root, command.run)
     config = config if begun is None else begun
     scorer = command.scorer or f"sentiment-{config.lang}"
@@ -44,6 +44,11 @@ def simulate(command: Simulate) -> int:
     else:
         run_dir = RunDir.open(root, name)
         _check_judges(run_dir, config, scorer)
+    if command.samples < config.group_size:
+        raise UsageError(
+            f"--samples {command.samples} is too small: at least one group, which has "
+            f"{config.group_size} in run {name}"
+        )
 
     from hitl.learn.scorers import load_scorer
 

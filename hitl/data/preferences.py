@@ -49,6 +49,9 @@ def _pair(row: Mapping[str, Any]) -> Ranked | str:
         parts.append(text)
     prompt, chosen, rejected = parts
     if names[0] == "question":
+        history = row.get("history")
+        if not _list(history) and history not in (None, ""):
+            return "has a history that is no list of question and answer"
         prompt = _with_history(row, prompt)
     elif isinstance(row["chosen"], list) and isinstance(row["rejected"], list):
         prompt, chosen, rejected = _without_shared(row, prompt)

@@ -103,17 +103,34 @@ def lossy_lines(path: Path, damaged: set[int]) -> Iterator[str]:
 
 
 def json_objects(path: Path, account: Account) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, object) of a file with one JSON object a line."""
+    """(line, object) of a file with one JSON object a line. Their texts are whole: half a
+    character, which JSON can write and no tokeniser can read, is refused."""
     for number, line in lines(path, account):
         try:
             row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            account.refuse(number, f"is not JSON ({getattr(error, 'msg', 'nested too deep')})")
-            continue
-        if isinstance(row, dict):
-            yield number, row
+            halved = "\\u" in line and not _whole(row)  # no other way to write it in UTF-8
+        except json.JSONDecodeError as error:
+            account.refuse(number, f"is not JSON ({error.msg})")
+        except ValueError:  # Python reads no number of thousands of digits
+            account.refuse(number, "has a number of too many digits")
+        except RecursionError:
+            account.refuse(number, "is not JSON (nested too deep)")
         else:
-            account.refuse(number, "is not a JSON object")
+            if not isinstance(row, dict):
+                account.refuse(number, "is not a JSON object")
+            elif halved:
+                account.refuse(number, "holds half a character (\\ud800 to \\udfff, alone)")
+            else:
+                yield number, row
+
+
+def _whole(row: Any) -> bool:
+    """Whether all that it holds, names and what is nested too, can be written as UTF-8."""
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _all_lines(path: Path) -> Iterator[tuple[int, str, str]]:

@@ -34,7 +34,7 @@ def writings(path: Path, account: Account) -> Iterator[Writing]:
     """The texts of a file. Raises DataError when it cannot be read."""
     suffix = path.suffix.lower()
     if path.is_dir() or suffix in TABLES:
-        for labelled in labelled_texts(path, account):
+        for labelled in labelled_texts(path, account, labels=None):
             yield Writing("", labelled.text)
     elif suffix in OBJECTS:
         for number, row in json_objects(path, account):

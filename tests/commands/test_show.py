@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,6 +54,29 @@ def test_the_figures_of_a_run(run: RunDir, capsys: pytest.CaptureFixture[str]) -
     assert "4 judgements, 6 labels" in text and "skipped 25%" in text
     assert "! KL over target: KL 30.0 nats a completion, target 6" in text
     assert all(f"checkpoints/mine/plots/{name}" in text for name in PICTURES)
+
+
+@pytest.mark.parametrize(("columns", "tty"), [(30, True), (60, True), (80, True), (60, False)])
+def test_no_number_is_cut_at_any_width(
+    run: RunDir,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+    tty: bool,
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: tty)
+    assert cli.main(["show", "mine"]) == 0
+    table = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).split("update 1:")[0]
+    assert "…" not in table
+    for figure in ("1.50", "±", "0.1", "30.00", "7.0e-04", "entropy", "value", "loss"):
+        assert figure in table
+    lines = table.splitlines()[3:]
+    if tty and columns >= 60:
+        assert max(map(len, lines)) <= columns
+    if not tty:
+        assert len(lines) == 3
 
 
 def test_its_curves_are_pictures(run: RunDir) -> None:

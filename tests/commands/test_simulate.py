@@ -12,6 +12,17 @@ from hitl.rundir import RunDir
 from tests.journal_data import group, judgement
 
 
+def test_a_run_of_larger_groups_asks_for_more_samples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Figures of no text at all would be 0."""
+    monkeypatch.chdir(tmp_path)
+    RunDir.create(Path("checkpoints"), "g8", {"options": {"lang": "zh", "group_size": 8}})
+    assert cli.main(["simulate", "--run", "g8", "--samples", "6", "--labels", "8"]) == 2
+    said = capsys.readouterr().err
+    assert "--samples 6 is too small: at least one group, which has 8 in run g8" in said
+
+
 def test_a_run_that_a_person_judged_is_not_gone_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

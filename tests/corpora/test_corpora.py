@@ -19,6 +19,7 @@ from hitl.corpora.download import Sdist
 from hitl.corpora.en import clean_en, positive_share
 from hitl.corpora.texts import part_of
 from hitl.corpora.zh import clean_zh
+from hitl.data.labelled import UNIT
 from hitl.data.rows import DataError
 
 
@@ -195,8 +196,16 @@ def test_a_failed_download_says_what_to_do_and_leaves_nothing(
 def test_labelled_files_are_read(tmp_path: Path, name: str, content: str) -> None:
     path = tmp_path / name
     path.write_text("\ufeff" + content, encoding="utf-8")
-    found = {e.text: e.label for e in load_corpus(str(path))}
+    found = {e.text: e.label for e in load_corpus(str(path), labels=UNIT)}
     assert found == {"好": 1.0, "坏": 0.0, "平": 0.5, "无": None}
+    assert {e.text: e.label for e in load_corpus(str(path))} == dict.fromkeys(found)
+
+
+@pytest.mark.parametrize("label", ["5", "-1", "pos"])
+def test_labels_that_are_not_asked_for_may_be_anything(tmp_path: Path, label: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"text,label\n好,{label}\n", encoding="utf-8")
+    assert [(e.text, e.label) for e in load_corpus(str(path))] == [("好", None)]
 
 
 def test_a_text_file_holds_one_text_a_line(tmp_path: Path) -> None:
@@ -228,7 +237,7 @@ def test_a_bad_file_gives_one_clear_line(
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(DataError, match=message) as error:
-        load_corpus(str(path))
+        load_corpus(str(path), labels=UNIT)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
 

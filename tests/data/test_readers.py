@@ -144,6 +144,35 @@ def test_100_megabytes_stream_through_40(tmp_path: Path, suffix: str) -> None:
     assert megabytes < 40
 
 
+# --- JSON ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reader", [preference_pairs, labelled_texts, writings])
+@pytest.mark.parametrize(
+    "halved",
+    [
+        r'{"text": "\ud83d", "chosen": "a", "rejected": "b"}',
+        r'{"text": "a", "chosen": "\uDE00 a", "rejected": "b"}',
+        r'{"text": "a", "chosen": [{"content": "\ud83d"}], "rejected": [{"content": "b"}]}',
+        r'{"text": "a", "chosen": "a", "rejected": "b", "\ud83d": 1}',
+    ],
+)
+def test_half_a_character_is_a_bad_row(tmp_path: Path, reader: Reader, halved: str) -> None:
+    # Both halves together are a character; behind a backslash, what looks like half of one is none.
+    whole = r'{"text": "\ud83d\ude00", "chosen": "\u597d", "rejected": "\\ud83d"}'
+    rows, account = read(reader, tmp_path / "a.jsonl", f"{whole}\n{halved}\n")
+    assert len(rows) == 1 and account.good == 1
+    assert account.shown == [BadRow(2, r"holds half a character (\ud800 to \udfff, alone)")]
+
+
+def test_a_number_of_thousands_of_digits_is_a_bad_row(tmp_path: Path) -> None:
+    content = f'{{"text": "a", "label": {"9" * 5000}}}\n{{"text": "b", "label": {"9" * 400}}}\n'
+    rows, account = read(labelled_texts, tmp_path / "a.jsonl", content)
+    assert rows == []
+    assert account.shown[0] == BadRow(1, "has a number of too many digits")
+    assert "a label is 0 (negative) to 1" in account.shown[1].why
+
+
 # --- rank lists ---------------------------------------------------------------------------------
 
 
@@ -216,6 +245,21 @@ def test_rows_without_a_preference_are_named(tmp_path: Path) -> None:
         strict=True,
     ):
         assert why in row.why
+
+
+@pytest.mark.parametrize("history", [1, "before", {"q": "r"}, True])
+def test_a_history_that_is_no_list_is_a_bad_row(tmp_path: Path, history: Any) -> None:
+    row = {"question": "问", "response_chosen": "答", "response_rejected": "不", "history": history}
+    rows, account = read(preference_pairs, tmp_path / "a.jsonl", json.dumps(row))
+    assert rows == []
+    assert account.shown == [BadRow(1, "has a history that is no list of question and answer")]
+
+
+@pytest.mark.parametrize("history", [None, "", []])
+def test_no_history_may_be_written_in_any_way(tmp_path: Path, history: Any) -> None:
+    row = {"question": "问", "response_chosen": "答", "response_rejected": "不", "history": history}
+    rows, _ = read(preference_pairs, tmp_path / "a.jsonl", json.dumps(row))
+    assert rows == [Ranked("问\n", (("答",), ("不",)))]
 
 
 # --- labelled texts -----------------------------------------------------------------------------

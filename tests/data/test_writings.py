@@ -44,6 +44,15 @@ def test_other_files(tmp_path: Path) -> None:
         assert [w.text for w in writings(path, Account(path))] == ["一\tx", "二"]
 
 
+@pytest.mark.parametrize("label", ["5", "-1", "pos"])
+def test_labels_of_any_kind_are_not_read(tmp_path: Path, label: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"text,label\n一,{label}\n", "utf-8")
+    account = Account(path)
+    assert list(writings(path, account)) == [Writing("", "一")]
+    assert (account.good, account.bad) == (1, 0)
+
+
 def test_what_has_no_text_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": " "}\n{"messages": "x"}\n{"completion": 3}\n', "utf-8")

@@ -64,8 +64,9 @@ def test_every_format_of_the_labels(run: Hitl, tmp_path: Path) -> None:
     exported(run, "parquet", "scores.parquet")
     assert pq.read_table(tmp_path / "scores.parquet").to_pylist() == rows
 
-    to_stdout = run("export", "a", "--format", "ranklist", "--out", "-").stdout
-    assert to_stdout == (tmp_path / "out/lists.tsv").read_text("utf-8")
+    for encoding in ("utf-8", "latin-1"):  # of the terminal: not that of a file
+        done = run("export", "a", "--format", "ranklist", "--out", "-", PYTHONIOENCODING=encoding)
+        assert done.stdout == (tmp_path / "out/lists.tsv").read_text("utf-8")
 
 
 def test_the_policy_is_the_newest_and_loads(run: Hitl, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from transformers import pipeline as hf_pipeline
 
 from hitl.config.reward import RewardTrainConfig
 from hitl.corpora import Example, load_corpus
+from hitl.data.labelled import UNIT
 from hitl.data.rows import DataError
 from hitl.errors import UsageError
 from hitl.learn.accuracy import Bin, Figures, evaluate, middle, score
@@ -113,7 +114,7 @@ def test_the_best_is_kept_too_and_an_interrupted_training_comes_to_the_same(
     )
     train_classifier(config)
     tokenizer = AutoTokenizer.from_pretrained(config.out)
-    examples = [e for e in load_corpus(str(data)) if e.part == "heldout"]
+    examples = [e for e in load_corpus(str(data), labels=UNIT) if e.part == "heldout"]
 
     def loss(folder: Path) -> float:
         model = BertForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
