@@ -30,6 +30,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from hitl.atomic import whole_folder
 from hitl.config.reward import RewardTrainConfig
 from hitl.corpora import CorpusError, Example, load_corpus
 from hitl.errors import UsageError
@@ -76,7 +77,8 @@ def train_classifier(config: RewardTrainConfig, report: Report | None = None) ->
 
     Learns from one part of the corpus alone (``config.part``). ``report`` gets a line of progress
     now and then. Continues ``OUT.training`` if a run with the same options was interrupted.
-    Raises CorpusError for data that cannot be used, UsageError for another run's unfinished folder.
+    Raises CorpusError for data that cannot be used, UsageError for another run's unfinished
+    folder, or when there is an OUT already.
     """
     examples = load_corpus(
         config.data,
@@ -118,11 +120,12 @@ def train_classifier(config: RewardTrainConfig, report: Report | None = None) ->
             model, tokenizer, train, heldout, config, work / "classifier", report
         )
         figures = evaluate(model, tokenizer, heldout)
-        save_fp16(model, tokenizer, config.out)
-        if trainer.best_step < config.steps:
-            best = type(model).from_pretrained(trainer.best_folder, dtype=torch.float32)
-            save_fp16(best, tokenizer, config.out / BEST)
-        _draw(trainer, figures, config.out)
+        with whole_folder(config.out) as folder:
+            save_fp16(model, tokenizer, folder)
+            if trainer.best_step < config.steps:
+                best = type(model).from_pretrained(trainer.best_folder, dtype=torch.float32)
+                save_fp16(best, tokenizer, folder / BEST)
+            _draw(trainer, figures, folder)
         shutil.rmtree(work)
     return ClassifierResult(config.out, model.num_parameters(), len(train), figures)
 

@@ -6,7 +6,6 @@ import contextlib
 import copy
 import json
 import logging
-import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +16,7 @@ import torch
 from transformers import ProgressCallback, TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
-from hitl.atomic import atomic_write, sync_tree, temporary_sibling
+from hitl.atomic import atomic_write
 from hitl.config.offline import Passes
 from hitl.errors import HitlError, UsageError
 from hitl.learn.precision import use_bf16
@@ -53,9 +52,7 @@ def silence() -> Iterator[None]:
 @contextlib.contextmanager
 def workplace(out: Path, job: Any) -> Iterator[Path]:
     """`OUT.training` of a dataclass of options, gone at the end; what was interrupted after its
-    first checkpoint stays, to be gone on with. Raises UsageError when `out` is taken."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is there already: another --out, or remove it")
+    first checkpoint stays, to be gone on with. Raises UsageError as `prepare_work` does."""
     work = prepare_work(out, job)
     try:
         yield work
@@ -221,20 +218,9 @@ def merged(model: Any) -> Any:
 
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Writes a plain from_pretrained folder, whole or not at all: safetensors and JSON, fp32."""
-    temporary = temporary_sibling(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        plain = merged(model)
-        plain.save_pretrained(temporary)
-        # safetensors makes its files private.
-        for path in temporary.glob("*.safetensors"):
-            path.chmod(0o644)
-        tokenizer.save_pretrained(temporary)
-        sync_tree(temporary)
-        if folder.is_dir():
-            folder.rmdir()  # empty, as `workplace` saw
-        os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    """Writes what from_pretrained reads, without adapters: safetensors and JSON, fp32."""
+    merged(model).save_pretrained(folder)
+    # safetensors makes its files private.
+    for path in folder.glob("*.safetensors"):
+        path.chmod(0o644)
+    tokenizer.save_pretrained(folder)

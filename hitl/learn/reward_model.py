@@ -17,7 +17,7 @@ from trl.trainer.reward_config import RewardConfig
 from trl.trainer.reward_trainer import RewardTrainer
 
 from hitl.agreement import Agreement, agreement, gaps_of
-from hitl.atomic import atomic_write
+from hitl.atomic import whole_folder
 from hitl.config.offline import PreferenceConfig
 from hitl.config.reward import RewardTrainConfig
 from hitl.data.ranked import Ranked, pairs
@@ -66,13 +66,14 @@ def train_reward_model(
         offline.run(trainer, work, report, ("loss", "accuracy"))
         best = offline.merged(trainer.model)
         after = _agreement(best, tokenizer, heldout)
-        offline.save(best, tokenizer, config.out)
-        _draw(trainer, _gaps(best, tokenizer, heldout), config.out)
-        _save_last(trainer, tokenizer, work, config.out)
         result = RewardResult(config.out, len(learned), len(train), before, after)
         figures = {"lists": result.lists, "pairs": result.pairs,
                    "before": asdict(before), "after": asdict(after)}  # fmt: skip
-        atomic_write(config.out / "figures.json", json.dumps(figures, indent=1))
+        with whole_folder(config.out) as folder:
+            offline.save(best, tokenizer, folder)
+            _draw(trainer, _gaps(best, tokenizer, heldout), folder)
+            _save_last(trainer, tokenizer, work, folder)
+            (folder / "figures.json").write_text(json.dumps(figures, indent=1), "utf-8")
     return result
 
 

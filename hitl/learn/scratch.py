@@ -26,6 +26,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from hitl.atomic import atomic_write
 from hitl.errors import UsageError
 from hitl.learn.muon import MuonAdamW
 from hitl.learn.precision import use_bf16
@@ -198,8 +199,11 @@ def autocast(device: torch.device) -> torch.autocast:
 def prepare_work(out: Path, config: Any) -> Path:
     """``OUT.training``, fresh or left by an interrupted run with the very same options.
 
-    Raises UsageError if it was left by a run with others, or cannot be written.
+    Raises UsageError if it was left by a run with others, or cannot be written, or if ``out``
+    is taken.
     """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is there already: another --out, or remove it")
     work = out.with_name(out.name + ".training")
     options = json.dumps(asdict(config), default=str, indent=1, sort_keys=True)
     note = work / "options.json"
@@ -210,7 +214,7 @@ def prepare_work(out: Path, config: Any) -> Path:
         )
     try:
         work.mkdir(parents=True, exist_ok=True)
-        note.write_text(options, encoding="utf-8")
+        atomic_write(note, options)
     except OSError as error:
         raise UsageError(
             f"--out {out}: {work} cannot be written ({error.strerror}), give another"

@@ -17,6 +17,7 @@ from trl.trainer.dpo_trainer import DPOTrainer
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
+from hitl.atomic import whole_folder
 from hitl.config.offline import Dpo, Sft, Tuning
 from hitl.data.ranked import Ranked, pairs
 from hitl.data.writings import Writing
@@ -190,11 +191,12 @@ def _run(
 ) -> TuningResult:
     before = offline.run(trainer, work, report, ("loss", *names))
     after = trainer.evaluate()
-    offline.save(trainer.model, loaded.codec.tokenizer, tuning.out)
     losses = (
         Line("train", *offline.curve(trainer, "loss")),
         Line("held out", *offline.curve(trainer, "eval_loss")),
     )
-    draw(tuning.out / "curve.png", (Panel("loss", "step", losses),))
+    with whole_folder(tuning.out) as folder:
+        offline.save(trainer.model, loaded.codec.tokenizer, folder)
+        draw(folder / "curve.png", (Panel("loss", "step", losses),))
     accuracy = [after[f"eval_{name}"] for name in names]
     return TuningResult(tuning.out, rows, before["eval_loss"], after["eval_loss"], *accuracy)

@@ -134,10 +134,21 @@ def test_the_best_is_kept_too_and_an_interrupted_training_comes_to_the_same(
     assert not any(line.startswith("step 20/60") for line in lines)
     for name in ("model.safetensors", "best/model.safetensors"):
         assert (config.out / name).read_bytes() == (again.out / name).read_bytes()
+    third = replace(config, out=tmp_path / "third")
+    with pytest.raises(KeyboardInterrupt):
+        train_classifier(third, report=stop)
     with pytest.raises(UsageError, match="unfinished run with other options"):
-        with pytest.raises(KeyboardInterrupt):
-            train_classifier(again, report=stop)
-        train_classifier(replace(again, lr=1e-3))
+        train_classifier(replace(third, lr=1e-3))
+
+
+def test_what_is_there_already_is_not_overwritten(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "config.json").write_text("mine")
+    with pytest.raises(UsageError, match=r"run is there already: another --out, or remove it"):
+        train_classifier(small(data, out))
+    assert [path.read_text() for path in out.iterdir()] == ["mine"]
+    assert not out.with_name("run.training").exists()
 
 
 def test_soft_labels_give_graded_scores(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hitl.config.pretrain import PretrainConfig
 from hitl.data.rows import DataError
+from hitl.errors import UsageError
 from hitl.learn.pretrain import collate, edges, encode, nats, pieces, pretrain
 from hitl.learn.scratch import TokenBatches, quiet
 from hitl.learn.tokenizers import bert_tokenizer, gpt2_tokenizer
@@ -146,6 +148,47 @@ def test_an_interrupted_run_goes_on_and_other_options_are_refused(
         pretrain(small(corpus, out, lr=2e-2))
     resumed = pretrain(small(corpus, out))
     assert resumed.heldout == whole.heldout
+
+
+@pytest.mark.parametrize("taken", ["folder", "file"])
+def test_what_is_there_already_is_not_overwritten(corpus: Path, tmp_path: Path, taken: str) -> None:
+    out = tmp_path / "run"
+    if taken == "folder":
+        out.mkdir()
+    mine = out / "config.json" if taken == "folder" else out
+    mine.write_text("mine")
+    with pytest.raises(UsageError, match=r"run is there already: another --out, or remove it"):
+        pretrain(small(corpus, out))
+    assert mine.read_text() == "mine" and not out.with_name("run.training").exists()
+
+
+def test_an_empty_folder_is_filled(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    out.mkdir()
+    pretrain(small(corpus, out, steps=4))
+    assert (out / "model.safetensors").is_file()
+
+
+def test_a_run_stopped_while_its_model_is_written_goes_on(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import hitl.learn.pretrain as module
+
+    save = module.save_fp16
+
+    def stopped(*given: Any) -> None:
+        save(*given)
+        raise KeyboardInterrupt
+
+    out = tmp_path / "model"
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "save_fp16", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(small(corpus, out))
+    said: list[str] = []
+    pretrain(small(corpus, out), said.append)
+    assert (out / "model.safetensors").is_file()
+    assert not any(line.startswith("step 20/40") for line in said), "it began again"
 
 
 def test_a_text_that_does_not_fit_is_cut_and_has_no_end_token() -> None:
