@@ -221,7 +221,8 @@ def _guess_masked(
             report=report,
         )
         run(trainer, work)
-        masked.save_pretrained(done)
+        with whole_folder(done) as folder:
+            masked.save_pretrained(folder)
     # The classifier's pooler is its own: masked guessing has none.
     model.bert.load_state_dict(masked.bert.state_dict(), strict=False)
 

@@ -20,7 +20,7 @@ from hitl.atomic import atomic_write
 from hitl.config.offline import Passes
 from hitl.errors import HitlError, UsageError
 from hitl.learn.precision import use_bf16
-from hitl.learn.scratch import prepare_work, quiet
+from hitl.learn.scratch import prepare_work, quiet, resumable
 
 Row = dict[str, Any]
 Report = Callable[[str], None]
@@ -199,7 +199,7 @@ def run(trainer: Any, work: Path, report: Report | None, names: tuple[str, ...])
     note = work / "before.json"  # the Trainer's own history begins with the first step
     if not note.exists():
         atomic_write(note, json.dumps(trainer.evaluate()))
-    trainer.train(resume_from_checkpoint=any(work.glob("checkpoint-*")))
+    trainer.train(resume_from_checkpoint=resumable(work))
     before: Row = json.loads(note.read_text(encoding="utf-8"))
     return before
 

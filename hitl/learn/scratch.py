@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,7 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.utils import logging
 
 from hitl.atomic import atomic_write
@@ -161,8 +163,27 @@ class _ReportCallback(TrainerCallback):
 
 def run(trainer: ScratchTrainer, work: Path) -> float:
     """Train, or go on from the newest checkpoint in ``work``; the mean training loss."""
-    outcome = trainer.train(resume_from_checkpoint=any(work.glob("checkpoint-*")))
+    outcome = trainer.train(resume_from_checkpoint=resumable(work))
     return outcome.training_loss
+
+
+def resumable(work: Path) -> bool:
+    """Whether a checkpoint in ``work`` can be gone on from. One that was not finished when the
+    training was stopped is removed: the Trainer would take it for the newest and fail."""
+    checkpoints = list(work.glob("checkpoint-*"))
+    torn = [folder for folder in checkpoints if not _is_whole(folder)]
+    for folder in torn:
+        shutil.rmtree(folder)
+    return len(torn) < len(checkpoints)
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        # What the Trainer writes last.
+        json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _arguments(config: TrainConfig, work: Path, steps: int, lr: float) -> TrainingArguments:

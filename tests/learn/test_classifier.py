@@ -13,6 +13,7 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
     BertConfig,
+    BertForMaskedLM,
     BertForSequenceClassification,
     DistilBertConfig,
     ErnieConfig,
@@ -149,6 +150,27 @@ def test_what_is_there_already_is_not_overwritten(data: Path, tmp_path: Path) ->
         train_classifier(small(data, out))
     assert [path.read_text() for path in out.iterdir()] == ["mine"]
     assert not out.with_name("run.training").exists()
+
+
+def test_a_training_stopped_while_it_kept_the_guesser_goes_on(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small(data, tmp_path / "out", steps=2, warmup_steps=0)
+
+    def stopped(self: Any, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        (folder / "config.json").write_text("{")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BertForMaskedLM, "save_pretrained", stopped)
+        # The Trainer's own checkpoints are not what is stopped here.
+        patch.setattr("hitl.learn.classifier.run", lambda trainer, work: None)
+        (tmp_path / "out.training" / "mlm").mkdir(parents=True)
+        with pytest.raises(KeyboardInterrupt):
+            train_classifier(config)
+    train_classifier(config)
+    assert (config.out / "model.safetensors").is_file()
 
 
 def test_soft_labels_give_graded_scores(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerState
 
 from hitl.config.pretrain import PretrainConfig
 from hitl.data.rows import DataError
@@ -188,6 +188,28 @@ def test_a_run_stopped_while_its_model_is_written_goes_on(
     said: list[str] = []
     pretrain(small(corpus, out), said.append)
     assert (out / "model.safetensors").is_file()
+    assert not any(line.startswith("step 20/40") for line in said), "it began again"
+
+
+def test_a_run_killed_while_it_wrote_a_checkpoint_goes_on_from_the_one_before(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pretrain(small(corpus, tmp_path / "whole"))
+    out = tmp_path / "model"
+    save = TrainerState.save_to_json
+
+    def killed(self: TrainerState, path: str) -> None:
+        if "checkpoint-40" in path:
+            raise KeyboardInterrupt
+        save(self, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainerState, "save_to_json", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(small(corpus, out))
+    said: list[str] = []
+    resumed = pretrain(small(corpus, out), said.append)
+    assert resumed.heldout == whole.heldout
     assert not any(line.startswith("step 20/40") for line in said), "it began again"
 
 
