@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ from hitl.learn.scratch import (
     prepare_work,
     quiet,
     run,
+    same_data,
     save_fp16,
     tokenizer_for,
 )
@@ -108,6 +109,7 @@ def train_classifier(config: RewardTrainConfig, report: Report | None = None) ->
             with loading("model", config.init, OTHER_STARTS):
                 tokenizer, model = _started(config, located(config.init))
         work = prepare_work(config.out, config)
+        same_data(work, (asdict(example) for example in [*train, *heldout]))
         if config.init is None:
             texts = [e.text for e in train]
             tokenizer = tokenizer_for(

@@ -32,6 +32,7 @@ from hitl.learn.scratch import (
     prepare_work,
     quiet,
     run,
+    same_data,
     save_fp16,
     tokenizer_for,
 )
@@ -94,12 +95,13 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
                 tokenizer = AutoTokenizer.from_pretrained(start)
                 model = _continued(config, start)
         encoder = Encoder.load(config.encoder) if config.encoder is not None else None
+        also = [e.text for e in load_corpus(config.also)] if config.also else []
         work = prepare_work(config.out, config)
+        same_data(work, [train, also, heldout])
         if config.init is None:
             make = bert_tokenizer if config.lang == "zh" else gpt2_tokenizer
             tokenizer = tokenizer_for(work, lambda: make(train, config.vocab, config.positions))
             model = GPT2LMHeadModel(_model_config(config, tokenizer))
-        also = [e.text for e in load_corpus(config.also)] if config.also else []
         longest = config.max_tokens
         sequences = [
             piece for text in [*train, *also] for piece in pieces(text, tokenizer, longest)

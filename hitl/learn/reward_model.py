@@ -25,6 +25,7 @@ from hitl.learn import offline
 from hitl.learn.heads import load_for_rewards
 from hitl.learn.offline import Report, Row
 from hitl.learn.scorers import logits_of
+from hitl.learn.scratch import same_data
 from hitl.plots import Line, Panel, draw
 
 
@@ -58,6 +59,7 @@ def train_reward_model(
     with offline.silence(), offline.workplace(config.out, job) as work:
         model, tokenizer = load_for_rewards(source, config.max_tokens, config.seed)
         lists = offline.table(({"tiers": one.texts} for one in rankings), work, "lists")
+        same_data(work, lists)
         learned, heldout = offline.split(lists, options.passes.heldout, config.seed, "lists")
         train = offline.table(_encoded(learned, tokenizer), work, "train")
         check = offline.table(_encoded(heldout, tokenizer), work, "heldout")

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -241,6 +242,25 @@ def prepare_work(out: Path, config: Any) -> Path:
             f"--out {out}: {work} cannot be written ({error.strerror}), give another"
         ) from error
     return work
+
+
+def same_data(work: Path, rows: Iterable[Any]) -> None:
+    """Keeps a hash of what is learned from (anything JSON can say, in order) in ``work``.
+
+    Raises UsageError when an interrupted run began with other rows: half of a training on each
+    would be no training on either, and its figures of texts before and after would be of two kinds.
+    """
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row, sort_keys=True).encode() + b"\n")
+    note = work / "data.sha256"
+    if not note.exists():
+        atomic_write(note, digest.hexdigest())
+    elif note.read_text(encoding="utf-8") != digest.hexdigest():
+        raise UsageError(
+            f"{work} holds an unfinished run on other data: repeat its command with the data of "
+            "then to finish it, or delete the folder"
+        )
 
 
 def save_fp16(model: Any, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:

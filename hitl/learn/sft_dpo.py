@@ -26,6 +26,7 @@ from hitl.learn.build import OTHER_POLICIES
 from hitl.learn.hub import loading
 from hitl.learn.offline import Report, Row
 from hitl.learn.policy import Loaded, load_model
+from hitl.learn.scratch import same_data
 from hitl.learn.tokens import Codec
 from hitl.models import check_use
 from hitl.plots import Line, Panel, draw
@@ -54,6 +55,7 @@ def train_sft(
     with offline.silence(), offline.workplace(tuning.out, _job(command, source)) as work:
         loaded = _load(source)
         rows = offline.table(_writing_rows(loaded.codec, texts, tuning.max_tokens), work, "texts")
+        same_data(work, rows)
         train, check = offline.split(rows, tuning.passes.heldout, tuning.seed, "texts")
         args = SFTConfig(
             **_arguments(tuning, work, len(train), command.batch_size, command.rate),
@@ -80,6 +82,7 @@ def train_dpo(
     with offline.silence(), offline.workplace(tuning.out, _job(command, source)) as work:
         loaded = _load(source)
         lists = offline.table(_list_rows(rankings), work, "lists")
+        same_data(work, lists)
         learned, heldout = offline.split(lists, tuning.passes.heldout, tuning.seed, "lists")
         codec, limit = loaded.codec, tuning.max_tokens
         train = offline.table(_pair_rows(codec, learned, limit), work, "train")

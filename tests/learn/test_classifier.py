@@ -140,6 +140,9 @@ def test_the_best_is_kept_too_and_an_interrupted_training_comes_to_the_same(
         train_classifier(third, report=stop)
     with pytest.raises(UsageError, match="unfinished run with other options"):
         train_classifier(replace(third, lr=1e-3))
+    data.write_text("\n".join(data.read_text("utf-8").split()[:150]), "utf-8")
+    with pytest.raises(UsageError, match="unfinished run on other data"):
+        train_classifier(third)
 
 
 def test_what_is_there_already_is_not_overwritten(data: Path, tmp_path: Path) -> None:

@@ -146,6 +146,12 @@ def test_an_interrupted_run_goes_on_and_other_options_are_refused(
     newest.rmdir()
     with pytest.raises(ValueError, match=r"unfinished run with other options.*delete the folder"):
         pretrain(small(corpus, out, lr=2e-2))
+    texts = corpus.read_text("utf-8")
+    corpus.write_text(texts[: len(texts) // 2], "utf-8")
+    with pytest.raises(UsageError, match=r"unfinished run on other data.*delete the folder"):
+        pretrain(small(corpus, out))
+    corpus.write_text(texts, "utf-8")
+    (work / "data.sha256").unlink()  # an earlier version kept none
     resumed = pretrain(small(corpus, out))
     assert resumed.heldout == whole.heldout
 

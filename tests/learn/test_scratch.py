@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hitl.learn.scratch import resumable
+from hitl.errors import UsageError
+from hitl.learn.scratch import resumable, same_data
 
 
 def checkpoint(work: Path, step: int, state: str | None = '{"global_step": 1}') -> Path:
@@ -31,3 +32,14 @@ def test_without_a_whole_checkpoint_a_training_begins_anew(tmp_path: Path) -> No
     assert not resumable(tmp_path) and not resumable(tmp_path / "none")
     torn = checkpoint(tmp_path, 4, None)
     assert not resumable(tmp_path) and not torn.exists()
+
+
+def test_other_data_are_refused_and_the_same_are_not(tmp_path: Path) -> None:
+    rows = [{"text": "好", "label": 1.0}, {"text": "坏", "label": None}]
+    same_data(tmp_path, rows)
+    same_data(tmp_path, (dict(reversed(row.items())) for row in rows))
+    changed = (rows[:1], rows[::-1], [*rows, rows[0]], [rows[0], {"text": "坏", "label": 0.0}])
+    for other in changed:
+        with pytest.raises(UsageError, match=r"unfinished run on other data.*delete the folder"):
+            same_data(tmp_path, other)
+    same_data(tmp_path, rows)
