@@ -28,6 +28,11 @@ LEAST_HELDOUT = 8
 EVALUATIONS = 10
 """Figures on the held-out part in one training."""
 
+NO_PAIRS = "pairs of different texts to learn from"
+NO_TRAIN = "pairs to learn from that differ within --max-tokens"
+NO_HELDOUT = "held-out pairs that differ within --max-tokens"
+"""What may be missing, see `table`."""
+
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
@@ -118,34 +123,36 @@ def lora_of(passes: Passes, task: str) -> Any:
     )
 
 
-def table(rows: Iterable[Row], work: Path, name: str) -> Any:
+def table(rows: Iterable[Row], work: Path, name: str, what: str) -> Any:
     """A datasets.Dataset of `rows`, on disk below `work`: memory holds a thousand at a time.
 
-    Raises HitlError when there is no row.
+    Raises HitlError when there is no row; `what` tells what there is none of.
     """
     from datasets import Dataset
     from datasets.exceptions import DatasetGenerationError
 
     folder = work / name
     shutil.rmtree(folder, ignore_errors=True)
+    rest = iter(rows)
+    first = next(rest, None)
+    if first is None:  # datasets takes no rows for an error of its own
+        raise HitlError(f"there are no {what} in the data: give some more")
     fault: list[BaseException] = []
 
     def each() -> Iterator[Row]:
         try:
-            yield from rows
+            yield first
+            yield from rest
         except BaseException as error:  # datasets would hide it in one of its own
             fault.append(error)
             raise
 
     try:
-        made = Dataset.from_generator(each, cache_dir=str(folder), fingerprint=name)
+        return Dataset.from_generator(each, cache_dir=str(folder), fingerprint=name)
     except (DatasetGenerationError, ValueError):
         if fault:
             raise fault[0] from None
         raise
-    if not len(made):
-        raise HitlError(f"there are no {name} to learn from in the data: give some more")
-    return made
 
 
 def split(rows: Any, share: float | None, seed: int, what: str) -> tuple[Any, Any]:

@@ -24,7 +24,7 @@ from hitl.data.writings import Writing
 from hitl.learn import offline
 from hitl.learn.build import OTHER_POLICIES
 from hitl.learn.hub import loading
-from hitl.learn.offline import Report, Row
+from hitl.learn.offline import NO_HELDOUT, NO_PAIRS, NO_TRAIN, Report, Row
 from hitl.learn.policy import Loaded, load_model
 from hitl.learn.scratch import same_data
 from hitl.learn.tokens import Codec
@@ -54,7 +54,8 @@ def train_sft(
     tuning = command.tuning
     with offline.silence(), offline.workplace(tuning.out, _job(command, source)) as work:
         loaded = _load(source)
-        rows = offline.table(_writing_rows(loaded.codec, texts, tuning.max_tokens), work, "texts")
+        ids = _writing_rows(loaded.codec, texts, tuning.max_tokens)
+        rows = offline.table(ids, work, "texts", "texts to learn from")
         same_data(work, rows)
         train, check = offline.split(rows, tuning.passes.heldout, tuning.seed, "texts")
         args = SFTConfig(
@@ -81,12 +82,12 @@ def train_dpo(
     tuning = command.tuning
     with offline.silence(), offline.workplace(tuning.out, _job(command, source)) as work:
         loaded = _load(source)
-        lists = offline.table(_list_rows(rankings), work, "lists")
+        lists = offline.table(_list_rows(rankings), work, "lists", NO_PAIRS)
         same_data(work, lists)
         learned, heldout = offline.split(lists, tuning.passes.heldout, tuning.seed, "lists")
         codec, limit = loaded.codec, tuning.max_tokens
-        train = offline.table(_pair_rows(codec, learned, limit), work, "train")
-        check = offline.table(_pair_rows(codec, heldout, limit), work, "heldout")
+        train = offline.table(_pair_rows(codec, learned, limit), work, "train", NO_TRAIN)
+        check = offline.table(_pair_rows(codec, heldout, limit), work, "heldout", NO_HELDOUT)
         args = DPOConfig(
             **_arguments(tuning, work, len(train), command.batch_size, command.rate),
             max_length=None,  # cut already
@@ -136,8 +137,9 @@ def _writing_rows(codec: Codec, texts: Iterable[Writing], limit: int) -> Iterato
 
 def _list_rows(rankings: Iterable[Ranked]) -> Iterator[Row]:
     for one in rankings:
-        ended = [text for tier in one.tiers for text in tier if one.ends(text)]
-        yield {"prompt": one.prompt, "tiers": one.tiers, "ended": ended}
+        if any(pairs(one.tiers)):
+            ended = [text for tier in one.tiers for text in tier if one.ends(text)]
+            yield {"prompt": one.prompt, "tiers": one.tiers, "ended": ended}
 
 
 def _pair_rows(codec: Codec, lists: Any, limit: int) -> Iterator[Row]:
@@ -146,7 +148,8 @@ def _pair_rows(codec: Codec, lists: Any, limit: int) -> Iterator[Row]:
         for better, worse in pairs(tuple(tuple(tier) for tier in row["tiers"])):
             both = [(better, better in ended), (worse, worse in ended)]
             prompt, [chosen, rejected] = encode(codec, row["prompt"], both, limit)
-            yield {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected}
+            if chosen != rejected:  # cut, two texts may be one
+                yield {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected}
 
 
 @dataclass(frozen=True, slots=True)
