@@ -269,6 +269,7 @@ def test_data_that_cannot_be_used_is_one_clear_line(
     ("change", "message"),
     [
         ({"steps": 0}, "--steps 0: give 1 or more"),
+        ({"seed": -1}, "--seed -1: give 0 to 4294967295"),
         ({"mlm_steps": -1}, "--mlm-steps -1: give 0 or more"),
         ({"label_smoothing": 1.0}, "--label-smoothing 1: give 0 or more, below 1"),
         ({"crops": 1.5}, "--crops 1.5: give 0 to 1"),

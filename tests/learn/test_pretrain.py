@@ -287,6 +287,7 @@ def test_a_corpus_too_small_to_train_on_is_one_clear_line(tmp_path: Path) -> Non
     ("change", "message"),
     [
         ({"steps": 0}, "--steps 0: give 1 or more"),
+        ({"seed": -1}, "--seed -1: give 0 to 4294967295"),
         ({"lr": 0.0}, "--lr 0: give a number above 0"),
         ({"dropout": 1.0}, "--dropout 1: give 0 or more, below 1"),
         ({"width": 30, "heads": 4}, "--heads 4 do not divide --width 30"),
