@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from hitl.errors import UsageError
 
+MAX_SEED = 2**32 - 1
+"""The largest that every library takes."""
+
 
 def at_least(option: str, value: int, low: int) -> None:
     """Raises UsageError for a value below `low`."""
@@ -24,8 +27,8 @@ def within(
     which may be what another option, `limit`, says."""
     value = getattr(options, name)
     if not value >= low or (high is not None and not value <= high):
-        most = "or more" if high is None else f"to {high:g}" + f" ({limit})" * bool(limit)
-        raise UsageError(f"{_option(name)} {value:g}: give {low:g} {most}")
+        most = "or more" if high is None else f"to {_told(high)}" + f" ({limit})" * bool(limit)
+        raise UsageError(f"{_option(name)} {_told(value)}: give {low:g} {most}")
 
 
 def above_zero(options: object, name: str) -> None:
@@ -48,6 +51,10 @@ def one_of(options: object, name: str, *choices: str) -> None:
     value = getattr(options, name)
     if value not in choices:
         raise UsageError(f"{_option(name)} {value!r}: choose {' or '.join(choices)}")
+
+
+def _told(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def _option(field: str) -> str:

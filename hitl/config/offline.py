@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hitl.config.checks import at_least, learning_rate
+from hitl.config.checks import MAX_SEED, at_least, learning_rate, within
 from hitl.errors import UsageError
 
 
@@ -96,6 +96,7 @@ class Tuning:
 
     def __post_init__(self) -> None:
         at_least("--max-tokens", self.max_tokens, 8)
+        within(self, "seed", 0, MAX_SEED)
 
 
 @dataclass(frozen=True, slots=True)

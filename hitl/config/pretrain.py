@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hitl.config.checks import above_zero, one_of, share, within
+from hitl.config.checks import MAX_SEED, above_zero, one_of, share, within
 from hitl.errors import UsageError
 
 Lang = Literal["zh", "en"]
@@ -98,6 +98,7 @@ class PretrainConfig:
         for name in names.split():
             within(self, name, 1)
         within(self, "vocab", 300)
+        within(self, "seed", 0, MAX_SEED)
         one_of(self, "lang", "zh", "en")
         above_zero(self, "lr")
         within(self, "weight_decay", 0)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hitl.config.checks import above_zero, one_of, share, within
+from hitl.config.checks import MAX_SEED, above_zero, one_of, share, within
 from hitl.errors import UsageError
 from hitl.scale import Scale
 
@@ -125,6 +125,7 @@ class RewardTrainConfig:
         for name in names.split():
             within(self, name, 1)
         within(self, "vocab", 300)
+        within(self, "seed", 0, MAX_SEED)
         one_of(self, "lang", "zh", "en", "auto")
         one_of(self, "part", "train", "gold")
         Scale.parse(self.labels, "--labels")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -39,17 +40,21 @@ class RewardTrain:
     def strangers(self, kind: str) -> list[str]:
         """Options that were given and mean nothing to this kind of data."""
         if kind == "texts":
-            given: object = self.preferences
-            plain: object = PreferenceConfig()
+            changed = _changed(self.preferences, PreferenceConfig())
         else:
-            given = self.texts
             plain = RewardTrainConfig(data=self.texts.data, out=self.texts.out)
-        changed = [
-            f.name
-            for f in fields(given)  # type: ignore[arg-type]
-            if getattr(given, f.name) != getattr(plain, f.name)
-        ]
+            changed = _changed(self.texts, plain)
         return [f"--{name.replace('_', '-')}" for name in changed if name not in SHARED]
+
+
+def _changed(given: Any, plain: Any) -> Iterator[str]:
+    """Names of the options that differ; a group of them has no name on the command line."""
+    for one in fields(given):
+        mine, usual = getattr(given, one.name), getattr(plain, one.name)
+        if is_dataclass(mine):
+            yield from _changed(mine, usual)
+        elif mine != usual:
+            yield one.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from hitl.corpora import NAMED
-from hitl.data.labelled import TABLES, review_folders
+from hitl.data.labelled import OBJECTS, TABLES, review_folders
 from hitl.data.preferences import is_preference
 from hitl.data.rows import Account, DataError, json_objects, lines
 from hitl.rundir import RunDir, is_run
@@ -42,7 +42,7 @@ def kind_of(data: str, root: Path) -> Kind:
         raise DataError(
             f"{path} is no data: it is empty, or not UTF-8; give another, or save it as UTF-8"
         )
-    if suffix == ".jsonl" or first[1].lstrip().startswith("{"):
+    if suffix in OBJECTS or first[1].lstrip().startswith("{"):
         account = Account(path)
         row = next(json_objects(path, account), None)
         if row is None:

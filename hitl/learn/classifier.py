@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from hitl.atomic import whole_folder
 from hitl.config.reward import RewardTrainConfig
 from hitl.corpora import CorpusError, Example, load_corpus
 from hitl.errors import UsageError
@@ -44,6 +45,7 @@ from hitl.learn.scratch import (
     prepare_work,
     quiet,
     run,
+    same_data,
     save_fp16,
     tokenizer_for,
 )
@@ -76,7 +78,8 @@ def train_classifier(config: RewardTrainConfig, report: Report | None = None) ->
 
     Learns from one part of the corpus alone (``config.part``). ``report`` gets a line of progress
     now and then. Continues ``OUT.training`` if a run with the same options was interrupted.
-    Raises CorpusError for data that cannot be used, UsageError for another run's unfinished folder.
+    Raises CorpusError for data that cannot be used, UsageError for another run's unfinished
+    folder, or when there is an OUT already.
     """
     examples = load_corpus(
         config.data,
@@ -106,6 +109,7 @@ def train_classifier(config: RewardTrainConfig, report: Report | None = None) ->
             with loading("model", config.init, OTHER_STARTS):
                 tokenizer, model = _started(config, located(config.init))
         work = prepare_work(config.out, config)
+        same_data(work, (asdict(example) for example in [*train, *heldout]))
         if config.init is None:
             texts = [e.text for e in train]
             tokenizer = tokenizer_for(
@@ -118,11 +122,12 @@ def train_classifier(config: RewardTrainConfig, report: Report | None = None) ->
             model, tokenizer, train, heldout, config, work / "classifier", report
         )
         figures = evaluate(model, tokenizer, heldout)
-        save_fp16(model, tokenizer, config.out)
-        if trainer.best_step < config.steps:
-            best = type(model).from_pretrained(trainer.best_folder, dtype=torch.float32)
-            save_fp16(best, tokenizer, config.out / BEST)
-        _draw(trainer, figures, config.out)
+        with whole_folder(config.out) as folder:
+            save_fp16(model, tokenizer, folder)
+            if trainer.best_step < config.steps:
+                best = type(model).from_pretrained(trainer.best_folder, dtype=torch.float32)
+                save_fp16(best, tokenizer, folder / BEST)
+            _draw(trainer, figures, folder)
         shutil.rmtree(work)
     return ClassifierResult(config.out, model.num_parameters(), len(train), figures)
 
@@ -218,7 +223,8 @@ def _guess_masked(
             report=report,
         )
         run(trainer, work)
-        masked.save_pretrained(done)
+        with whole_folder(done) as folder:
+            masked.save_pretrained(folder)
     # The classifier's pooler is its own: masked guessing has none.
     model.bert.load_state_dict(masked.bert.state_dict(), strict=False)
 

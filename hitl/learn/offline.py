@@ -6,7 +6,6 @@ import contextlib
 import copy
 import json
 import logging
-import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -17,17 +16,22 @@ import torch
 from transformers import ProgressCallback, TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
-from hitl.atomic import atomic_write, sync_tree, temporary_sibling
+from hitl.atomic import atomic_write
 from hitl.config.offline import Passes
 from hitl.errors import HitlError, UsageError
 from hitl.learn.precision import use_bf16
-from hitl.learn.scratch import prepare_work, quiet
+from hitl.learn.scratch import prepare_work, quiet, resumable
 
 Row = dict[str, Any]
 Report = Callable[[str], None]
 LEAST_HELDOUT = 8
 EVALUATIONS = 10
 """Figures on the held-out part in one training."""
+
+NO_PAIRS = "pairs of different texts to learn from"
+NO_TRAIN = "pairs to learn from that differ within --max-tokens"
+NO_HELDOUT = "held-out pairs that differ within --max-tokens"
+"""What may be missing, see `table`."""
 
 
 @contextlib.contextmanager
@@ -53,9 +57,7 @@ def silence() -> Iterator[None]:
 @contextlib.contextmanager
 def workplace(out: Path, job: Any) -> Iterator[Path]:
     """`OUT.training` of a dataclass of options, gone at the end; what was interrupted after its
-    first checkpoint stays, to be gone on with. Raises UsageError when `out` is taken."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is there already: another --out, or remove it")
+    first checkpoint stays, to be gone on with. Raises UsageError as `prepare_work` does."""
     work = prepare_work(out, job)
     try:
         yield work
@@ -121,34 +123,36 @@ def lora_of(passes: Passes, task: str) -> Any:
     )
 
 
-def table(rows: Iterable[Row], work: Path, name: str) -> Any:
+def table(rows: Iterable[Row], work: Path, name: str, what: str) -> Any:
     """A datasets.Dataset of `rows`, on disk below `work`: memory holds a thousand at a time.
 
-    Raises HitlError when there is no row.
+    Raises HitlError when there is no row; `what` tells what there is none of.
     """
     from datasets import Dataset
     from datasets.exceptions import DatasetGenerationError
 
     folder = work / name
     shutil.rmtree(folder, ignore_errors=True)
+    rest = iter(rows)
+    first = next(rest, None)
+    if first is None:  # datasets takes no rows for an error of its own
+        raise HitlError(f"there are no {what} in the data: give some more")
     fault: list[BaseException] = []
 
     def each() -> Iterator[Row]:
         try:
-            yield from rows
+            yield first
+            yield from rest
         except BaseException as error:  # datasets would hide it in one of its own
             fault.append(error)
             raise
 
     try:
-        made = Dataset.from_generator(each, cache_dir=str(folder), fingerprint=name)
+        return Dataset.from_generator(each, cache_dir=str(folder), fingerprint=name)
     except (DatasetGenerationError, ValueError):
         if fault:
             raise fault[0] from None
         raise
-    if not len(made):
-        raise HitlError(f"there are no {name} to learn from in the data: give some more")
-    return made
 
 
 def split(rows: Any, share: float | None, seed: int, what: str) -> tuple[Any, Any]:
@@ -202,7 +206,7 @@ def run(trainer: Any, work: Path, report: Report | None, names: tuple[str, ...])
     note = work / "before.json"  # the Trainer's own history begins with the first step
     if not note.exists():
         atomic_write(note, json.dumps(trainer.evaluate()))
-    trainer.train(resume_from_checkpoint=any(work.glob("checkpoint-*")))
+    trainer.train(resume_from_checkpoint=resumable(work))
     before: Row = json.loads(note.read_text(encoding="utf-8"))
     return before
 
@@ -221,20 +225,9 @@ def merged(model: Any) -> Any:
 
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Writes a plain from_pretrained folder, whole or not at all: safetensors and JSON, fp32."""
-    temporary = temporary_sibling(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        plain = merged(model)
-        plain.save_pretrained(temporary)
-        # safetensors makes its files private.
-        for path in temporary.glob("*.safetensors"):
-            path.chmod(0o644)
-        tokenizer.save_pretrained(temporary)
-        sync_tree(temporary)
-        if folder.is_dir():
-            folder.rmdir()  # empty, as `workplace` saw
-        os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    """Writes what from_pretrained reads, without adapters: safetensors and JSON, fp32."""
+    merged(model).save_pretrained(folder)
+    # safetensors makes its files private.
+    for path in folder.glob("*.safetensors"):
+        path.chmod(0o644)
+    tokenizer.save_pretrained(folder)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerBase
 
+from hitl.atomic import whole_folder
 from hitl.config.pretrain import PretrainConfig
 from hitl.corpora import CorpusError, load_corpus
 from hitl.errors import HitlError
@@ -31,6 +32,7 @@ from hitl.learn.scratch import (
     prepare_work,
     quiet,
     run,
+    same_data,
     save_fp16,
     tokenizer_for,
 )
@@ -77,7 +79,8 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
 
     Learns from the corpus's ``train`` and ``gold`` parts. ``report`` gets a line of progress now
     and then. Continues ``OUT.training`` if a run with the same options was interrupted. Raises
-    CorpusError for texts that cannot be had, UsageError for another run's unfinished folder.
+    CorpusError for texts that cannot be had, UsageError for another run's unfinished folder, or
+    when there is an OUT already.
     """
     examples = load_corpus(config.corpus)
     train = [e.text for e in examples if e.part != "heldout"]
@@ -88,16 +91,17 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
     with quiet():
         if config.init is not None:
             with loading("model", config.init, OTHER_STARTS):
-                folder = located(config.init)
-                tokenizer = AutoTokenizer.from_pretrained(folder)
-                model = _continued(config, folder)
+                start = located(config.init)
+                tokenizer = AutoTokenizer.from_pretrained(start)
+                model = _continued(config, start)
         encoder = Encoder.load(config.encoder) if config.encoder is not None else None
+        also = [e.text for e in load_corpus(config.also)] if config.also else []
         work = prepare_work(config.out, config)
+        same_data(work, [train, also, heldout])
         if config.init is None:
             make = bert_tokenizer if config.lang == "zh" else gpt2_tokenizer
             tokenizer = tokenizer_for(work, lambda: make(train, config.vocab, config.positions))
             model = GPT2LMHeadModel(_model_config(config, tokenizer))
-        also = [e.text for e in load_corpus(config.also)] if config.also else []
         longest = config.max_tokens
         sequences = [
             piece for text in [*train, *also] for piece in pieces(text, tokenizer, longest)
@@ -141,7 +145,8 @@ def pretrain(config: PretrainConfig, report: Report | None = None) -> PretrainRe
         aligned_by = alignment_on(model, seen) if measurable else None
         # The Trainer turns the cache off, which would make sampling slow.
         model.config.use_cache = True
-        save_fp16(model, tokenizer, config.out)
+        with whole_folder(config.out) as folder:
+            save_fp16(model, tokenizer, folder)
         shutil.rmtree(work)
     return PretrainResult(
         out=config.out,

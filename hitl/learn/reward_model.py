@@ -17,14 +17,15 @@ from trl.trainer.reward_config import RewardConfig
 from trl.trainer.reward_trainer import RewardTrainer
 
 from hitl.agreement import Agreement, agreement, gaps_of
-from hitl.atomic import atomic_write
+from hitl.atomic import whole_folder
 from hitl.config.offline import PreferenceConfig
 from hitl.config.reward import RewardTrainConfig
 from hitl.data.ranked import Ranked, pairs
 from hitl.learn import offline
 from hitl.learn.heads import load_for_rewards
-from hitl.learn.offline import Report, Row
+from hitl.learn.offline import NO_HELDOUT, NO_PAIRS, NO_TRAIN, Report, Row
 from hitl.learn.scorers import logits_of
+from hitl.learn.scratch import same_data
 from hitl.plots import Line, Panel, draw
 
 
@@ -57,22 +58,26 @@ def train_reward_model(
     job = _Job(config, options, str(source))
     with offline.silence(), offline.workplace(config.out, job) as work:
         model, tokenizer = load_for_rewards(source, config.max_tokens, config.seed)
-        lists = offline.table(({"tiers": one.texts} for one in rankings), work, "lists")
+        tiers = (one.texts for one in rankings)
+        useful = ({"tiers": one} for one in tiers if any(pairs(one)))
+        lists = offline.table(useful, work, "lists", NO_PAIRS)
+        same_data(work, lists)
         learned, heldout = offline.split(lists, options.passes.heldout, config.seed, "lists")
-        train = offline.table(_encoded(learned, tokenizer), work, "train")
-        check = offline.table(_encoded(heldout, tokenizer), work, "heldout")
+        train = offline.table(_encoded(learned, tokenizer), work, "train", NO_TRAIN)
+        check = offline.table(_encoded(heldout, tokenizer), work, "heldout", NO_HELDOUT)
         before = _agreement(model, tokenizer, heldout)
         trainer = _trainer(config, options, work, model, tokenizer, train, check)
         offline.run(trainer, work, report, ("loss", "accuracy"))
         best = offline.merged(trainer.model)
         after = _agreement(best, tokenizer, heldout)
-        offline.save(best, tokenizer, config.out)
-        _draw(trainer, _gaps(best, tokenizer, heldout), config.out)
-        _save_last(trainer, tokenizer, work, config.out)
         result = RewardResult(config.out, len(learned), len(train), before, after)
         figures = {"lists": result.lists, "pairs": result.pairs,
                    "before": asdict(before), "after": asdict(after)}  # fmt: skip
-        atomic_write(config.out / "figures.json", json.dumps(figures, indent=1))
+        with whole_folder(config.out) as folder:
+            offline.save(best, tokenizer, folder)
+            _draw(trainer, _gaps(best, tokenizer, heldout), folder)
+            _save_last(trainer, tokenizer, work, folder)
+            (folder / "figures.json").write_text(json.dumps(figures, indent=1), "utf-8")
     return result
 
 
@@ -123,7 +128,8 @@ def _encoded(lists: Any, tokenizer: Any) -> Iterator[Row]:
             for text in tier
         }
         for better, worse in pairs(tuple(tuple(tier) for tier in row["tiers"])):
-            yield {"chosen_ids": ids[better], "rejected_ids": ids[worse]}
+            if ids[better] != ids[worse]:  # cut, two texts may be one
+                yield {"chosen_ids": ids[better], "rejected_ids": ids[worse]}
 
 
 def _scored(model: Any, tokenizer: Any, lists: Any) -> list[list[list[float]]]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -24,8 +26,10 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.utils import logging
 
+from hitl.atomic import atomic_write
 from hitl.errors import UsageError
 from hitl.learn.muon import MuonAdamW
 from hitl.learn.precision import use_bf16
@@ -160,8 +164,27 @@ class _ReportCallback(TrainerCallback):
 
 def run(trainer: ScratchTrainer, work: Path) -> float:
     """Train, or go on from the newest checkpoint in ``work``; the mean training loss."""
-    outcome = trainer.train(resume_from_checkpoint=any(work.glob("checkpoint-*")))
+    outcome = trainer.train(resume_from_checkpoint=resumable(work))
     return outcome.training_loss
+
+
+def resumable(work: Path) -> bool:
+    """Whether a checkpoint in ``work`` can be gone on from. One that was not finished when the
+    training was stopped is removed: the Trainer would take it for the newest and fail."""
+    checkpoints = list(work.glob("checkpoint-*"))
+    torn = [folder for folder in checkpoints if not _is_whole(folder)]
+    for folder in torn:
+        shutil.rmtree(folder)
+    return len(torn) < len(checkpoints)
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        # What the Trainer writes last.
+        json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _arguments(config: TrainConfig, work: Path, steps: int, lr: float) -> TrainingArguments:
@@ -198,8 +221,11 @@ def autocast(device: torch.device) -> torch.autocast:
 def prepare_work(out: Path, config: Any) -> Path:
     """``OUT.training``, fresh or left by an interrupted run with the very same options.
 
-    Raises UsageError if it was left by a run with others, or cannot be written.
+    Raises UsageError if it was left by a run with others, or cannot be written, or if ``out``
+    is taken.
     """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is there already: another --out, or remove it")
     work = out.with_name(out.name + ".training")
     options = json.dumps(asdict(config), default=str, indent=1, sort_keys=True)
     note = work / "options.json"
@@ -210,12 +236,31 @@ def prepare_work(out: Path, config: Any) -> Path:
         )
     try:
         work.mkdir(parents=True, exist_ok=True)
-        note.write_text(options, encoding="utf-8")
+        atomic_write(note, options)
     except OSError as error:
         raise UsageError(
             f"--out {out}: {work} cannot be written ({error.strerror}), give another"
         ) from error
     return work
+
+
+def same_data(work: Path, rows: Iterable[Any]) -> None:
+    """Keeps a hash of what is learned from (anything JSON can say, in order) in ``work``.
+
+    Raises UsageError when an interrupted run began with other rows: half of a training on each
+    would be no training on either, and its figures of texts before and after would be of two kinds.
+    """
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row, sort_keys=True).encode() + b"\n")
+    note = work / "data.sha256"
+    if not note.exists():
+        atomic_write(note, digest.hexdigest())
+    elif note.read_text(encoding="utf-8") != digest.hexdigest():
+        raise UsageError(
+            f"{work} holds an unfinished run on other data: repeat its command with the data of "
+            "then to finish it, or delete the folder"
+        )
 
 
 def save_fp16(model: Any, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:

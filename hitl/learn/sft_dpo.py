@@ -17,14 +17,16 @@ from trl.trainer.dpo_trainer import DPOTrainer
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
+from hitl.atomic import whole_folder
 from hitl.config.offline import Dpo, Sft, Tuning
 from hitl.data.ranked import Ranked, pairs
 from hitl.data.writings import Writing
 from hitl.learn import offline
 from hitl.learn.build import OTHER_POLICIES
 from hitl.learn.hub import loading
-from hitl.learn.offline import Report, Row
+from hitl.learn.offline import NO_HELDOUT, NO_PAIRS, NO_TRAIN, Report, Row
 from hitl.learn.policy import Loaded, load_model
+from hitl.learn.scratch import same_data
 from hitl.learn.tokens import Codec
 from hitl.models import check_use
 from hitl.plots import Line, Panel, draw
@@ -52,7 +54,9 @@ def train_sft(
     tuning = command.tuning
     with offline.silence(), offline.workplace(tuning.out, _job(command, source)) as work:
         loaded = _load(source)
-        rows = offline.table(_writing_rows(loaded.codec, texts, tuning.max_tokens), work, "texts")
+        ids = _writing_rows(loaded.codec, texts, tuning.max_tokens)
+        rows = offline.table(ids, work, "texts", "texts to learn from")
+        same_data(work, rows)
         train, check = offline.split(rows, tuning.passes.heldout, tuning.seed, "texts")
         args = SFTConfig(
             **_arguments(tuning, work, len(train), command.batch_size, command.rate),
@@ -78,11 +82,12 @@ def train_dpo(
     tuning = command.tuning
     with offline.silence(), offline.workplace(tuning.out, _job(command, source)) as work:
         loaded = _load(source)
-        lists = offline.table(_list_rows(rankings), work, "lists")
+        lists = offline.table(_list_rows(rankings), work, "lists", NO_PAIRS)
+        same_data(work, lists)
         learned, heldout = offline.split(lists, tuning.passes.heldout, tuning.seed, "lists")
         codec, limit = loaded.codec, tuning.max_tokens
-        train = offline.table(_pair_rows(codec, learned, limit), work, "train")
-        check = offline.table(_pair_rows(codec, heldout, limit), work, "heldout")
+        train = offline.table(_pair_rows(codec, learned, limit), work, "train", NO_TRAIN)
+        check = offline.table(_pair_rows(codec, heldout, limit), work, "heldout", NO_HELDOUT)
         args = DPOConfig(
             **_arguments(tuning, work, len(train), command.batch_size, command.rate),
             max_length=None,  # cut already
@@ -132,8 +137,9 @@ def _writing_rows(codec: Codec, texts: Iterable[Writing], limit: int) -> Iterato
 
 def _list_rows(rankings: Iterable[Ranked]) -> Iterator[Row]:
     for one in rankings:
-        ended = [text for tier in one.tiers for text in tier if one.ends(text)]
-        yield {"prompt": one.prompt, "tiers": one.tiers, "ended": ended}
+        if any(pairs(one.tiers)):
+            ended = [text for tier in one.tiers for text in tier if one.ends(text)]
+            yield {"prompt": one.prompt, "tiers": one.tiers, "ended": ended}
 
 
 def _pair_rows(codec: Codec, lists: Any, limit: int) -> Iterator[Row]:
@@ -142,7 +148,8 @@ def _pair_rows(codec: Codec, lists: Any, limit: int) -> Iterator[Row]:
         for better, worse in pairs(tuple(tuple(tier) for tier in row["tiers"])):
             both = [(better, better in ended), (worse, worse in ended)]
             prompt, [chosen, rejected] = encode(codec, row["prompt"], both, limit)
-            yield {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected}
+            if chosen != rejected:  # cut, two texts may be one
+                yield {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +197,12 @@ def _run(
 ) -> TuningResult:
     before = offline.run(trainer, work, report, ("loss", *names))
     after = trainer.evaluate()
-    offline.save(trainer.model, loaded.codec.tokenizer, tuning.out)
     losses = (
         Line("train", *offline.curve(trainer, "loss")),
         Line("held out", *offline.curve(trainer, "eval_loss")),
     )
-    draw(tuning.out / "curve.png", (Panel("loss", "step", losses),))
+    with whole_folder(tuning.out) as folder:
+        offline.save(trainer.model, loaded.codec.tokenizer, folder)
+        draw(folder / "curve.png", (Panel("loss", "step", losses),))
     accuracy = [after[f"eval_{name}"] for name in names]
     return TuningResult(tuning.out, rows, before["eval_loss"], after["eval_loss"], *accuracy)

@@ -42,10 +42,12 @@ def test_names_and_folders(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "why"), [("none.tsv", "no data"), ("empty.tsv", "empty"),
                                            ("folder", "neither a run nor"),
-                                           ("no.jsonl", "line 1 is not JSON")])  # fmt: skip
+                                           ("no.jsonl", "line 1 is not JSON"),
+                                           ("array.json", "none of its 1 rows can")])  # fmt: skip
 def test_what_is_no_data(tmp_path: Path, name: str, why: str) -> None:
     (tmp_path / "empty.tsv").touch()
     (tmp_path / "folder").mkdir()
     (tmp_path / "no.jsonl").write_text("no JSON\n", "utf-8")
+    (tmp_path / "array.json").write_text('[{"chosen": "a", "rejected": "b"}]\n', "utf-8")
     with pytest.raises(DataError, match=why):
         kind_of(str(tmp_path / name), tmp_path)

@@ -110,9 +110,14 @@ def test_an_interrupted_training_goes_on(tmp_path: Path) -> None:
              "4", "--pairs-per-step", "8", "--max-tokens", "32", "--device", "cpu",
              "--precision", "bf16", "--heldout", "0.3")  # fmt: skip
 
-    def with_other_options() -> None:
+    def with_other_options_or_data() -> None:
         code, _, said = inside(tmp_path, *words, "--out", "parts", "--seed", "5")
         assert code == 2 and "unfinished run with other options" in said
+        lists = (tmp_path / "lists.tsv").read_text("utf-8")
+        (tmp_path / "lists.tsv").write_text(lists + "房间很好\t房间太差\n", "utf-8")
+        code, _, said = inside(tmp_path, *words, "--out", "parts")
+        assert code == 2 and "unfinished run on other data" in said.splitlines()[-1]
+        (tmp_path / "lists.tsv").write_text(lists, "utf-8")
 
     found = come_to_the_same(
         tmp_path,
@@ -120,7 +125,7 @@ def test_an_interrupted_training_goes_on(tmp_path: Path) -> None:
         "hitl.commands.reward.progress",
         8,
         files=("model.safetensors", "last/model.safetensors"),
-        meanwhile=with_other_options,
+        meanwhile=with_other_options_or_data,
     )
     assert found["pairwise_accuracy"] > 0.8
     assert not [p for p in (tmp_path / "parts").rglob("adapter*")]

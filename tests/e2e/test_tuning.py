@@ -71,7 +71,14 @@ def test_an_interrupted_training_goes_on(command: str, tmp_path: Path) -> None:
     rows = [f"{text[:-3]}很满意！\t{text[:-3]}不满意。" for text in style(24)]
     (tmp_path / "lists.tsv").write_text("\n".join(rows) + "\n", "utf-8")
     words = (command, "lists.tsv", "--batch-size", "4", *QUICK)
-    come_to_the_same(tmp_path, words, "hitl.commands.tune.progress", 5)
+
+    def with_other_data() -> None:
+        (tmp_path / "lists.tsv").write_text("\n".join(rows[:16]) + "\n", "utf-8")
+        code, _, said = inside(tmp_path, *words, "--out", "parts")
+        assert code == 2 and "unfinished run on other data" in said.splitlines()[-1]
+        (tmp_path / "lists.tsv").write_text("\n".join(rows) + "\n", "utf-8")
+
+    come_to_the_same(tmp_path, words, "hitl.commands.tune.progress", 5, meanwhile=with_other_data)
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
     BertConfig,
+    BertForMaskedLM,
     BertForSequenceClassification,
     DistilBertConfig,
     ErnieConfig,
@@ -135,10 +136,45 @@ def test_the_best_is_kept_too_and_an_interrupted_training_comes_to_the_same(
     assert not any(line.startswith("step 20/60") for line in lines)
     for name in ("model.safetensors", "best/model.safetensors"):
         assert (config.out / name).read_bytes() == (again.out / name).read_bytes()
+    third = replace(config, out=tmp_path / "third")
+    with pytest.raises(KeyboardInterrupt):
+        train_classifier(third, report=stop)
     with pytest.raises(UsageError, match="unfinished run with other options"):
+        train_classifier(replace(third, lr=1e-3))
+    data.write_text("\n".join(data.read_text("utf-8").split()[:150]), "utf-8")
+    with pytest.raises(UsageError, match="unfinished run on other data"):
+        train_classifier(third)
+
+
+def test_what_is_there_already_is_not_overwritten(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "config.json").write_text("mine")
+    with pytest.raises(UsageError, match=r"run is there already: another --out, or remove it"):
+        train_classifier(small(data, out))
+    assert [path.read_text() for path in out.iterdir()] == ["mine"]
+    assert not out.with_name("run.training").exists()
+
+
+def test_a_training_stopped_while_it_kept_the_guesser_goes_on(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small(data, tmp_path / "out", steps=2, warmup_steps=0)
+
+    def stopped(self: Any, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        (folder / "config.json").write_text("{")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BertForMaskedLM, "save_pretrained", stopped)
+        # The Trainer's own checkpoints are not what is stopped here.
+        patch.setattr("hitl.learn.classifier.run", lambda trainer, work: None)
+        (tmp_path / "out.training" / "mlm").mkdir(parents=True)
         with pytest.raises(KeyboardInterrupt):
-            train_classifier(again, report=stop)
-        train_classifier(replace(again, lr=1e-3))
+            train_classifier(config)
+    train_classifier(config)
+    assert (config.out / "model.safetensors").is_file()
 
 
 def test_soft_labels_give_graded_scores(tmp_path: Path) -> None:
@@ -234,6 +270,7 @@ def test_data_that_cannot_be_used_is_one_clear_line(
     ("change", "message"),
     [
         ({"steps": 0}, "--steps 0: give 1 or more"),
+        ({"seed": -1}, "--seed -1: give 0 to 4294967295"),
         ({"mlm_steps": -1}, "--mlm-steps -1: give 0 or more"),
         ({"label_smoothing": 1.0}, "--label-smoothing 1: give 0 or more, below 1"),
         ({"crops": 1.5}, "--crops 1.5: give 0 to 1"),

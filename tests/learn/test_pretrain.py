@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerState
 
 from hitl.config.pretrain import PretrainConfig
 from hitl.data.rows import DataError
+from hitl.errors import UsageError
 from hitl.learn.pretrain import collate, edges, encode, nats, pieces, pretrain
 from hitl.learn.scratch import TokenBatches, quiet
 from hitl.learn.tokenizers import bert_tokenizer, gpt2_tokenizer
@@ -144,8 +146,77 @@ def test_an_interrupted_run_goes_on_and_other_options_are_refused(
     newest.rmdir()
     with pytest.raises(ValueError, match=r"unfinished run with other options.*delete the folder"):
         pretrain(small(corpus, out, lr=2e-2))
+    texts = corpus.read_text("utf-8")
+    corpus.write_text(texts[: len(texts) // 2], "utf-8")
+    with pytest.raises(UsageError, match=r"unfinished run on other data.*delete the folder"):
+        pretrain(small(corpus, out))
+    corpus.write_text(texts, "utf-8")
+    (work / "data.sha256").unlink()  # an earlier version kept none
     resumed = pretrain(small(corpus, out))
     assert resumed.heldout == whole.heldout
+
+
+@pytest.mark.parametrize("taken", ["folder", "file"])
+def test_what_is_there_already_is_not_overwritten(corpus: Path, tmp_path: Path, taken: str) -> None:
+    out = tmp_path / "run"
+    if taken == "folder":
+        out.mkdir()
+    mine = out / "config.json" if taken == "folder" else out
+    mine.write_text("mine")
+    with pytest.raises(UsageError, match=r"run is there already: another --out, or remove it"):
+        pretrain(small(corpus, out))
+    assert mine.read_text() == "mine" and not out.with_name("run.training").exists()
+
+
+def test_an_empty_folder_is_filled(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    out.mkdir()
+    pretrain(small(corpus, out, steps=4))
+    assert (out / "model.safetensors").is_file()
+
+
+def test_a_run_stopped_while_its_model_is_written_goes_on(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import hitl.learn.pretrain as module
+
+    save = module.save_fp16
+
+    def stopped(*given: Any) -> None:
+        save(*given)
+        raise KeyboardInterrupt
+
+    out = tmp_path / "model"
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "save_fp16", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(small(corpus, out))
+    said: list[str] = []
+    pretrain(small(corpus, out), said.append)
+    assert (out / "model.safetensors").is_file()
+    assert not any(line.startswith("step 20/40") for line in said), "it began again"
+
+
+def test_a_run_killed_while_it_wrote_a_checkpoint_goes_on_from_the_one_before(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pretrain(small(corpus, tmp_path / "whole"))
+    out = tmp_path / "model"
+    save = TrainerState.save_to_json
+
+    def killed(self: TrainerState, path: str) -> None:
+        if "checkpoint-40" in path:
+            raise KeyboardInterrupt
+        save(self, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainerState, "save_to_json", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(small(corpus, out))
+    said: list[str] = []
+    resumed = pretrain(small(corpus, out), said.append)
+    assert resumed.heldout == whole.heldout
+    assert not any(line.startswith("step 20/40") for line in said), "it began again"
 
 
 def test_a_text_that_does_not_fit_is_cut_and_has_no_end_token() -> None:
@@ -216,6 +287,7 @@ def test_a_corpus_too_small_to_train_on_is_one_clear_line(tmp_path: Path) -> Non
     ("change", "message"),
     [
         ({"steps": 0}, "--steps 0: give 1 or more"),
+        ({"seed": -1}, "--seed -1: give 0 to 4294967295"),
         ({"lr": 0.0}, "--lr 0: give a number above 0"),
         ({"dropout": 1.0}, "--dropout 1: give 0 or more, below 1"),
         ({"width": 30, "heads": 4}, "--heads 4 do not divide --width 30"),

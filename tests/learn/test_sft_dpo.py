@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from hitl.config.offline import Dpo, Tuning
+from hitl.data.ranked import Ranked
+from hitl.errors import HitlError
 from hitl.learn.policy import load_model
-from hitl.learn.sft_dpo import encode
+from hitl.learn.sft_dpo import _pair_rows, encode, train_dpo
 from hitl.learn.tokens import Codec
 
 ROOT = Path(__file__).parents[2]
@@ -49,3 +52,20 @@ def test_what_is_too_long_is_cut_and_the_prompt_from_the_left(limit: int) -> Non
     assert len(answer) == min(21, limit - 1)
     if limit > 21:
         assert ids[-1] == own.encode_prompt("末", 8)[-1]
+
+
+def test_judgements_of_one_text_alone_are_no_pairs(tmp_path: Path) -> None:
+    """Two completions of a group may be the same, and be ranked all the same."""
+    out = tmp_path / "out"
+    same = [Ranked("房间", (("很好",), ("很好",)))] * 3
+    with pytest.raises(HitlError, match=r"^there are no pairs of different texts to learn from"):
+        train_dpo(Dpo(Tuning("a", out, device="cpu")), ROOT / "checkpoints" / "tiny-zh", same)
+    assert not list(tmp_path.iterdir())
+
+
+def test_texts_that_are_one_when_they_are_cut_are_no_pair() -> None:
+    own = codec("tiny-zh")
+    tiers = [["好" * 20 + "甲"], ["好" * 20 + "乙", "差"]]
+    row = {"prompt": "", "tiers": tiers, "ended": []}
+    found = {limit: len(list(_pair_rows(own, [row], limit))) for limit in (8, 64)}
+    assert found == {8: 1, 64: 2}
