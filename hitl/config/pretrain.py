@@ -1,4 +1,4 @@
-"""Options of ``hitl pretrain``: the defaults are the recipe of the shipped tiny policies."""
+"""Options of ``hitl pretrain``; the default sizes are those of the shipped tiny policies."""
 
 from __future__ import annotations
 
