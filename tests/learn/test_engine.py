@@ -141,6 +141,16 @@ def test_an_edit_becomes_likelier(mode: Mode) -> None:
     assert one.logprob("这部电影很", text) > before + 1
 
 
+def test_a_long_edit_says_nothing_of_how_far_the_policy_is() -> None:
+    told = []
+    for edit in (None, "质量很好，非常满意，" * 12):
+        one = engine(dataclasses.replace(CONFIG, lr=1e-3))
+        one.update(1, judged(one))
+        first, second = judged(one, (3, 4))
+        told.append(one.update(2, [dataclasses.replace(first, edit=edit), second]).sequence_kl)
+    assert told[0] > 0.01 and told[1] == pytest.approx(told[0], rel=1e-4)
+
+
 def test_a_reward_that_is_not_finite_leaves_everything_as_it_was() -> None:
     one = engine()
     one.update(1, judged(one))
