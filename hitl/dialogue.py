@@ -247,6 +247,8 @@ class Dialogue:
             )
             return
         if judged.id not in {waiting.id for waiting in self._updates.waiting()}:
+            if self._journal.is_set_aside(judged.id):
+                too_late = Sentence("set aside: no update will learn from it")
             self._operator.notify(Notice(too_late))
             return
         self._journal.undo(judged.id)

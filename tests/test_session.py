@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hitl.checkpoints import Checkpoints
-from hitl.engine import EngineThread
+from hitl.engine import EngineThread, UpdateRefusedError
+from hitl.journal import JournalError
 from hitl.operator import (
     Desk,
     Draft,
@@ -141,6 +142,17 @@ def test_nothing_to_undo_says_so(stint: Stint) -> None:
     operator, _ = stint(Undo(), GOOD)
     assert "nothing to undo" in operator.heard(Notice)[0].text
     assert operator.desks[0].group == operator.desks[1].group
+def test_what_was_set_aside_is_not_said_to_be_trained(stint: Stint) -> None:
+    def refuse() -> None:
+        raise UpdateRefusedError("update 1 was undone, the loss became NaN")
+
+    engine = FakeEngine()
+    engine.before_update = refuse
+    operator, _ = stint(GOOD, BAD, Undo(), engine=engine)
+    assert not operator.heard(Undone)
+    assert operator.heard(Notice)[-1].text == "set aside: no update will learn from it"
+
+
 
 
 def test_a_skip_teaches_nothing_and_is_kept(stint: Stint) -> None:
