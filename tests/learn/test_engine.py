@@ -179,6 +179,25 @@ def test_a_batch_without_variance_says_so() -> None:
     assert "all labels of this batch are equal" in one.update(1, equal).notices[0]
 
 
+def test_labels_that_teach_nothing_for_their_age_are_not_consumed_without_a_word() -> None:
+    one = engine()
+    [fresh] = judged(one, (1,))
+
+    def old(completion: Completion) -> Completion:
+        """As if its tokens had been unlikely when they were sampled."""
+        return dataclasses.replace(completion, logprobs=tuple(p - 7 for p in completion.logprobs))
+
+    texts = tuple(old(completion) for completion in fresh.group.completions)
+    stale = dataclasses.replace(fresh, group=dataclasses.replace(fresh.group, completions=texts))
+    digest = one.digest()
+    stats = one.update(1, [stale])
+    assert one.digest() == digest and stats.labels == 2
+    [notice] = stats.notices
+    assert f"{stats.epochs} of {stats.epochs} steps taught nothing" in notice
+    assert "more than 10 times" in notice
+    assert not any("taught nothing" in notice for notice in one.update(2, [fresh]).notices)
+
+
 def test_sequence_kl_is_zero_before_and_positive_after() -> None:
     one = engine(dataclasses.replace(CONFIG, lr=1e-3, max_new_tokens=16))
     prompts = [Prompt("这部电影很", -n) for n in range(1, 9)]
