@@ -198,6 +198,18 @@ def test_labels_that_teach_nothing_for_their_age_are_not_consumed_without_a_word
     assert not any("taught nothing" in notice for notice in one.update(2, [fresh]).notices)
 
 
+def test_what_the_policy_has_no_token_for_in_an_edit_is_named_once() -> None:
+    source, told = shipped("checkpoints", CONFIG.base_policy), list[str]()
+    assert source is not None
+    one = LocalEngine(source, CONFIG, lambda *at: None, told.append)
+    first, second = judged(one)
+    one.update(1, [dataclasses.replace(first, edit="鲑鱼很好，鲑"), second])
+    one.update(2, [dataclasses.replace(first, edit="好鲑鱼"), second])
+    assert told == [
+        "your own text for group 1 has what the policy has no token for, and learns as [UNK]: 鲑"
+    ]
+
+
 def test_sequence_kl_is_zero_before_and_positive_after() -> None:
     one = engine(dataclasses.replace(CONFIG, lr=1e-3, max_new_tokens=16))
     prompts = [Prompt("这部电影很", -n) for n in range(1, 9)]
