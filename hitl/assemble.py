@@ -115,7 +115,11 @@ def past_of(run_dir: RunDir, journal: Journal) -> Past:
         [stats] = [stats for stats in journal.updates() if stats.number == number]
         return batch, stats
 
-    return Past(lambda at_most: newest_checkpoint(run_dir.steps, at_most), update)
+    def checkpoint(at_most: int) -> tuple[int, Path] | None:
+        digests = {stats.number: stats.digest for stats in journal.updates()}
+        return newest_checkpoint(run_dir.steps, at_most, digests)
+
+    return Past(checkpoint, update)
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,15 @@ was damaged later, and is skipped for the one before it.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import re
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from hitl.atomic import (
     TEMPORARY,
@@ -32,6 +34,9 @@ from hitl.wording import Sentence
 _VERSION = re.compile(r"\d{6,}")
 _Print = tuple[tuple[str, int, int, int], ...]
 """(path, inode, bytes, change time in ns) of each file: equal means nobody wrote to it."""
+
+
+NOT_TOLD: Mapping[int, str] = MappingProxyType({})
 
 
 class CheckpointError(HitlError):
@@ -64,20 +69,30 @@ class Checkpoints:
         """All that have a name, intact or not, oldest first."""
         return checkpoint_versions(self._directory)
 
-    def commit(self, version: int, save: Callable[[Path], Manifest]) -> Path:
+    def commit(
+        self,
+        version: int,
+        save: Callable[[Path], Manifest],
+        after: str = "",
+        *,
+        anew: bool = False,
+    ) -> Path:
         """Makes checkpoint `version` of what `save` writes into the folder it is given; returns
-        its place, where it is on disk. One that is there and intact is left alone.
+        its place, where it is on disk. `after` is the digest that the journal has of the update.
+        One that is there, intact and not of another update is left alone, unless it is to be made
+        `anew`.
 
         Raises CheckpointError when it could not be written; nothing else has changed then.
         """
         with self._lock:
             final = self.path(version)
-            if final.is_dir() and self._problem(version) is None:
+            there = not anew and final.is_dir() and self._problem(version) is None
+            if there and _foreign(final, after) is None:
                 return final
             temporary = self._directory / f"{TEMPORARY}{version:06d}-{os.getpid()}"
             try:
-                self._write(temporary, save)
-                if final.exists():  # a broken one
+                self._write(temporary, save, after)
+                if final.exists():  # a broken one, or of another branch
                     remove_tree(final)
                 reach("checkpoint:before-rename")
                 os.replace(temporary, final)
@@ -102,10 +117,15 @@ class Checkpoints:
             return final
 
     def newest_intact(
-        self, on_skip: Callable[[Path, str], None], at_most: int | None = None
+        self,
+        on_skip: Callable[[Path, str], None],
+        at_most: int | None = None,
+        updates: Mapping[int, str] = NOT_TOLD,
     ) -> tuple[int, Path] | None:
         """The newest checkpoint (of version `at_most` or before) whose every byte is as it was
-        written, or None. `on_skip` hears of each that is passed over, and why."""
+        written, or None. `updates` are the digests that the journal has, by number; a checkpoint
+        that is of another update is none of the run's. `on_skip` hears of each that is passed over,
+        and why."""
         with self._lock:
             for version in reversed(self.versions()):
                 if at_most is not None and version > at_most:
@@ -114,6 +134,8 @@ class Checkpoints:
                 problem = checkpoint_problem(path)
                 if problem is None:
                     self._verified[version] = _fingerprint(path)
+                    problem = _foreign(path, updates.get(version, ""))
+                if problem is None:
                     return version, path
                 on_skip(path, problem)
         return None
@@ -126,7 +148,14 @@ class Checkpoints:
                 if newer > version:
                     self._remove(newer)
 
-    def _write(self, temporary: Path, save: Callable[[Path], Manifest]) -> None:
+    def discard_before(self, version: int) -> None:
+        """Removes checkpoints older than `version`."""
+        with self._lock:
+            for older in self.versions():
+                if older < version:
+                    self._remove(older)
+
+    def _write(self, temporary: Path, save: Callable[[Path], Manifest], after: str) -> None:
         shutil.rmtree(temporary, ignore_errors=True)  # of an earlier process with our number
         temporary.mkdir()
         manifest = save(temporary)
@@ -136,7 +165,8 @@ class Checkpoints:
             raise OSError(f"it does not read back as written: {problem}")
         sync_tree(temporary)
         reach("checkpoint:before-manifest")
-        write_synced(temporary / FILE_NAME, manifest.to_json().encode())
+        text = dataclasses.replace(manifest, after=after).to_json()
+        write_synced(temporary / FILE_NAME, text.encode())
         sync(temporary)
         reach("checkpoint:after-manifest")
 
@@ -200,12 +230,16 @@ def checkpoint_age(directory: Path, at_most: int) -> float | None:
     return None
 
 
-def newest_checkpoint(directory: Path, at_most: int) -> tuple[int, Path] | None:
-    """The newest intact checkpoint of version `at_most` or before in a `steps` folder, or None.
-    Only reads, so the run may be open elsewhere."""
+def newest_checkpoint(
+    directory: Path, at_most: int, updates: Mapping[int, str] = NOT_TOLD
+) -> tuple[int, Path] | None:
+    """The newest intact checkpoint of version `at_most` or before in a `steps` folder that is of
+    one of the `updates`, or None; see `Checkpoints.newest_intact`. Only reads, so the run may be
+    open elsewhere."""
     for version in reversed(checkpoint_versions(directory)):
         path = directory / f"{version:06d}"
-        if version <= at_most and checkpoint_problem(path) is None:
+        intact = version <= at_most and checkpoint_problem(path) is None
+        if intact and _foreign(path, updates.get(version, "")) is None:
             return version, path
     return None
 
@@ -228,6 +262,15 @@ def checkpoint_problem(path: Path, *, quick: bool = False) -> str | None:
         return manifest.problem(path, quick=quick)
     except OSError as error:
         return Sentence("it cannot be read: {why}", why=_reason(error))
+
+
+def _foreign(path: Path, update: str) -> str | None:
+    """Why an intact checkpoint is not of the update whose digest the journal has, or None. One that
+    does not say, and an update of which nothing is known, are believed."""
+    after = Manifest.from_json((path / FILE_NAME).read_text(encoding="utf-8")).after
+    if not after or not update or after == update:
+        return None
+    return Sentence("it is of another branch than the journal")
 
 
 def _mismatch(manifest: Manifest, directory: Path) -> str | None:

@@ -173,7 +173,7 @@ class Dialogue:
         try:
             agreement = self._repeats.keep(again, judgement)
         except JournalError as error:
-            self._operator.notify(Notice(error.said, "error"))
+            self._say_lost(error)
             return
         if judgement is not None:
             self._operator.notify(Rejudged(judgement, agreement))
@@ -205,7 +205,7 @@ class Dialogue:
         try:
             self._journal.append(judgement)
         except JournalError as error:
-            self._operator.notify(Notice(error.said, "error"))
+            self._say_lost(error)
             self._put_back(group)
             return False
         rewards = rewards_of(judgement, len(group.completions))
@@ -226,7 +226,7 @@ class Dialogue:
                 too_late = Sentence("already trained: the last judgement is in the weights")
                 self._reopen(last, too_late)
         except JournalError as error:
-            self._operator.notify(Notice(error.said, "error"))
+            self._say_lost(error)
 
     def _take_back(self, group: Group, judgement_id: int, now: bool) -> None:
         self._put_back(group)
@@ -238,7 +238,7 @@ class Dialogue:
                 too_late = Sentence("already trained: the judgement is in the weights")
                 self._reopen(judged, too_late, now=now)
         except JournalError as error:
-            self._operator.notify(Notice(error.said, "error"))
+            self._say_lost(error)
 
     def _reopen(self, judged: JudgedGroup, too_late: Sentence, *, now: bool = True) -> None:
         if judged.id in self._updates.given_away():
@@ -247,6 +247,8 @@ class Dialogue:
             )
             return
         if judged.id not in {waiting.id for waiting in self._updates.waiting()}:
+            if self._journal.is_set_aside(judged.id):
+                too_late = Sentence("set aside: no update will learn from it")
             self._operator.notify(Notice(too_late))
             return
         self._journal.undo(judged.id)
@@ -261,11 +263,19 @@ class Dialogue:
 
     def _resample(self, group: Group) -> None:
         """Other completions of the same prompt; what was on screen stays in the journal."""
-        entered = self._journal.draft(group.key)
-        self._journal.drop_group(group.key, "resampled")
+        try:
+            entered = self._journal.draft(group.key)
+            self._journal.drop_group(group.key, "resampled")
+        except JournalError as error:
+            self._say_lost(error)
+            self._put_back(group)
+            return
         if entered is not None:
             self._say_dropped(Draft.read(entered, len(group.completions)))
         self._supply.again(self._seat, group.prompt)
+
+    def _say_lost(self, error: JournalError) -> None:
+        self._operator.notify(Notice(error.said, "error", lost=True))
 
     def _say_dropped(self, draft: Draft | None) -> None:
         """What was remarked of texts that nobody judges goes with them, but not without a word."""

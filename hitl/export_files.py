@@ -165,7 +165,8 @@ def _is_something_else(out: Path) -> bool:
 
 def _newest(run_dir: RunDir) -> tuple[Path, Sentence]:
     with reading(run_dir) as journal:
-        last = journal.last_update()
+        digests = {stats.number: stats.digest for stats in journal.updates()}
+    last = max(digests, default=0)
     if last == 0:
         source = resolve(run_dir.options().base_policy, run_dir.path.parent)
         if isinstance(source, str):
@@ -177,7 +178,7 @@ def _newest(run_dir: RunDir) -> tuple[Path, Sentence]:
                 )
             )
         return source, Sentence("the base policy: the run has had no update yet")
-    found = newest_checkpoint(run_dir.steps, last)
+    found = newest_checkpoint(run_dir.steps, last, digests)
     if found is not None:
         version, path = found
         if version == last:

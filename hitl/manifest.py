@@ -27,6 +27,9 @@ class Manifest:
     """The files of a folder by relative POSIX path."""
 
     files: dict[str, FileEntry]
+    after: str = ""
+    """The digest that the journal has of the update a checkpoint is of: another branch of the run
+    has another update of that number. "" where it is not told, as before this was written down."""
 
     @classmethod
     def of(cls, directory: Path) -> Manifest:
@@ -63,14 +66,18 @@ class Manifest:
     def to_json(self) -> str:
         """The text of manifest.json."""
         files = {n: {"size": e.size, "sha256": e.sha256} for n, e in sorted(self.files.items())}
-        return json.dumps({"files": files}, indent=1)
+        after = {"after": self.after} if self.after else {}
+        return json.dumps({"files": files, **after}, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
         """Raises ValueError when `text` is no manifest."""
         try:
-            files = json.loads(text)["files"]
-            return cls({n: FileEntry(int(e["size"]), str(e["sha256"])) for n, e in files.items()})
+            data = json.loads(text)
+            files = {
+                n: FileEntry(int(e["size"]), str(e["sha256"])) for n, e in data["files"].items()
+            }
+            return cls(files, str(data.get("after", "")))
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"not a manifest: {error}") from error
 

@@ -252,6 +252,9 @@ class Notice:
 
     text: str
     level: str = "info"
+    lost: bool = False
+    """What the operator said last was not done: who said more without looking, as a pipe does,
+    meant it for another group than the one that comes now."""
 
 
 Event = (

@@ -7,11 +7,12 @@ import io
 import sys
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TextIO
 
 from rich.cells import cell_len
 
+from hitl.errors import HitlError
 from hitl.feedback.lines import Flag, Help, Note, expected, help_lines, parse_line
 from hitl.feedback.places import in_group_order
 from hitl.feedback.typed import FeedbackError, normalise
@@ -54,6 +55,27 @@ _DOING = {
 }
 
 
+@dataclass(frozen=True)
+class Lost:
+    """The first line of the input that was not kept."""
+
+    line: int
+    """From 1."""
+    why: str
+
+    def error(self, command: str, tr: Translator) -> HitlError:
+        """What the session ends with; `command` is how to go on."""
+        return HitlError(
+            tr(
+                "line {line} of the input and those after it were not kept ({why}): put that "
+                "right, then give them to: {command}",
+                line=self.line,
+                why=tr.said(self.why),
+                command=command,
+            )
+        )
+
+
 class PlainOperator:
     """Shows each group as text and reads one line about it. See `hitl.operator.Operator`."""
 
@@ -76,6 +98,9 @@ class PlainOperator:
         self._status_width = 0  # of the progress line that stands on stderr now
         self._batch_size: int | None = 0
         self._on_screen: tuple[Desk, float] | None = None  # and since when
+        self._lines = 0  # read
+        self.lost: Lost | None = None
+        """What a pipe said that was not kept; they leave then."""
         if isinstance(reader, io.TextIOWrapper):
             # A byte that is no text would otherwise take thousands of good lines with it: the
             # wrapper decodes a block at a time. Once something was read it is too late to ask.
@@ -95,6 +120,9 @@ class PlainOperator:
 
     def notify(self, event: Event) -> None:
         """See Operator."""
+        if isinstance(event, Notice) and event.lost and not self._reader.isatty():
+            # The lines that follow were written for the groups that would have come.
+            self.lost = self.lost or Lost(self._lines, event.text)
         try:
             if isinstance(event, (Waiting, Progress)):
                 self._status(event)
@@ -108,7 +136,7 @@ class PlainOperator:
     # --- one group -----------------------------------------------------------------------------
 
     def _judge(self, desk: Desk) -> Reply:
-        if self._gone or self.leaving:
+        if self._gone or self.leaving or self.lost:
             return Quit()
         since = self._show(desk)
         draft = desk.draft or Draft(("",) * len(desk.group.completions))
@@ -178,6 +206,7 @@ class PlainOperator:
     def _read_line(self) -> str | None:
         """The next line, None at the end of input; FeedbackError when it is no text."""
         try:
+            self._lines += 1
             line = self._reader.readline()
         except UnicodeDecodeError as error:
             raise self._no_text() from error

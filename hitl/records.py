@@ -189,6 +189,9 @@ class LabelledGroup:
     mode: Mode
     edit: str | None = None
     """The operator's own completion of the prompt, better than all of the group."""
+    edit_at: int | None = None
+    """Index of the completion that it has become, which no policy sampled; None while it is none
+    of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ class Updates:
         self._learned: tuple[JudgedGroup, ...] = ()
         self._given: deque[tuple[list[JudgedGroup], StepOptions]] = deque()
         self._changes: list[tuning.Change] = []
+        self._digests: dict[int, str] = {}
+        """As recorded, by number (engine's thread)."""
 
     @property
     def at_work(self) -> bool:
@@ -152,6 +154,7 @@ class Updates:
         reach("update:learned")
         self._supply.learned(number)
         self._journal.record_update(stats, ids)
+        self._digests[number] = stats.digest
         self._listener.notify(Updated(stats, self._journal.pending_labels()))
         if number % self._config.save_steps == 0:
             self.save(engine)
@@ -184,29 +187,32 @@ class Updates:
             self._listener.notify(Saved(0))
             return
         try:
-            self._checkpoints.commit(engine.version, engine.save)
+            after = self._digests.get(engine.version, "")
+            self._checkpoints.commit(engine.version, engine.save, after)
         except CheckpointError as error:  # the journal has everything: go on without
             self._listener.notify(Notice(error.said, "error"))
             return
         self._listener.notify(Saved(engine.version))
 
     def restore(self, engine: Engine) -> None:
-        """Newest intact checkpoint, then the journal's updates after it, made again and saved
-        (engine's thread)."""
+        """Newest intact checkpoint of the journal's branch, then the updates after it, made again
+        and saved (engine's thread)."""
         last = self._journal.last_update()
         self._checkpoints.discard_after(last)
+        recorded: dict[int, UpdateStats] = {s.number: s for s in self._journal.updates()}
+        self._digests = {number: stats.digest for number, stats in recorded.items()}
         found = self._checkpoints.newest_intact(
             lambda path, why: self._listener.notify(
                 Notice(
                     Sentence("checkpoint {name} skipped: {why}", name=path.name, why=why), "warning"
                 )
-            )
+            ),
+            updates=self._digests,
         )
         if found is not None:
             engine.load(found[1])
         reach("resume:loaded")
         before = engine.version
-        recorded: dict[int, UpdateStats] = {s.number: s for s in self._journal.updates()}
         for number in range(engine.version + 1, last + 1):
             if self._listener.leaving:
                 break

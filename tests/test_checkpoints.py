@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 import hitl
-from hitl.checkpoints import CheckpointError, Checkpoints, checkpoint_age, checkpoint_problem
+from hitl.checkpoints import (
+    CheckpointError,
+    Checkpoints,
+    checkpoint_age,
+    checkpoint_problem,
+    newest_checkpoint,
+)
 from hitl.manifest import FILE_NAME, FileEntry, Manifest
 
 ROOT = Path(hitl.__file__).parents[1]
@@ -111,6 +117,38 @@ def test_commit_and_find(steps: Path) -> None:
     assert checkpoints.versions() == [12, 1_234_567]
     assert checkpoints.newest_intact(silent, at_most=100) == (12, path)
     assert checkpoints.newest_intact(silent, at_most=5) is None
+
+
+def test_one_of_another_branch_is_none_of_ours(steps: Path) -> None:
+    checkpoints = Checkpoints(steps)
+    checkpoints.commit(1, saver(1), "first")
+    theirs = checkpoints.commit(2, saver(2), "theirs")
+    skipped: list[str] = []
+    ours = {1: "first", 2: "ours"}
+
+    def look(updates: Mapping[int, str]) -> int:
+        found = checkpoints.newest_intact(lambda path, why: skipped.append(why), updates=updates)
+        assert found == newest_checkpoint(steps, 9, updates) and found is not None
+        return found[0]
+
+    assert look(ours) == 1 and skipped == ["it is of another branch than the journal"]
+    assert look({1: "first", 2: "theirs"}) == look({}) == 2
+    before = (theirs / "state.json").stat().st_ino
+    checkpoints.commit(2, saver(2), "theirs")
+    assert (theirs / "state.json").stat().st_ino == before
+    checkpoints.commit(2, saver(2), "ours")
+    assert (theirs / "state.json").stat().st_ino != before and look(ours) == 2
+
+
+def test_one_of_a_time_when_they_named_no_update_is_believed(steps: Path) -> None:
+    checkpoints = Checkpoints(steps)
+    checkpoints.commit(1, saver(1))
+    assert checkpoints.newest_intact(silent, updates={1: "ours"}) is not None
+
+    def never(directory: Path) -> Manifest:
+        raise AssertionError("it was written again")
+
+    checkpoints.commit(1, never, "ours")
 
 
 def test_again_is_nothing_and_a_broken_one_is_replaced(steps: Path) -> None:

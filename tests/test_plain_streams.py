@@ -8,15 +8,17 @@ import os
 import pytest
 
 from hitl.operator import (
+    Notice,
     Quit,
     Saved,
 )
-from hitl.plain import PlainOperator
+from hitl.plain import Lost, PlainOperator
 from hitl.records import (
     Judgement,
     Scores,
 )
 from hitl.scale import Scale
+from hitl.wording import ENGLISH
 
 from .test_plain import desk
 
@@ -50,6 +52,34 @@ def test_the_first_write_may_fail_in_judge_too() -> None:
 @pytest.mark.parametrize("reader", [Interrupted(), HungUp()])
 def test_ctrl_c_and_a_hang_up_quit(reader: io.StringIO) -> None:
     assert PlainOperator("ann", Scale(1, 5), reader, io.StringIO()).judge(desk()) == Quit()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_after_what_was_not_kept_a_pipe_is_read_no_further() -> None:
+    reader = io.StringIO("1 1 1 1\nthree\n2 2 2 2\n3 3 3 3\n")
+    operator = PlainOperator("ann", Scale(1, 5), reader, io.StringIO())
+    assert isinstance(operator.judge(desk(number=1)), Judgement)
+    assert isinstance(operator.judge(desk(number=2)), Judgement)
+    operator.notify(Notice("the disk is full", "error", lost=True))
+    assert operator.judge(desk(number=2)) == Quit() and reader.readline() == "3 3 3 3\n"
+    assert operator.lost == Lost(3, "the disk is full")
+    error = operator.lost.error("hitl resume a", ENGLISH)
+    assert error.exit_code == 1
+    assert str(error).startswith("line 3 of the input and those after it were not kept (the disk")
+
+
+@pytest.mark.parametrize("reader", [Terminal, io.StringIO])
+def test_at_a_terminal_and_after_another_error_the_lines_go_on(
+    reader: type[io.StringIO],
+) -> None:
+    operator = PlainOperator("ann", Scale(1, 5), reader("1 1 1 1\n2 2 2 2\n"), io.StringIO())
+    operator.judge(desk())
+    operator.notify(Notice("no checkpoint", "error", lost=reader is Terminal))
+    assert isinstance(operator.judge(desk()), Judgement) and operator.lost is None
 
 
 def test_a_line_of_other_bytes_does_not_take_its_neighbours_along() -> None:

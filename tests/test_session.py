@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hitl.checkpoints import Checkpoints
-from hitl.engine import EngineThread
+from hitl.engine import EngineThread, UpdateRefusedError
+from hitl.journal import JournalError
 from hitl.operator import (
     Desk,
     Draft,
@@ -26,6 +29,7 @@ from hitl.operator import (
     Undone,
     Updated,
 )
+from hitl.plain import Lost, PlainOperator
 from hitl.records import (
     Edit,
     Judgement,
@@ -34,6 +38,7 @@ from hitl.records import (
     Scores,
     Skip,
 )
+from hitl.scale import Scale
 from hitl.session import Session
 
 from .fakes import FakeEngine, Line, Scripted, held
@@ -137,6 +142,17 @@ def test_what_is_trained_is_not_undone(stint: Stint) -> None:
     assert [("already trained" in n.text) for n in operator.heard(Notice)] == [True, True]
 
 
+def test_what_was_set_aside_is_not_said_to_be_trained(stint: Stint) -> None:
+    def refuse() -> None:
+        raise UpdateRefusedError("update 1 was undone, the loss became NaN")
+
+    engine = FakeEngine()
+    engine.before_update = refuse
+    operator, _ = stint(GOOD, BAD, Undo(), engine=engine)
+    assert not operator.heard(Undone)
+    assert operator.heard(Notice)[-1].text == "set aside: no update will learn from it"
+
+
 def test_nothing_to_undo_says_so(stint: Stint) -> None:
     operator, _ = stint(Undo(), GOOD)
     assert "nothing to undo" in operator.heard(Notice)[0].text
@@ -175,6 +191,48 @@ def test_remarks_on_texts_that_are_resampled_are_not_dropped_without_a_word(
     operator, _ = stint(other, GOOD)
     assert [n.text for n in operator.heard(Notice)] == [f"dropped with the old texts: {told}"]
     assert operator.desks[1].group.key == (1, 1) and operator.desks[1].draft is None
+
+
+def test_texts_that_the_journal_cannot_put_away_stay_on_the_screen(
+    stint: Stint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(key: tuple[int, int], reason: str) -> None:
+        raise JournalError("the disk is full")
+
+    def again(desk: Desk) -> Judgement:
+        monkeypatch.undo()
+        return GOOD(desk)
+
+    monkeypatch.setattr(stint.journal, "drop_group", full)
+    operator, _ = stint(Resample(), again)
+    assert operator.heard(Notice) == [Notice("the disk is full", "error", lost=True)]
+    assert operator.desks[0].group == operator.desks[1].group
+    assert stint.journal.totals().judgements == 1
+
+
+@pytest.mark.parametrize("what", ["append", "undo", "drop_group"])
+def test_lines_of_a_pipe_are_never_taken_for_another_group(
+    stint: Stint, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    calls = iter(range(9))
+    keep = getattr(stint.journal, what)
+
+    def once(*given: object) -> object:
+        if what != "append" or next(calls) == 2:
+            raise JournalError("the disk is full")
+        return keep(*given)
+
+    monkeypatch.setattr(stint.journal, what, once)
+    said = {"append": "3 3", "undo": "undo", "drop_group": "resample"}[what]
+    lines = io.StringIO(f"1 1\n2 2\n{said}\n4 4\n5 5\n")
+    operator = PlainOperator("op", Scale(1, 5), lines, io.StringIO())
+    thread = EngineThread(FakeEngine)
+    config = replace(CONFIG, label_only=True)
+    Session(held(stint.folder, stint.journal, thread, config), operator).run()
+    thread.close()
+    assert operator.lost == Lost(3, "the disk is full")
+    kept = [(j.group[0], j.verdict) for j in stint.journal.judgements()]
+    assert kept == [(1, Scores((1.0, 1.0))), (2, Scores((2.0, 2.0)))]
 
 
 def test_of_entries_alone_nothing_is_said_when_they_go(stint: Stint) -> None:

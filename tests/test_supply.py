@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from hitl.engine import EngineThread
+from hitl.journal import JournalError
 from hitl.opening import Opening
 from hitl.operator import (
     Desk,
     Draft,
+    Notice,
     OwnPrompt,
     Quit,
     Resample,
+    TakeBack,
+    Undo,
     Waiting,
 )
 from hitl.records import (
@@ -24,6 +30,7 @@ from hitl.records import (
     Prompt,
 )
 from hitl.session import Session
+from hitl.supply import ORDER
 
 from .fakes import FakeEngine, Line, Scripted, held
 from .stints import BAD, CONFIG, GOOD, Slowly, Stint, looked_at
@@ -41,11 +48,71 @@ def test_an_own_prompt_is_sampled_next_and_the_group_comes_after_it(
     assert own.prompt.number not in numbers[: numbers.index(own.prompt.number)]
 
 
-def test_an_own_prompt_that_was_not_judged_is_there_after_a_resume(stint: Stint) -> None:
-    first, _ = stint(OwnPrompt("从前"))
-    again, _ = stint(GOOD)
-    [_, own] = (desk.group for desk in first.desks)
-    assert [desk.group for desk in again.desks] == [first.desks[0].group, own]
+SCRIPTS: dict[str, Callable[[Stint], list[Line]]] = {
+    "own prompt": lambda stint: [GOOD, OwnPrompt("从前")],
+    "two own prompts": lambda stint: [OwnPrompt("从前"), OwnPrompt("昨天")],
+    "undo of an own prompt": lambda stint: [OwnPrompt("从前"), GOOD, Undo()],
+    "other texts of an own prompt": lambda stint: [OwnPrompt("从前"), Resample()],
+    "nothing": lambda stint: [GOOD],
+}
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_groups_come_after_a_resume_as_they_lay(tmp_path: Path, name: str, ahead: int) -> None:
+    keys = []
+    for place, resumed in enumerate((False, True)):
+        (folder := tmp_path / str(place)).mkdir()
+        stint = Stint(folder)
+        stint.config = replace(CONFIG, batch_size=100)
+        script = SCRIPTS[name](stint)
+        if resumed:
+            before, _ = stint(*script, ahead=ahead)
+            after, _ = stint(GOOD, GOOD, ahead=ahead)
+            assert before.desks[-1].group == after.desks[0].group
+            desks = after.desks
+        else:
+            desks = stint(*script, GOOD, GOOD, ahead=ahead)[0].desks[len(script) :]
+        keys.append([desk.group.key for desk in desks])
+        stint.journal.close()
+    assert keys[0] == keys[1] and len(keys[0]) == 3
+
+
+def test_a_group_that_is_to_come_later_is_not_first_after_a_resume(stint: Stint) -> None:
+    def first(desk: Desk) -> TakeBack:
+        [judged] = stint.journal.judged()
+        return TakeBack(judged.id, now=False)
+
+    before, _ = stint(GOOD, first)
+    after, _ = stint(GOOD)
+    assert before.desks[-1].group == after.desks[0].group
+    assert after.desks[1].group == before.desks[0].group
+
+
+def test_the_order_is_written_down_before_the_screen_and_only_where_it_is_another(
+    stint: Stint,
+) -> None:
+    def orders() -> list[object]:
+        return [e.data["groups"] for e in stint.journal.events() if e.kind == ORDER]
+
+    def killed(desk: Desk) -> Quit:
+        assert orders() == [[[2, 0], [1, 0]]], "as a process leaves it that is killed now"
+        return Quit()
+
+    stint(OwnPrompt("从前"), killed)
+    stint(GOOD, GOOD, GOOD, BAD, Undo(), ahead=2)
+    assert len(orders()) == 1
+
+
+def test_an_order_that_cannot_be_written_down_ends_no_session(
+    stint: Stint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(kind: str, data: object) -> None:
+        raise JournalError("the disk is full")
+
+    monkeypatch.setattr(stint.journal, "event", full)
+    operator, _ = stint(OwnPrompt("从前"), GOOD)
+    assert stint.journal.totals().judgements == 1 and not operator.heard(Notice)
 
 
 def test_what_was_on_the_screen_before_a_resume_is_not_sampled_again(stint: Stint) -> None:

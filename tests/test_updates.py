@@ -13,7 +13,7 @@ import pytest
 
 from hitl.checkpoints import Checkpoints
 from hitl.engine import UpdateRefusedError
-from hitl.journal import JournalError
+from hitl.journal import Journal, JournalError
 from hitl.operator import (
     Desk,
     Notice,
@@ -33,6 +33,7 @@ from hitl.records import (
     Skip,
     StepOptions,
 )
+from hitl.rollback import go_back
 from hitl.tuning import Tune, Tuning
 from hitl.updates import full_batches, oldest_batch
 
@@ -50,6 +51,27 @@ def test_updates_whose_checkpoint_is_lost_are_made_again(stint: Stint) -> None:
     assert sum("skipped" in t for t in texts) == 2
     assert sum("again from the journal" in t for t in texts) == 2
     assert not any("different" in t for t in texts)
+
+
+def test_a_checkpoint_of_another_branch_is_not_taken_for_the_runs_own(stint: Stint) -> None:
+    """The journal was restored from a copy of before a rollback."""
+    _, first = stint(*[GOOD, BAD] * 3)
+    path = stint.folder / "journal.db"
+    stint.journal.close()
+    shutil.copy(path, stint.folder / "copy.db")
+    stint.journal = Journal.open(path)
+    go_back(stint.journal, Checkpoints(stint.folder / "steps"), 1)
+    _, second = stint(*[BAD, BAD] * 2)
+    assert second.version == 3 and second.weights != first.weights
+    stint.journal.close()
+    shutil.copy(stint.folder / "copy.db", path)
+    stint.journal = Journal.open(path)
+    operator, restored = stint()
+    assert restored.weights == first.weights
+    skipped = [n for n in operator.heard(Notice) if "another branch" in n.text]
+    assert len(skipped) == 2 and {n.level for n in skipped} == {"warning"}
+    operator, again = stint()
+    assert again.weights == first.weights and not operator.heard(Notice)
 
 
 def test_judging_goes_on_while_an_update_runs(stint: Stint) -> None:

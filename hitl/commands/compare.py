@@ -41,8 +41,9 @@ def compare_run(command: Compare) -> int:
 def _comparison(command: Compare, run_dir: RunDir) -> Comparison:
     root, config = Path(command.root), config_of(run_dir)
     with reading(run_dir) as journal:
-        last = journal.last_update()
-    found = newest_checkpoint(run_dir.steps, last)
+        digests = {stats.number: stats.digest for stats in journal.updates()}
+    last = max(digests, default=0)
+    found = newest_checkpoint(run_dir.steps, last, digests)
     if found is None and last and command.policy is None:
         raise HitlError(
             f"run {run_dir.name} has no intact checkpoint: hitl replay {run_dir.name} --repair "

@@ -40,6 +40,8 @@ def join(command: Join) -> int:
         )
         with leaving_by_signal(operator.leave) as departure:
             joined.hold(operator)
+        if operator.lost is not None:
+            raise operator.lost.error(back, tr)
         print(tr("you have left run {run}: {command}", run=run, command=back), file=sys.stderr)
         return departure.exit_code or 0
     from hitl.tui.app import SessionPlan

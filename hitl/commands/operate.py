@@ -45,6 +45,8 @@ def operate(
             opening = replace(opening, ahead=config.ahead, shuffle=True)
         with leaving_by_signal(operator.leave) as departure:
             run(run_dir, operator, opening)
+        if operator.lost is not None:
+            raise operator.lost.error(f"hitl resume {run_dir.name}", tr)
         for line in saved(run_dir):
             _say(tr(line))
         return departure.exit_code or 0

@@ -36,8 +36,13 @@ def replay(command: Replay) -> int:
         if command.repair and not identical:
             print("not repaired: the run's own checkpoints stay", file=sys.stderr)
         elif command.repair and updates:
-            run.checkpoints.discard_after(0)
-            run.engine.submit(lambda e: run.checkpoints.commit(e.version, e.save)).result()
+            checkpoints, version = run.checkpoints, updates
+            checkpoints.discard_after(version)  # the journal has no such updates
+            # Written first: on a full disk those that are there are all there is.
+            run.engine.submit(
+                lambda e: checkpoints.commit(version, e.save, digest, anew=True)
+            ).result()
+            checkpoints.discard_before(version)
             print(f"checkpoint {updates} written anew", file=sys.stderr)
     result = {"identical": identical, "updates": updates, "digest": digest}
     if command.json:

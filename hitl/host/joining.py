@@ -176,7 +176,7 @@ class Joined:
                     "that group went to somebody else while the connection was lost: what you said "
                     "of it was not kept"
                 )
-                operator.notify(Notice(notice, "warning"))
+                operator.notify(Notice(notice, "warning", lost=True))
                 return True
             self._asked = None
             if isinstance(reply, Judgement):

@@ -9,7 +9,7 @@ from hitl.operator import Draft, Event, OwnPrompt, Quit, Resample, Save, Undo
 from hitl.records import Group, Judgement, Mode, UpdateStats
 from hitl.tuning import Tune
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised when a message changes; host and joined must have the same."""
 
 Key = tuple[int, int]

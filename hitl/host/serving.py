@@ -244,7 +244,7 @@ class Host:
             operator.carry(said)
         else:
             text = Sentence("others judged that group meanwhile: what you said of it was not kept")
-            operator.notify(Notice(text, "warning"))
+            operator.notify(Notice(text, "warning", lost=True))
 
     def _judged(self, judgement: Judgement) -> None:
         if self._run.supply.is_twin(judgement.group):

@@ -148,6 +148,11 @@ class Journal:
         with self._writing() as db:
             judgements.set_aside(db, judgement_ids, reason)
 
+    def is_set_aside(self, judgement_id: int) -> bool:
+        """Whether `set_aside` keeps a judgement away from every update."""
+        with self._reading() as db:
+            return judgements.is_set_aside(db, judgement_id)
+
     def pending(self, limit: int = -1) -> list[JudgedGroup]:
         """What waits for the next update, skips included, in the order of judgement; the first
         `limit`, -1 is all. (For the labels alone, `totals` is quicker when thousands wait.)"""

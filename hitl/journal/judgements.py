@@ -62,6 +62,12 @@ def set_aside(db: sqlite3.Connection, judgement_ids: Sequence[int], reason: str)
     )
 
 
+def is_set_aside(db: sqlite3.Connection, judgement_id: int) -> bool:
+    """See Journal.is_set_aside."""
+    found = db.execute("SELECT aside FROM judgements WHERE id = ?", (judgement_id,)).fetchone()
+    return found is not None and found[0] is not None
+
+
 def pending(db: sqlite3.Connection, limit: int = -1) -> list[JudgedGroup]:
     """See Journal.pending."""
     return queries.judged(

@@ -37,4 +37,5 @@ def with_edit(
         group,
         group=dataclasses.replace(sampled, completions=(*sampled.completions, edited)),
         rewards=(*group.rewards, top),
+        edit_at=len(sampled.completions),
     )

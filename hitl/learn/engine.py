@@ -99,6 +99,7 @@ class LocalEngine:
         self._partial = on_partial
         self._look = Pulse(PARTIAL_S)
         self._cut: set[str] = set()
+        self._unknown: set[str] = set()
         device = pick_device(config.device)
         self._share = join(device)
         made = build(source, config, device, self._share, on_progress)
@@ -234,6 +235,8 @@ class LocalEngine:
         )
         for group in self._optimizer.param_groups:
             group["lr"] = options.lr
+        for judged in batch:
+            self._tell_if_unknown(judged)
         batch = [with_edit(group, self._codec, self._scale, self._logprobs) for group in batch]
         rollout = rollout_of(batch, self._codec.pad_id, self._policy.device)
         taught = self._learn_or_restore(
@@ -290,6 +293,23 @@ class LocalEngine:
                     left_out=left_out,
                     new=self._how.max_new_tokens,
                     context=self._codec.context,
+                )
+            )
+
+    def _tell_if_unknown(self, group: LabelledGroup) -> None:
+        """Once a character: in the operator's own text, one that is not in the vocabulary."""
+        if group.edit is None:
+            return
+        unknown = [c for c in self._codec.unknown(group.edit) if c not in self._unknown]
+        if unknown:
+            self._unknown.update(unknown)
+            self._notice(
+                Sentence(
+                    "your own text for group {number} has what the policy has no token for, and "
+                    "learns as {token}: {unknown}",
+                    number=group.group.prompt.number,
+                    token=self._codec.tokenizer.unk_token,
+                    unknown=" ".join(unknown),
                 )
             )
 

@@ -53,6 +53,10 @@ class Yardstick:
     """All that are measured."""
     mask: Tensor
     """(n, T) of one's own of them."""
+    counted: Tensor
+    """(n, T) of these, what a drift is measured on."""
+    counts: Tensor
+    """(b,) bool: the rows of all that are measured that have any of it."""
     how: Sampling
     micro: int
     """Completions a forward pass."""
@@ -77,9 +81,13 @@ class Yardstick:
         """Set up where the policy is now, on the first MEASURED rows; `start` is what it says of
         one's own rows of the rollout, `theirs` what the reference does."""
         first, how = rollout.rows(rollout.every_row[:MEASURED]), how.unrestricted
-        own = first.rows(share.of(first.every_row)).mask
+        places = share.of(first.every_row)
+        own, counted = first.rows(places).mask, first.measured(how.max_new_tokens)
         log_p = _first(start, own).log_p(how)
-        new = cls(share, first, own, how, config.micro_batch_size, log_p, None, 0.0)
+        new = cls(
+            share, first, own, counted[places, : own.shape[1]], counted.any(1), how,
+            config.micro_batch_size, log_p, None, 0.0,
+        )  # fmt: skip
         if config.kl_control != "budget":
             return new
         new = replace(new, theirs=_first(theirs, own))
@@ -99,13 +107,14 @@ class Yardstick:
 
     @torch.no_grad()
     def drift(self, now: Evaluated) -> float:
-        """KL(now || reference), exact at each position, mean over completions, nats a sequence.
-        0 where no budget asks for it."""
+        """KL(now || reference), exact at each position, mean over completions that the policy
+        wrote, nats a sequence. 0 where no budget asks for it."""
         if self.theirs is None:
             return 0.0
         kl = exact_kl(_first(now, self.mask), self.theirs, self.how)
-        own, places = torch.where(self.mask, kl, 0.0).sum(1), self.share.of(self.rollout.every_row)
-        return float(self.share.spread(own, places, len(self.rollout.ids)).mean())
+        own = torch.where(self.counted, kl, 0.0).sum(1)
+        places = self.share.of(self.rollout.every_row)
+        return float(self.share.spread(own, places, len(self.rollout.ids))[self.counts].mean())
 
 
 def _first(evaluated: Evaluated, mask: Tensor) -> Reading:

@@ -66,6 +66,10 @@ class Outcome:
     drifted: float
     """How much further from the reference the taught rows ended than they began, nats a sequence;
     0 where no budget asks for it."""
+    left_out: int
+    """Gradient steps that taught nothing, for their mean ratio was above the threshold."""
+    steps: int
+    """All that were made."""
     next_length: float
     """Share of the next update's first pass that is likely to go as far as it may."""
 
@@ -185,6 +189,8 @@ def learn(
         stopped=stopped,
         pulled=pulled,
         drifted=drifted,
+        left_out=sum(step["ratio"] > config.ratio_threshold for step in steps),
+        steps=len(steps),
         next_length=kept.next_length(limit) if kept is not None and epochs == 1 else 1.0,
     )
 

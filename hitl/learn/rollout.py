@@ -34,6 +34,8 @@ class Rollout:
     """(B,) rewards, all finite."""
     group: Tensor
     """(B,) which group of the batch a completion belongs to."""
+    sampled: Tensor
+    """(B,) bool: written by the policy; False of an operator's own text."""
 
     def rows(self, index: Tensor) -> Rollout:
         """The rows `index` (N,), padding trimmed to their own longest. None: as wide as the first
@@ -51,7 +53,17 @@ class Rollout:
             self.old_logp[index, :T],
             self.score[index],
             self.group[index],
+            self.sampled[index],
         )
+
+    def measured(self, most: int) -> Tensor:
+        """(B, T) bool: the tokens that tell how far the policy is from the reference, in whole
+        rows of it: what it wrote itself. It would never have written an operator's text, and is
+        far from the reference there however near it stays. Where there is nothing else, as much
+        of that counts as a completion may have, `most` tokens."""
+        if bool(self.sampled.any()):
+            return self.mask & self.sampled[:, None]
+        return self.mask & (torch.arange(self.mask.shape[1], device=self.mask.device) < most)
 
     @property
     def every_row(self) -> Tensor:
@@ -77,18 +89,18 @@ class Rollout:
 def rollout_of(batch: Sequence[LabelledGroup], pad_id: int, device: torch.device) -> Rollout:
     """Everything judged in the batch; completions whose reward is NaN, and empty ones, stay out."""
     rows = [
-        (g.group.prompt_ids, c, reward, number)
+        (g.group.prompt_ids, c, reward, number, place != g.edit_at)
         for number, g in enumerate(batch)
-        for c, reward in zip(g.group.completions, g.rewards, strict=True)
+        for place, (c, reward) in enumerate(zip(g.group.completions, g.rewards, strict=True))
         if not math.isnan(reward) and c.token_ids
     ]
     B = len(rows)
-    L = max((len(p) + len(c.token_ids) for p, c, _, _ in rows), default=0)
-    T = max((len(c.token_ids) for _, c, _, _ in rows), default=0)
+    L = max((len(p) + len(c.token_ids) for p, c, *_ in rows), default=0)
+    T = max((len(c.token_ids) for _, c, *_ in rows), default=0)
     ids = torch.full((B, L), pad_id, dtype=torch.long)
     old_logp = torch.zeros(B, T)
     mask = torch.zeros(B, T, dtype=torch.bool)
-    for b, (prompt, completion, _, _) in enumerate(rows):
+    for b, (prompt, completion, *_) in enumerate(rows):
         sequence = (*prompt, *completion.token_ids)
         ids[b, : len(sequence)] = torch.tensor(sequence)
         n = len(completion.token_ids)
@@ -96,10 +108,11 @@ def rollout_of(batch: Sequence[LabelledGroup], pad_id: int, device: torch.device
         mask[b, :n] = True
     return Rollout(
         ids.to(device),
-        torch.tensor([len(p) + len(c.token_ids) for p, c, _, _ in rows], device=device),
-        torch.tensor([len(p) for p, _, _, _ in rows], device=device),
+        torch.tensor([len(p) + len(c.token_ids) for p, c, *_ in rows], device=device),
+        torch.tensor([len(p) for p, *_ in rows], device=device),
         mask.to(device),
         old_logp.to(device),
-        torch.tensor([r for _, _, r, _ in rows], dtype=torch.float32, device=device),
-        torch.tensor([g for _, _, _, g in rows], device=device),
+        torch.tensor([r for _, _, r, _, _ in rows], dtype=torch.float32, device=device),
+        torch.tensor([g for *_, g, _ in rows], device=device),
+        torch.tensor([s for *_, s in rows], dtype=torch.bool, device=device),
     )

@@ -42,8 +42,8 @@ class StepResult:
     targets: ppo.Targets
     outcome: ppo.Outcome
     sequence_kl: float
-    """Mean over completions of sum of log p - log p_ref, or of the exact KL of each position,
-    nats, before the step."""
+    """Mean over completions that the policy wrote of sum of log p - log p_ref, or of the exact KL
+    of each position, nats, before the step."""
     kl: float
     """What the KL controller saw: the same for the configured estimator."""
     weight: float
@@ -98,7 +98,8 @@ def ppo_step(
     if budgeted or penalty == "full":
         exact = of_all(exact_kl(said.reading, theirs.reading, how.unrestricted))
     kl = exact if penalty == "full" else token_kl(logp, ref_logp, penalty)
-    controlled = per_sequence(exact if budgeted else kl, mask)
+    measured = rollout.measured(how.max_new_tokens)
+    controlled = per_sequence(exact if budgeted else kl, measured)
     if config.advantage == "gae":
         advantages, returns = ppo.gae_targets(config, rollout, kl, values, rollout.score, kl_coef)
         targets = ppo.Targets(logp, ref_logp, values, advantages, returns)
@@ -118,7 +119,8 @@ def ppo_step(
     labels = len(rollout.ids)
     estimate = controlled
     if budgeted and kl_estimate is not None:
-        estimate = running_kl(kl_estimate, controlled, labels, config.kl_memory)
+        seen = int(measured.any(1).sum())
+        estimate = running_kl(kl_estimate, controlled, seen, config.kl_memory)
     weight = budget_weight(kl_coef, estimate, config.target_kl) if budgeted else kl_coef
     room = drift_allowed(estimate, config.target_kl)
     outcome = ppo.learn(
@@ -130,10 +132,10 @@ def ppo_step(
         kl_coef = move(kl_coef, estimate, config.target_kl, labels, config.kl_horizon)
     estimate += drift_believed(outcome.drifted)
     # The exact one is the same on average, with less noise.
-    sequence_kl = controlled if budgeted else per_sequence(logp - ref_logp, mask)
+    sequence_kl = controlled if budgeted else per_sequence(logp - ref_logp, measured)
     return StepResult(targets, outcome, sequence_kl, controlled, weight, kl_coef, estimate)
 
 
 def per_sequence(x: Tensor, mask: Tensor) -> float:
-    """Mean over rows of the sum over tokens that count: (B, T), (B, T)."""
-    return float(torch.where(mask, x, 0.0).sum(1).mean())
+    """Mean over rows with tokens that count of the sum over these: (B, T), (B, T)."""
+    return float(torch.where(mask, x, 0.0).sum(1)[mask.any(1)].mean())

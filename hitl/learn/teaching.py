@@ -135,7 +135,7 @@ def _stats(
         lr=options.lr,
         target_kl=options.target_kl,
         staleness=staleness(number, batch),
-        notices=tuple(_notices(number, batch, rollout, outcome)),
+        notices=tuple(_notices(number, batch, rollout, outcome, options)),
         own_texts=more.texts,
         own_accuracy=more.accuracy,
         own_steps=more.steps,
@@ -166,7 +166,11 @@ def _idle(number: int, kl_coef: float, options: PPOConfig, notice: str) -> Updat
 
 
 def _notices(
-    number: int, batch: Sequence[LabelledGroup], rollout: Rollout, outcome: ppo.Outcome
+    number: int,
+    batch: Sequence[LabelledGroup],
+    rollout: Rollout,
+    outcome: ppo.Outcome,
+    options: PPOConfig,
 ) -> Iterator[Sentence]:
     """What the operator should know of it."""
     if (age := staleness(number, batch)) > 1:
@@ -180,6 +184,14 @@ def _notices(
     if outcome.stopped and outcome.epochs == 0:
         yield Sentence(
             "one pass would have moved the policy too far, so nothing was learned: lower --lr"
+        )
+    if outcome.left_out:
+        yield Sentence(
+            "{count} of {steps} steps taught nothing: their texts are more than {most:g} times as "
+            "likely a token as when they were written. They are too old, or --lr is too high",
+            count=outcome.left_out,
+            steps=outcome.steps,
+            most=options.ratio_threshold,
         )
 
 

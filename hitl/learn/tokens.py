@@ -71,6 +71,22 @@ class Codec:
         ids = self.tokenizer.encode(text, add_special_tokens=False)
         return (*ids, self.eos_id)[:max_new_tokens]
 
+    def unknown(self, text: str) -> tuple[str, ...]:
+        """What of a text there is no token for, each once: characters, or a whole word where that
+        is what the tokenizer looks up."""
+        unknown = self.tokenizer.unk_token_id
+        if unknown is None or unknown not in self.tokenizer.encode(text, add_special_tokens=False):
+            return ()
+        if not self.tokenizer.is_fast:
+            return tuple(
+                dict.fromkeys(
+                    c for c in text if unknown in self.tokenizer.encode(c, add_special_tokens=False)
+                )
+            )
+        found = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        spans = zip(found["input_ids"], found["offset_mapping"], strict=True)
+        return tuple(dict.fromkeys(text[a:b] for token, (a, b) in spans if token == unknown))
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of a completion, without end token and without the spaces BertTokenizer leaves
         between Chinese characters."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from typing import Literal
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hitl.config.ppo import HUMAN, PPOConfig
+from hitl.config.ppo import HUMAN, TRL_CLASSIC, PPOConfig
 from hitl.learn.evaluate import evaluate_all
 from hitl.learn.expected import Expected
 from hitl.learn.kl import budget_coef, budget_weight, drift_allowed, drift_believed, running_kl
@@ -18,12 +20,14 @@ from hitl.learn.policy import Policy
 from hitl.learn.reading import exact_kl
 from hitl.learn.rollout import Rollout, rollout_of
 from hitl.learn.sampling import Sampling, sample_groups
+from hitl.learn.share import ALONE, Share
 from hitl.learn.step import StepResult, per_sequence, ppo_step
 from hitl.records import LabelledGroup, Mode, Prompt
 
-from .conftest import tiny_policy
+from .conftest import completion, group, tiny_policy
 from .test_sampling import CODEC
 from .test_step import SLOW, groups_of, step, total_logp, weights
+from .together import together
 
 CPU = torch.device("cpu")
 HOW = Sampling(8)
@@ -143,6 +147,64 @@ def test_a_policy_learns_whatever_the_weight_of_the_kl() -> None:
     step(policy, batch, dataclasses.replace(SLOW, init_kl_coef=20.0))
     change = total_logp(policy, batch) - before
     assert change[::2].mean() > 0.03 and change[1::2].mean() < -0.03
+
+
+def with_own_text(policy: Policy, batch: list[LabelledGroup], tokens: int) -> list[LabelledGroup]:
+    """The first group has an edit, of many tokens."""
+    first, *rest = batch
+    text = completion(policy, first.group.prompt_ids, [2 + n % 27 for n in range(tokens)])
+    edited = dataclasses.replace(
+        first,
+        group=dataclasses.replace(first.group, completions=(*first.group.completions, text)),
+        rewards=(*first.rewards, 5.0),
+        edit_at=len(first.rewards),
+    )
+    return [edited, *rest]
+
+
+@pytest.mark.parametrize("control", ["budget", "adaptive"])
+@pytest.mark.parametrize("preset", [HUMAN, TRL_CLASSIC], ids=["human", "classic"])
+def test_an_operators_own_text_says_nothing_of_the_kl(
+    preset: PPOConfig, control: Literal["budget", "adaptive"]
+) -> None:
+    config = dataclasses.replace(preset, kl_control=control, lr=0.0)
+    policy = away()
+    batch = groups_of(policy, [5.0, 1.0, 4.0, 2.0])
+    without = step(policy, batch, config, kl_estimate=4.0)
+    within = step(policy, with_own_text(policy, batch, 40), config, kl_estimate=4.0)
+    assert len(within.targets.advantages) == 5
+    for name in ("sequence_kl", "kl", "weight", "kl_estimate"):
+        assert getattr(within, name) == pytest.approx(getattr(without, name), rel=1e-5), name
+
+
+def test_an_operators_own_text_does_not_pull_a_policy_back() -> None:
+    policy, reference = away(), tiny_policy()
+    batch = groups_of(policy, [5.0, 1.0, 4.0, 2.0])
+
+    def drift(share: Share, edited: bool) -> float:
+        rows = with_own_text(policy, batch, 40) if edited else batch
+        rollout = rollout_of(rows, 1, CPU)
+        before = [evaluate_all(model, rollout, HOW, 2, share) for model in (policy, reference)]
+        yardstick = Yardstick.at(*before, rollout, HOW, HUMAN, share)
+        assert yardstick.drift(yardstick.look(policy)) == yardstick.began
+        return yardstick.began
+
+    want = drift(ALONE, edited=False)
+    assert drift(ALONE, edited=True) == pytest.approx(want, rel=1e-5)
+    for got in together(3, lambda share: drift(share, edited=True)):
+        assert got == pytest.approx(want, rel=1e-5)
+
+
+def test_own_texts_alone_are_measured_as_far_as_a_completion_goes() -> None:
+    policy = away()
+    [batch] = with_own_text(policy, groups_of(policy, [5.0, 1.0, 4.0, 2.0]), 40)
+    alone = dataclasses.replace(batch, rewards=(*[math.nan] * 4, 5.0))
+    config = dataclasses.replace(HUMAN, lr=0.0)
+    told = step(policy, [alone], config).sequence_kl
+    text = batch.group.completions[4].token_ids[: HOW.max_new_tokens]
+    short = group(policy, [text], [5.0], prompt=batch.group.prompt_ids)
+    assert told == pytest.approx(step(away(), [short], config).sequence_kl, rel=1e-5)
+    assert told > 0
 
 
 def sampled(policy: Policy, number: int) -> list[LabelledGroup]:

@@ -141,6 +141,16 @@ def test_an_edit_becomes_likelier(mode: Mode) -> None:
     assert one.logprob("这部电影很", text) > before + 1
 
 
+def test_a_long_edit_says_nothing_of_how_far_the_policy_is() -> None:
+    told = []
+    for edit in (None, "质量很好，非常满意，" * 12):
+        one = engine(dataclasses.replace(CONFIG, lr=1e-3))
+        one.update(1, judged(one))
+        first, second = judged(one, (3, 4))
+        told.append(one.update(2, [dataclasses.replace(first, edit=edit), second]).sequence_kl)
+    assert told[0] > 0.01 and told[1] == pytest.approx(told[0], rel=1e-4)
+
+
 def test_a_reward_that_is_not_finite_leaves_everything_as_it_was() -> None:
     one = engine()
     one.update(1, judged(one))
@@ -167,6 +177,37 @@ def test_a_batch_without_variance_says_so() -> None:
     one = engine()
     equal = [dataclasses.replace(g, rewards=(4.0, 4.0)) for g in judged(one)]
     assert "all labels of this batch are equal" in one.update(1, equal).notices[0]
+
+
+def test_labels_that_teach_nothing_for_their_age_are_not_consumed_without_a_word() -> None:
+    one = engine()
+    [fresh] = judged(one, (1,))
+
+    def old(completion: Completion) -> Completion:
+        """As if its tokens had been unlikely when they were sampled."""
+        return dataclasses.replace(completion, logprobs=tuple(p - 7 for p in completion.logprobs))
+
+    texts = tuple(old(completion) for completion in fresh.group.completions)
+    stale = dataclasses.replace(fresh, group=dataclasses.replace(fresh.group, completions=texts))
+    digest = one.digest()
+    stats = one.update(1, [stale])
+    assert one.digest() == digest and stats.labels == 2
+    [notice] = stats.notices
+    assert f"{stats.epochs} of {stats.epochs} steps taught nothing" in notice
+    assert "more than 10 times" in notice
+    assert not any("taught nothing" in notice for notice in one.update(2, [fresh]).notices)
+
+
+def test_what_the_policy_has_no_token_for_in_an_edit_is_named_once() -> None:
+    source, told = shipped("checkpoints", CONFIG.base_policy), list[str]()
+    assert source is not None
+    one = LocalEngine(source, CONFIG, lambda *at: None, told.append)
+    first, second = judged(one)
+    one.update(1, [dataclasses.replace(first, edit="鲑鱼很好，鲑"), second])
+    one.update(2, [dataclasses.replace(first, edit="好鲑鱼"), second])
+    assert told == [
+        "your own text for group 1 has what the policy has no token for, and learns as [UNK]: 鲑"
+    ]
 
 
 def test_sequence_kl_is_zero_before_and_positive_after() -> None:

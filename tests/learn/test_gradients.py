@@ -59,7 +59,7 @@ def setting(seed: int) -> tuple[Rollout, ppo.Targets]:
 
     rollout = Rollout(
         ids, prompts + responses, prompts, mask, torch.zeros(B, T), torch.zeros(B),
-        torch.arange(B),
+        torch.arange(B), torch.ones(B, dtype=torch.bool),
     )  # fmt: skip
     now, reference = Table(seed), Table(seed + 100)
     old = torch.stack([torch.stack([logp(now, rollout, b, t) for t in range(T)]) for b in range(B)])
