@@ -72,13 +72,15 @@ def test_an_interrupted_training_goes_on(command: str, tmp_path: Path) -> None:
     (tmp_path / "lists.tsv").write_text("\n".join(rows) + "\n", "utf-8")
     words = (command, "lists.tsv", "--batch-size", "4", *QUICK)
 
-    def with_other_data() -> None:
+    def meanwhile() -> None:
         (tmp_path / "lists.tsv").write_text("\n".join(rows[:16]) + "\n", "utf-8")
         code, _, said = inside(tmp_path, *words, "--out", "parts")
         assert code == 2 and "unfinished run on other data" in said.splitlines()[-1]
         (tmp_path / "lists.tsv").write_text("\n".join(rows) + "\n", "utf-8")
+        # As a kill leaves it in the middle of a checkpoint.
+        (tmp_path / "parts.training" / "checkpoint-999").mkdir()
 
-    come_to_the_same(tmp_path, words, "hitl.commands.tune.progress", 5, meanwhile=with_other_data)
+    come_to_the_same(tmp_path, words, "hitl.commands.tune.progress", 5, meanwhile=meanwhile)
 
 
 @pytest.mark.slow
