@@ -127,6 +127,7 @@ def rollout_of_zeros(options: Options) -> Rollout:
         old_logp=torch.zeros(rows, options.completion),
         score=torch.zeros(rows),
         group=torch.zeros(rows, dtype=torch.long),
+        sampled=torch.ones(rows, dtype=torch.bool),
     )
 
 
