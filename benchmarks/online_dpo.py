@@ -18,6 +18,7 @@ from hitl.learn.build import build
 from hitl.learn.evaluate import evaluate, evaluate_all
 from hitl.learn.rollout import rollout_of
 from hitl.learn.sampling import Sampling, sample_groups
+from hitl.learn.share import ALONE
 from hitl.operator import Desk
 from hitl.prompts import draw, prompts_of
 from hitl.records import Group, Judgement, LabelledGroup, Mode, Prompt
@@ -36,7 +37,7 @@ class OnlineDPO:
 
     def __init__(self, source: Path | str, config: SessionConfig) -> None:
         """Takes policy, language, judging mode, seed, rate and the sizes of groups and batches."""
-        made = build(source, config, lambda stage, done, total: None)
+        made = build(source, config, torch.device("cpu"), ALONE, lambda *done: None)
         self._policy, self._reference, self._codec = made.policy, made.reference, made.codec
         self._optimizer = torch.optim.Adam(made.policy.trained().values(), lr=config.ppo.lr)
         self._config = config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -43,3 +44,20 @@ def test_what_a_policy_keeps_is_counted_for_each_way_to_train_it() -> None:
     for name in ("all weights", "--lora"):
         [less] = [kept[other] for other in kept if other != name and other.startswith(name)]
         assert 0 < less < kept[name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["default", "online DPO, lr 0.0005", "classic, lr 0.0005"])
+def test_what_was_learned_is_written_down_for_each_kind_of_method(
+    method: str, tmp_path: Path
+) -> None:
+    results = tmp_path / "results.jsonl"
+    output(
+        "learning.py", "run", str(results), "--langs", "zh", "--modes", "rank", "--methods", method,
+        "--seeds", "1", "--labels", "16", "--samples", "8", "--gold", "sentiment-zh",
+    )  # fmt: skip
+    base, taught = map(json.loads, results.read_text("utf-8").splitlines())
+    assert (base["labels"], taught["labels"], taught["judgements"]) == (0, 16, 4)
+    assert abs(base["sequence_kl"]) < 1e-4 < taught["sequence_kl"]
+    assert 0 < taught["gold"] < 1 and taught["length"] > 1
+    assert f"| {method} | 16 | 4 | 12 |" in output("learning.py", "table", str(results))
