@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 
 from hitl.config.session import SessionConfig
 from hitl.engine import Engine, EngineThread
-from hitl.journal import Journal, JournalError
-from hitl.journal.updates import Entry
+from hitl.journal import Journal
+from hitl.order import Order
 from hitl.records import Group, Prompt
 from hitl.second import TOO_OLD, Twins, pairs_of, twin_of
 
@@ -26,10 +26,6 @@ Key = tuple[int, int]
 
 LOOK_S = 0.5
 """Seconds between two looks whether who waits is still there."""
-
-ORDER = "order of groups"
-"""Kind of the journal's event that says in which order groups come to an operator, where that is
-not the order of their numbers: an own prompt, or an undo, has come between."""
 
 COME_BACK_S = 15.0
 """Seconds for which a group that was on a screen waits for its operator to come back."""
@@ -84,8 +80,7 @@ class Supply:
         self._at_work: set[Key] = set()
         self._ready: deque[Group] = deque()
         self._shown_to = ""
-        self._ordered: Sequence[Key] = ()
-        """As the journal's last event says."""
+        self._lay = Order()
         self._seats: list[Seat] = []
         self._hungry = 0
         self._sampling = False
@@ -98,7 +93,7 @@ class Supply:
         events = self._journal.events()
         self._twins = Twins(pairs_of(events))
         self._shown_to = shown_to
-        self._ordered = _last_order(events, shown_to)
+        self._lay = Order(events, shown_to)
         groups = self._journal.open_groups()
         shown = {g.key for g in groups if self._journal.draft(g.key) is not None}
         self._shown = dict.fromkeys(shown, shown_to)
@@ -108,7 +103,7 @@ class Supply:
             self._keep_for_a_while(shown)
         if shown_to:
             by_key = {group.key: group for group in groups}
-            self._ready.extend(by_key[key] for key in _in_order(by_key, self._ordered))
+            self._ready.extend(by_key[key] for key in self._lay.of(by_key))
         else:
             self._ready.extend(sorted(groups, key=lambda g: g.key in shown))
         self._next_number = self._journal.last_group_number() + 1
@@ -285,12 +280,7 @@ class Supply:
             return
         with self._changed:
             keys = [group.key, *(other.key for other in (*seat.mine, *self._ready))]
-        if keys == _in_order(keys, self._ordered):
-            return
-        # A convenience, as drafts are: a full disk shows when the judgement is kept.
-        with contextlib.suppress(JournalError):
-            self._journal.event(ORDER, {"operator": seat.name, "groups": keys})
-            self._ordered = keys
+        self._lay.write(self._journal, keys)
 
     def _too_old(self, group: Group) -> bool:
         """Whether the policy has had more than one update since. What was entered for it is not
@@ -387,17 +377,3 @@ class Supply:
         if group is not None:
             self._ready.remove(group)
         return group
-
-
-def _last_order(events: Sequence[Entry], operator: str) -> Sequence[Key]:
-    """Keys of the groups in the order that was written down last for the operator."""
-    for event in reversed(events):
-        if event.kind == ORDER and event.data["operator"] == operator:
-            return [(number, attempt) for number, attempt in event.data["groups"]]
-    return ()
-
-
-def _in_order(keys: Iterable[Key], written: Sequence[Key]) -> list[Key]:
-    """As a resume brings them: those that were written down first, the others by number."""
-    places = {key: place for place, key in enumerate(written)}
-    return sorted(keys, key=lambda key: (places.get(key, len(places)), key))

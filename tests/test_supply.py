@@ -24,13 +24,13 @@ from hitl.operator import (
     Undo,
     Waiting,
 )
+from hitl.order import KIND
 from hitl.records import (
     Group,
     Judgement,
     Prompt,
 )
 from hitl.session import Session
-from hitl.supply import ORDER
 
 from .fakes import FakeEngine, Line, Scripted, held
 from .stints import BAD, CONFIG, GOOD, Slowly, Stint, looked_at
@@ -93,7 +93,7 @@ def test_the_order_is_written_down_before_the_screen_and_only_where_it_is_anothe
     stint: Stint,
 ) -> None:
     def orders() -> list[object]:
-        return [e.data["groups"] for e in stint.journal.events() if e.kind == ORDER]
+        return [e.data["groups"] for e in stint.journal.events() if e.kind == KIND]
 
     def killed(desk: Desk) -> Quit:
         assert orders() == [[[2, 0], [1, 0]]], "as a process leaves it that is killed now"
