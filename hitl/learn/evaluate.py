@@ -43,12 +43,18 @@ class Evaluated:
         return Evaluated(change(self.logp), change(self.values), change(self.entropy), reading)
 
 
-def evaluate(policy: LanguageModel, rollout: Rollout, how: Sampling) -> Evaluated:
-    """One forward pass over right-padded rows, under the sampling's transformation."""
+def read(policy: LanguageModel, rollout: Rollout) -> tuple[Reading, Tensor]:
+    """One forward pass over right-padded rows: what tells each completion's tokens, and values
+    (B, T)."""
     ids = rollout.ids[:, :-1]  # nothing is asked of what follows the last
     columns = torch.arange(ids.shape[1], device=ids.device)
     inside = (columns < rollout.lengths[:, None]).long()
-    reading, values = policy.read(ids, inside, rollout.predictors)
+    return policy.read(ids, inside, rollout.predictors)
+
+
+def evaluate(policy: LanguageModel, rollout: Rollout, how: Sampling) -> Evaluated:
+    """The same, and what it says of the tokens, under the sampling's transformation."""
+    reading, values = read(policy, rollout)
     logp, entropy = token_logp(reading, rollout.tokens, how)
     return Evaluated(logp, values, entropy, reading)
 
@@ -64,24 +70,47 @@ def evaluate_all(
     policy: LanguageModel, rollout: Rollout, how: Sampling, micro: int, share: Share = ALONE
 ) -> Evaluated:
     """The same without a way back, `micro` rows at a time."""
-    every = rollout.every_row
     with share.agreeing():
-        passes = share.passes(every, micro) or [every[:0]]
-        pieces = [evaluate_rows(policy, rollout, part, how) for part in passes]
-
-    def joined(part: Callable[[Evaluated], Tensor]) -> Tensor:
-        """(n, T, ...); a piece may be narrower, and is 0 from there on."""
-        if len(pieces) == 1:
-            return part(pieces[0])
-        return pad_sequence([row for piece in pieces for row in part(piece)], batch_first=True)
-
-    states = joined(lambda piece: piece.reading.states)
+        pieces = [
+            evaluate_rows(policy, rollout, part, how) for part in _parts(rollout, micro, share)
+        ]
     return Evaluated(
-        logp=joined(lambda piece: piece.logp),
-        values=joined(lambda piece: piece.values),
-        entropy=joined(lambda piece: piece.entropy),
-        reading=dataclasses.replace(pieces[0].reading.detached(), states=states),
+        logp=_joined([piece.logp for piece in pieces]),
+        values=_joined([piece.values for piece in pieces]),
+        entropy=_joined([piece.entropy for piece in pieces]),
+        reading=_one([piece.reading for piece in pieces]),
     )
+
+
+@torch.no_grad()
+def read_all(policy: LanguageModel, rollout: Rollout, micro: int, share: Share = ALONE) -> Reading:
+    """What tells the tokens of one's own rows, without a way back, `micro` rows at a time: no
+    logits are made yet."""
+    with share.agreeing():
+        return _one([_read_rows(policy, rollout, part) for part in _parts(rollout, micro, share)])
+
+
+def _parts(rollout: Rollout, micro: int, share: Share) -> list[Tensor]:
+    every = rollout.every_row
+    return share.passes(every, micro) or [every[:0]]
+
+
+def _one(pieces: list[Reading]) -> Reading:
+    states = _joined([piece.states for piece in pieces])
+    return dataclasses.replace(pieces[0].detached(), states=states)
+
+
+def _joined(pieces: list[Tensor]) -> Tensor:
+    """(n, T, ...); a piece may be narrower, and is 0 from there on."""
+    if len(pieces) == 1:
+        return pieces[0]
+    return pad_sequence([row for piece in pieces for row in piece], batch_first=True)
+
+
+def _read_rows(policy: LanguageModel, rollout: Rollout, index: Tensor) -> Reading:
+    """See `evaluate_rows`."""
+    rows = _some(rollout, index)
+    return read(policy, rows)[0].rows(slice(len(index)), rows.mask.shape[1])
 
 
 def evaluate_rows(
@@ -89,5 +118,9 @@ def evaluate_rows(
 ) -> Evaluated:
     """One forward pass over the rows `index`. Of none: nothing, in the shapes that any would have;
     it goes forward all the same, with a row that is left out."""
-    rows = rollout.rows(index if len(index) else rollout.every_row[:1])
+    rows = _some(rollout, index)
     return evaluate(policy, rows, how).rows(slice(len(index)), rows.mask.shape[1])
+
+
+def _some(rollout: Rollout, index: Tensor) -> Rollout:
+    return rollout.rows(index if len(index) else rollout.every_row[:1])

@@ -14,9 +14,9 @@ from torch import Tensor
 from hitl.config.ppo import PPOConfig
 from hitl.learn.along import Search, change, furthest
 from hitl.learn.before import Before
-from hitl.learn.evaluate import Evaluated, evaluate_all
+from hitl.learn.evaluate import read_all
 from hitl.learn.policy import LanguageModel, Policy
-from hitl.learn.reading import Reading, exact_kl, kl_to
+from hitl.learn.reading import Compared, Reading, compared, moved
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
 from hitl.learn.share import ALONE, Share
@@ -37,6 +37,17 @@ lowered by hand, and its rounding with it."""
 LEAST_BACK = 2**-6
 """Share of the way back that is not worth another look, and of what was learned that is always
 left."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How far a policy is, at one place."""
+
+    distance: float
+    """KL(where the update began || now), exact, mean over positions, nats a token."""
+    drift: float
+    """KL(now || reference), exact at each position, mean over completions that the policy wrote,
+    nats a sequence; 0 where no budget asks for it."""
 
 
 @dataclass(frozen=True)
@@ -67,60 +78,48 @@ class Yardstick:
     began: float
     """Drift as the update began; 0 where no budget asks for it."""
 
-    @classmethod
     @torch.no_grad()
-    def at(
-        cls,
-        start: Evaluated,
-        theirs: Evaluated,
-        rollout: Rollout,
-        how: Sampling,
-        config: PPOConfig,
-        share: Share = ALONE,
-    ) -> Yardstick:
-        """Set up where the policy is now, on the first MEASURED rows; `start` is what it says of
-        one's own rows of the rollout, `theirs` what the reference does."""
-        first, how = rollout.rows(rollout.every_row[:MEASURED]), how.unrestricted
-        places = share.of(first.every_row)
-        own, counted = first.rows(places).mask, first.measured(how.max_new_tokens)
-        log_p = _first(start, own).log_p(how)
-        new = cls(
-            share, first, own, counted[places, : own.shape[1]], counted.any(1), how,
-            config.micro_batch_size, log_p, None, 0.0,
-        )  # fmt: skip
-        if config.kl_control != "budget":
-            return new
-        new = replace(new, theirs=_first(theirs, own))
-        return replace(new, began=new.drift(start))
-
-    def look(self, policy: LanguageModel) -> Evaluated:
-        """What is measured: of the policy as it is now."""
-        return evaluate_all(policy, self.rollout, self.how, self.micro, self.share)
-
-    @torch.no_grad()
-    def distance(self, now: Evaluated) -> float:
-        """KL(then || now), exact, mean over positions, nats a token. `now` may have more rows."""
-        kl = kl_to(self.log_p, _first(now, self.mask), self.how)
-        total = torch.where(self.mask, kl, 0.0).sum()
+    def look(self, policy: LanguageModel) -> Look:
+        """How far the policy is now."""
+        now = read_all(policy, self.rollout, self.micro, self.share)
+        away, apart = moved(self.log_p, now, self.theirs, self.how)
+        total = torch.where(self.mask, away, 0.0).sum()
         self.share.sum(total)
-        return float(total / self.rollout.mask.sum())
+        drift = 0.0 if apart is None else self._drift(apart)
+        return Look(float(total / self.rollout.mask.sum()), drift)
 
-    @torch.no_grad()
-    def drift(self, now: Evaluated) -> float:
-        """KL(now || reference), exact at each position, mean over completions that the policy
-        wrote, nats a sequence. 0 where no budget asks for it."""
-        if self.theirs is None:
-            return 0.0
-        kl = exact_kl(_first(now, self.mask), self.theirs, self.how)
+    def _drift(self, kl: Tensor) -> float:
+        """Of exact KL to the reference (n, T): mean over completions that the policy wrote."""
         own = torch.where(self.counted, kl, 0.0).sum(1)
         places = self.share.of(self.rollout.every_row)
         return float(self.share.spread(own, places, len(self.rollout.ids))[self.counts].mean())
 
 
-def _first(evaluated: Evaluated, mask: Tensor) -> Reading:
-    """Of the rows that are measured, whose mask is (n, T): they come first, and are no wider than
-    all."""
-    return evaluated.reading.detached().rows(slice(len(mask)), mask.shape[1])
+@torch.no_grad()
+def begin(
+    ours: Reading,
+    theirs: Reading,
+    rollout: Rollout,
+    how: Sampling,
+    config: PPOConfig,
+    share: Share = ALONE,
+) -> tuple[Compared, Yardstick]:
+    """Where an update begins: what policy and reference say of one's own rows of the rollout, and
+    the yardstick, set up there on the first MEASURED rows."""
+    first, free = rollout.rows(rollout.every_row[:MEASURED]), how.unrestricted
+    places = share.of(first.every_row)
+    mask, counted = first.rows(places).mask, first.measured(how.max_new_tokens)
+    n, T = mask.shape
+    tokens = rollout.tokens[share.of(rollout.every_row), : ours.states.shape[1]]
+    said = compared(ours, theirs, tokens, how, n)
+    yardstick = Yardstick(
+        share, first, mask, counted[places, :T], counted.any(1), free, config.micro_batch_size,
+        said.log_p[:, :T], None, 0.0,
+    )  # fmt: skip
+    if config.kl_control == "budget":
+        began = yardstick._drift(said.kl[:n, :T])
+        yardstick = replace(yardstick, theirs=theirs.rows(slice(n), T), began=began)
+    return said, yardstick
 
 
 class Line:
@@ -150,16 +149,14 @@ class Kept:
 
     length: float
     """Share of it; 0: everything was put back."""
-    distance: float
-    """From where the update began, nats a token."""
-    now: Evaluated
-    """What the policy says there."""
+    now: Look
+    """How far the policy is there."""
 
     def next_length(self, stop_kl: float) -> float:
         """The share of the next pass that is likely to go as far as it may: batches are alike."""
         if not 0 < self.length < 1:
             return 1.0
-        return min(self.length * change(STEP.goal * stop_kl, self.distance, 2.0), 1.0)
+        return min(self.length * change(STEP.goal * stop_kl, self.now.distance, 2.0), 1.0)
 
 
 @torch.no_grad()
@@ -179,16 +176,15 @@ def shorten(
     """
     line, length = Line(before.weights()), max(length, SHORTEST)
 
-    def go(length: float) -> tuple[float, Evaluated]:
+    def go(length: float) -> tuple[float, Look]:
         line.go(length)
         now = yardstick.look(policy)
-        return yardstick.distance(now), now
+        return now.distance, now
 
     if found := furthest(go, length, stop_kl, STEP):
-        return Kept(found.length, found.measured, found.seen)
+        return Kept(found.length, found.seen)
     before.restore()
-    now = yardstick.look(policy)
-    return Kept(0.0, yardstick.distance(now), now)
+    return Kept(0.0, yardstick.look(policy))
 
 
 @torch.no_grad()
@@ -196,33 +192,33 @@ def pull_back(
     policy: Policy,
     reference: LanguageModel,
     yardstick: Yardstick,
-    now: Evaluated,
+    now: Look,
     room: float,
     stop_kl: float,
-) -> Evaluated | None:
+) -> Look | None:
     """Moves the weights straight towards the reference's until the drift is no more than `room`
-    nats above where it began, or they are `stop_kl` from there. `now` is what the policy says where
-    it is; returned is what it says after that, None when there was no need.
+    nats above where it began, or they are `stop_kl` from there. `now` is how far the policy is;
+    returned is how far it is after that, None when there was no need.
 
     What was learned keeps its direction and loses length, so that what is learned next has room:
     a policy that is held at its budget goes on learning (interpolation towards the initial
     weights; Ramé et al. 2024, "WARP").
     """
-    budget, drift = yardstick.began + room, yardstick.drift(now)
-    if drift <= budget:
+    budget = yardstick.began + room
+    if now.drift <= budget:
         return None
     origin = reference.origin()
     line = Line([(policy.trained()[name], start) for name, start in origin.items()])
 
-    def go(share: float) -> tuple[float, Evaluated]:
+    def go(share: float) -> tuple[float, Look]:
         line.go(share)
         now = yardstick.look(policy)
-        return yardstick.drift(now), now
+        return now.drift, now
 
-    first = change(WAY_BACK.goal * budget, drift, 2.0)
-    found = furthest(go, first, budget, WAY_BACK, drift) if budget > 0 else None
+    first = change(WAY_BACK.goal * budget, now.drift, 2.0)
+    found = furthest(go, first, budget, WAY_BACK, now.drift) if budget > 0 else None
     share, now = (LEAST_BACK, go(LEAST_BACK)[1]) if found is None else (found.length, found.seen)
-    while yardstick.distance(now) > stop_kl and share < 1 - LEAST_BACK:
+    while now.distance > stop_kl and share < 1 - LEAST_BACK:
         share = (1 + share) / 2
         now = go(share)[1]
     return now

@@ -98,7 +98,7 @@ def learn(
     rollout: Rollout,
     targets: Targets,
     start: Evaluated,
-    theirs: Evaluated,
+    yardstick: Yardstick,
     how: Sampling,
     config: PPOConfig,
     kl_coef: float,
@@ -109,8 +109,8 @@ def learn(
     began: Before | None = None,
     length: float = 1.0,
 ) -> Outcome:
-    """The passes over the batch. `start` is what the policy says before of one's own rows, and
-    `theirs` what the reference does; `room` is what is left of a KL budget, nats a sequence;
+    """The passes over the batch. `start` is what the policy says before of one's own rows, from
+    where `yardstick` measures; `room` is what is left of a KL budget, nats a sequence;
     `order(epoch)` is a permutation of the rows, (B,). `began` is where the caller goes back to, if
     it may: all weights are kept in it, and the first pass makes no other copy. `length` is the
     share of the first pass that is likely to go as far as it may.
@@ -119,7 +119,6 @@ def learn(
     """
     per_epoch = -(-len(rollout.ids) // config.mini_batch_size)
     steps: list[dict[str, float]] = []
-    yardstick = Yardstick.at(start, theirs, rollout, how, config, share)
     fitting = fits(rollout, config, share)
     ready: Evaluated | None = start if fitting else None
     kept: Kept | None = None
@@ -165,14 +164,12 @@ def learn(
         if config.early_stopping and steps[-1]["policy_kl"] > 1.5 * config.early_stop_kl:
             break
     now = kept.now if kept is not None else yardstick.look(policy)
-    step_kl = kept.distance if kept is not None else yardstick.distance(now)
     pulled, drifted = False, 0.0
     limit = math.inf if config.stop_kl is None else config.stop_kl
     if config.kl_control == "budget":
         if back := pull_back(policy, reference, yardstick, now, room, limit):
             pulled, now = True, back
-            step_kl = yardstick.distance(now)
-        drifted = yardstick.drift(now) - yardstick.began
+        drifted = now.drift - yardstick.began
 
     def mean(key: str) -> float:
         given = [step[key] for step in steps if key in step]
@@ -184,7 +181,7 @@ def learn(
         entropy=mean("entropy"),
         clip_fraction=mean("clip_fraction"),
         gradient_norm=mean("gradient_norm"),
-        step_kl=step_kl,
+        step_kl=now.distance,
         epochs=epochs,
         stopped=stopped,
         pulled=pulled,

@@ -74,29 +74,59 @@ def token_logp(reading: Reading, tokens: Tensor, how: Sampling) -> tuple[Tensor,
     return logp.view(tokens.shape), entropy.view(tokens.shape)
 
 
-@torch.no_grad()
-def exact_kl(ours: Reading, theirs: Reading, how: Sampling) -> Tensor:
-    """(B, T) KL of each position's distribution to the other's, nats."""
-    B, T = ours.states.shape[:2]
-    parts = []
-    for piece in _pieces(B * T, _vocabulary(ours), AT_ONCE):
-        a, b = _some(ours, piece).logits()[0], _some(theirs, piece).logits()[0]
-        parts += [
-            full_kl(warp(a[rows], how).log_softmax(-1), warp(b[rows], how).log_softmax(-1))
-            for rows in _rows(a)
-        ]
-    return torch.cat(parts).view(B, T)
+@dataclass(frozen=True)
+class Compared:
+    """A model and another at the same positions."""
+
+    other_logp: Tensor
+    """(B, T) of the tokens, by the other."""
+    kl: Tensor
+    """(B, T) of each position's distribution to the other's, exact, nats."""
+    log_p: Tensor
+    """(b, T, V) the model's own distributions at the first rows."""
 
 
 @torch.no_grad()
-def kl_to(log_p: Tensor, ours: Reading, how: Sampling) -> Tensor:
-    """(B, T) KL of distributions `log_p` (B, T, V) to each position's of `ours`, nats."""
-    B, T = ours.states.shape[:2]
-    parts = []
-    for piece in _pieces(B * T, _vocabulary(ours), AT_ONCE):
-        a, b = log_p.flatten(0, 1)[piece], _some(ours, piece).logits()[0]
-        parts += [full_kl(a[rows], warp(b[rows], how).log_softmax(-1)) for rows in _rows(b)]
-    return torch.cat(parts).view(B, T)
+def compared(ours: Reading, other: Reading, tokens: Tensor, how: Sampling, rows: int) -> Compared:
+    """All that is asked of both, from logits that are made once. `tokens` (B, T) are told as they
+    were sampled; whole distributions are without top-k and top-p, and kept of the first `rows`."""
+    B, T = tokens.shape
+    V, free = _vocabulary(ours), how.unrestricted
+    log_p = ours.states.new_empty(min(rows, B) * T, V, dtype=_full(ours.states[:0]).dtype)
+    logp, kls = list[Tensor](), list[Tensor]()
+    for piece in _pieces(B * T, V, AT_ONCE):
+        a, b = _some(ours, piece).logits()[0], _some(other, piece).logits()[0]
+        asked, kept = tokens.flatten()[piece, None], log_p[piece]
+        for some in _rows(a):
+            mine = warp(a[some], free).log_softmax(-1)
+            theirs = told = warp(b[some], free).log_softmax(-1)
+            if not how.free:
+                told = warp(b[some], how, asked[some, 0]).log_softmax(-1)
+            logp.append(told.gather(1, asked[some]).squeeze(1))
+            kls.append(full_kl(mine, theirs))
+            kept[some] = mine[: len(kept[some])]
+    return Compared(
+        torch.cat(logp).view(B, T), torch.cat(kls).view(B, T), log_p.view(min(rows, B), T, V)
+    )
+
+
+@torch.no_grad()
+def moved(
+    log_p: Tensor, now: Reading, other: Reading | None, how: Sampling
+) -> tuple[Tensor, Tensor | None]:
+    """(B, T) KL of distributions `log_p` (B, T, V) to those of a model now, and of these to
+    another's, nats."""
+    B, T = now.states.shape[:2]
+    away, apart = list[Tensor](), list[Tensor]()
+    for piece in _pieces(B * T, _vocabulary(now), AT_ONCE):
+        was, a = log_p.flatten(0, 1)[piece], _some(now, piece).logits()[0]
+        b = None if other is None else _some(other, piece).logits()[0]
+        for some in _rows(a):
+            mine = warp(a[some], how).log_softmax(-1)
+            away.append(full_kl(was[some], mine))
+            if b is not None:
+                apart.append(full_kl(mine, warp(b[some], how).log_softmax(-1)))
+    return torch.cat(away).view(B, T), None if other is None else torch.cat(apart).view(B, T)
 
 
 def _some(reading: Reading, piece: slice) -> Reading:

@@ -17,7 +17,7 @@ from hitl.config.ppo import PPOConfig
 from hitl.learn import ppo
 from hitl.learn.advantages import baseline_advantages
 from hitl.learn.before import Before
-from hitl.learn.evaluate import evaluate_all, evaluate_own
+from hitl.learn.evaluate import evaluate_all, evaluate_own, read_all
 from hitl.learn.expected import Expected
 from hitl.learn.kl import (
     adapted_coef,
@@ -28,8 +28,8 @@ from hitl.learn.kl import (
     running_kl,
     token_kl,
 )
+from hitl.learn.limits import begin
 from hitl.learn.policy import LanguageModel, Policy
-from hitl.learn.reading import exact_kl
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
 from hitl.learn.share import ALONE, Share
@@ -90,13 +90,12 @@ def ppo_step(
         start = evaluate_own(policy, rollout, how, share)
     else:
         start = evaluate_all(policy, rollout, how, micro, share)
-    theirs = evaluate_all(reference, rollout, how, micro, share)
+    theirs = read_all(reference, rollout, micro, share)
     said = start.detached()
-    logp, values, ref_logp = of_all(said.logp), of_all(said.values), of_all(theirs.logp)
-    budgeted = config.kl_control == "budget"
+    beside, yardstick = begin(said.reading, theirs, rollout, how, config, share)
+    logp, values, ref_logp = of_all(said.logp), of_all(said.values), of_all(beside.other_logp)
+    exact, budgeted = of_all(beside.kl), config.kl_control == "budget"
     penalty = config.kl_penalty if config.advantage == "gae" else "kl"
-    if budgeted or penalty == "full":
-        exact = of_all(exact_kl(said.reading, theirs.reading, how.unrestricted))
     kl = exact if penalty == "full" else token_kl(logp, ref_logp, penalty)
     measured = rollout.measured(how.max_new_tokens)
     controlled = per_sequence(exact if budgeted else kl, measured)
@@ -124,7 +123,7 @@ def ppo_step(
     weight = budget_weight(kl_coef, estimate, config.target_kl) if budgeted else kl_coef
     room = drift_allowed(estimate, config.target_kl)
     outcome = ppo.learn(
-        policy, reference, optimizer, rollout, targets, start, theirs, how, config, weight, room,
+        policy, reference, optimizer, rollout, targets, start, yardstick, how, config, weight, room,
         order, on_step, share, began, length,
     )  # fmt: skip
     if config.kl_control != "fixed":

@@ -12,12 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hitl.config.ppo import HUMAN, TRL_CLASSIC, PPOConfig
-from hitl.learn.evaluate import evaluate_all
+from hitl.learn.evaluate import read_all
 from hitl.learn.expected import Expected
-from hitl.learn.kl import budget_coef, budget_weight, drift_allowed, drift_believed, running_kl
-from hitl.learn.limits import Yardstick, pull_back
+from hitl.learn.kl import (
+    budget_coef,
+    budget_weight,
+    drift_allowed,
+    drift_believed,
+    full_kl,
+    running_kl,
+)
+from hitl.learn.limits import Yardstick, begin, pull_back
 from hitl.learn.policy import Policy
-from hitl.learn.reading import exact_kl
 from hitl.learn.rollout import Rollout, rollout_of
 from hitl.learn.sampling import Sampling, sample_groups
 from hitl.learn.share import ALONE, Share
@@ -88,17 +94,23 @@ def yardstick_of(policy: Policy, reference: Policy) -> Yardstick:
     return at(policy, reference, rollout, HUMAN)
 
 
-def at(policy: Policy, reference: Policy, rollout: Rollout, config: PPOConfig) -> Yardstick:
-    start, theirs = (
-        evaluate_all(model, rollout, HOW, config.micro_batch_size) for model in (policy, reference)
+def at(
+    policy: Policy,
+    reference: Policy,
+    rollout: Rollout,
+    config: PPOConfig,
+    share: Share = ALONE,
+) -> Yardstick:
+    ours, theirs = (
+        read_all(model, rollout, config.micro_batch_size, share) for model in (policy, reference)
     )
-    return Yardstick.at(start, theirs, rollout, HOW, config)
+    return begin(ours, theirs, rollout, HOW, config, share)[1]
 
 
 def pull(policy: Policy, reference: Policy, yardstick: Yardstick, room: float, most: float) -> bool:
     """Whether it was pulled back; what is told of it then is what it is."""
     back = pull_back(policy, reference, yardstick, yardstick.look(policy), room, most)
-    assert back is None or torch.equal(back.logp, yardstick.look(policy).logp)
+    assert back is None or back == yardstick.look(policy)
     return back is not None
 
 
@@ -108,7 +120,7 @@ def test_the_way_back_is_straight_and_as_short_as_it_may_be() -> None:
     learned = weights(policy) - weights(reference)
     assert yardstick.began > 1
     assert pull(policy, reference, yardstick, -0.4 * yardstick.began, torch.inf)
-    assert 0.53 < yardstick.drift(yardstick.look(policy)) / yardstick.began <= 0.6
+    assert 0.53 < yardstick.look(policy).drift / yardstick.began <= 0.6
     left = weights(policy) - weights(reference)
     assert torch.nn.functional.cosine_similarity(left, learned, dim=0) > 0.9999
     assert left.norm() < learned.norm()
@@ -122,8 +134,8 @@ def test_a_distance_is_the_same_measured_in_small_pieces() -> None:
         yardstick = at(policy, reference, rollout, pieces)
         whole = yardstick_of(policy, reference)
         assert yardstick.began == pytest.approx(whole.began, rel=1e-5)
-        far = whole.distance(whole.look(reference))
-        assert yardstick.distance(yardstick.look(reference)) == pytest.approx(far, rel=1e-5)
+        far = whole.look(reference).distance
+        assert yardstick.look(reference).distance == pytest.approx(far, rel=1e-5)
 
 
 def test_there_is_no_way_back_for_a_policy_within_its_budget() -> None:
@@ -137,7 +149,7 @@ def test_the_way_back_goes_no_further_than_the_hard_stop() -> None:
     reference, policy = tiny_policy(), away()
     yardstick = yardstick_of(policy, reference)
     assert pull(policy, reference, yardstick, -yardstick.began, 0.02)
-    assert 0.001 < yardstick.distance(yardstick.look(policy)) <= 0.02
+    assert 0.001 < yardstick.look(policy).distance <= 0.02
 
 
 def test_a_policy_learns_whatever_the_weight_of_the_kl() -> None:
@@ -184,9 +196,10 @@ def test_an_operators_own_text_does_not_pull_a_policy_back() -> None:
     def drift(share: Share, edited: bool) -> float:
         rows = with_own_text(policy, batch, 40) if edited else batch
         rollout = rollout_of(rows, 1, CPU)
-        before = [evaluate_all(model, rollout, HOW, 2, share) for model in (policy, reference)]
-        yardstick = Yardstick.at(*before, rollout, HOW, HUMAN, share)
-        assert yardstick.drift(yardstick.look(policy)) == yardstick.began
+        yardstick = at(
+            policy, reference, rollout, dataclasses.replace(HUMAN, micro_batch_size=2), share
+        )
+        assert yardstick.look(policy).drift == yardstick.began
         return yardstick.began
 
     want = drift(ALONE, edited=False)
@@ -229,8 +242,8 @@ def sampled(policy: Policy, number: int) -> list[LabelledGroup]:
 
 def true_kl(policy: Policy) -> float:
     rollout = rollout_of([g for n in range(50, 58) for g in sampled(policy, n)], 1, CPU)
-    ours, theirs = (evaluate_all(model, rollout, HOW, 128) for model in (policy, tiny_policy()))
-    return per_sequence(exact_kl(ours.reading, theirs.reading, HOW), rollout.mask)
+    ours, theirs = (read_all(model, rollout, 128) for model in (policy, tiny_policy()))
+    return per_sequence(full_kl(ours.log_p(HOW), theirs.log_p(HOW)), rollout.mask)
 
 
 def taught(config: PPOConfig, policy: Policy, updates: int, seen_from: int = 0) -> list[float]:

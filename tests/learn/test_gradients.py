@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from hitl.config.ppo import HUMAN, TRL_CLASSIC, PPOConfig
 from hitl.learn import ppo
-from hitl.learn.evaluate import evaluate, evaluate_all
+from hitl.learn.evaluate import evaluate_own, read_all
+from hitl.learn.limits import begin
 from hitl.learn.reading import Reading
 from hitl.learn.rollout import Rollout
 from hitl.learn.sampling import Sampling
+from hitl.learn.share import ALONE
 
 B, P, T, V = 4, 2, 5, 7
 BETA = 0.3
@@ -136,11 +138,12 @@ def test_a_step_goes_down_the_gradient_of_the_written_out_loss(
     loss = written_out(table, reference, rollout, targets, config)
     want = torch.autograd.grad(loss, list(table.parameters()), allow_unused=True)
     how = Sampling(T)
-    start = evaluate(table, rollout, how)
-    theirs = evaluate_all(reference, rollout, how, micro)
+    start = evaluate_own(table, rollout, how, ALONE)
+    theirs = read_all(reference, rollout, micro)
+    _, yardstick = begin(start.detached().reading, theirs, rollout, how, config)
     ppo.learn(
         table, reference, torch.optim.SGD(table.parameters(), lr=1.0), rollout, targets,
-        start, theirs, how, config, BETA, 0.0, lambda epoch: torch.arange(B), lambda *at: None,
+        start, yardstick, how, config, BETA, 0.0, lambda epoch: torch.arange(B), lambda *at: None,
     )  # fmt: skip
     for (name, parameter), gradient in zip(table.named_parameters(), want, strict=True):
         got = before[name] - parameter.detach()

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hitl.learn.before import Before
-from hitl.learn.limits import STEP, Line, Yardstick, shorten
+from hitl.learn.limits import STEP, Line, Look, Yardstick, shorten
 from hitl.learn.policy import Policy
 
 from .conftest import tiny_policy
@@ -30,13 +30,10 @@ class Grows:
     power: float
     looks: int = 0
 
-    def look(self, policy: Policy) -> Policy:
+    def look(self, policy: Policy) -> Look:
         self.looks += 1
-        return policy
-
-    def distance(self, policy: Policy) -> float:
         moved = _first(policy) - self.start
-        return self.whole * abs(moved) ** self.power
+        return Look(self.whole * abs(moved) ** self.power, 0.0)
 
 
 @given(
@@ -57,11 +54,13 @@ def test_a_pass_keeps_what_it_may_wherever_the_search_begins(
             parameter += 1.0
     rule = Grows(first, whole, power)
     kept = shorten(policy, before, cast(Yardstick, rule), 0.1, length)
-    assert kept.distance <= 0.1 * (1 + 1e-4)  # a place that is gone back to is found by another way
+    assert kept.now.distance <= 0.1 * (
+        1 + 1e-4
+    )  # a place that is gone back to is found by another way
     if whole <= 0.1:
-        assert kept.length == 1 or kept.distance >= STEP.near * 0.1
+        assert kept.length == 1 or kept.now.distance >= STEP.near * 0.1
     elif kept.length:
-        assert kept.distance >= STEP.near * 0.1
+        assert kept.now.distance >= STEP.near * 0.1
     else:  # it would have had to be very short
         assert (0.1 / whole) ** (1 / power) < 1e-3
         assert all(torch.equal(now, was) for now, was in before.weights())

@@ -18,7 +18,7 @@ from transformers import (
 from hitl.learn import reading
 from hitl.learn.kl import full_kl
 from hitl.learn.policy import Policy, backbone_of
-from hitl.learn.reading import Reading, exact_kl, kl_to, token_logp
+from hitl.learn.reading import Reading, compared, moved, token_logp
 from hitl.learn.sampling import Sampling, warp
 
 from .conftest import tiny_policy
@@ -69,17 +69,40 @@ def test_pieces_are_what_autograd_makes_of_the_whole(
             assert torch.allclose(mine, theirs)
 
 
+@pytest.mark.parametrize("how", HOWS, ids=["plain", "cool", "top-k", "top-p"])
 @settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 999), at_once=st.integers(1, 2 * B * T * V))
-def test_kl_in_pieces_is_that_of_the_whole(seed: int, at_once: int) -> None:
+@given(seed=st.integers(0, 999), rows=st.integers(0, B), at_once=st.integers(1, 2 * B * T * V))
+def test_two_models_compared_in_pieces_are_what_each_says_as_a_whole(
+    how: Sampling, seed: int, rows: int, at_once: int
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "AT_ONCE", at_once)
         patch.setattr(reading, "IN_CACHE", 2 * V)
-        (ours, _), (theirs, _) = drawn(seed), drawn(seed + 1)
+        (ours, tokens), (theirs, _) = drawn(seed), drawn(seed + 1)
+        free = how.unrestricted
+        want = full_kl(ours.log_p(free), theirs.log_p(free))
+        got = compared(ours, theirs, tokens, how, rows)
+        assert torch.allclose(got.kl, want)
+        assert torch.allclose(got.other_logp, token_logp(theirs, tokens, how)[0])
+        assert got.log_p.shape == (rows, T, V)
+        assert torch.allclose(got.log_p, ours.log_p(free)[:rows])
+        assert not any(part.requires_grad for part in (got.kl, got.other_logp, got.log_p))
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 999), at_once=st.integers(1, 2 * B * T * V))
+def test_how_far_a_model_moved_is_told_in_pieces_as_of_the_whole(seed: int, at_once: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "AT_ONCE", at_once)
+        patch.setattr(reading, "IN_CACHE", 2 * V)
         how = Sampling(T, temperature=0.8)
-        want = full_kl(ours.log_p(how), theirs.log_p(how))
-        assert torch.allclose(exact_kl(ours, theirs, how), want)
-        assert torch.allclose(kl_to(ours.log_p(how), theirs, how), want)
+        was, now, other = (drawn(seed + place)[0] for place in range(3))
+        away, apart = moved(was.log_p(how), now, other, how)
+        assert torch.allclose(away, full_kl(was.log_p(how), now.log_p(how)))
+        assert apart is not None
+        assert torch.allclose(apart, full_kl(now.log_p(how), other.log_p(how)))
+        alone, nothing = moved(was.log_p(how), now, None, how)
+        assert torch.equal(alone, away) and nothing is None
 
 
 def test_entropy_of_a_uniform_distribution_is_the_log_of_its_size() -> None:

@@ -21,12 +21,11 @@ from hitl.engine import UpdateRefusedError
 from hitl.learn import ppo
 from hitl.learn.before import Before
 from hitl.learn.engine import LocalEngine
-from hitl.learn.evaluate import evaluate_all
+from hitl.learn.evaluate import evaluate_all, read_all
 from hitl.learn.expected import Expected
 from hitl.learn.keyed import generator
-from hitl.learn.limits import Yardstick
+from hitl.learn.limits import begin
 from hitl.learn.policy import Policy, digest
-from hitl.learn.reading import exact_kl
 from hitl.learn.rollout import rollout_of
 from hitl.learn.sampling import Sampling
 from hitl.learn.share import ALONE, Share
@@ -135,22 +134,22 @@ def test_what_is_measured_is_of_all_rows_even_where_a_share_has_none(rows: int) 
     def measured(share: Share) -> list[Tensor]:
         """One's own log-probabilities, values and KL at their places, and what is of all."""
         policy = copy.deepcopy(POLICY)
-        before = [evaluate_all(model, rollout, HOW, 2, share) for model in (policy, REFERENCE)]
-        yardstick = Yardstick.at(*before, rollout, HOW, HUMAN, share)
+        config = dataclasses.replace(HUMAN, micro_batch_size=2)
+        before = [read_all(model, rollout, 2, share) for model in (policy, REFERENCE)]
+        _, yardstick = begin(*before, rollout, HOW, config, share)
         with torch.no_grad():
             policy.value_head.weight.zero_()
             for parameter in policy.model.parameters():
                 parameter.mul_(1.1)
-        said, theirs = (
-            evaluate_all(model, rollout, HOW, 2, share) for model in (policy, REFERENCE)
-        )
+        said = evaluate_all(policy, rollout, HOW, 2, share)
+        beside, _ = begin(said.reading, before[1], rollout, HOW, config, share)
         own, out = share.of(rollout.every_row), list[Tensor]()
-        for part in (said.logp, said.values, exact_kl(said.reading, theirs.reading, HOW)):
+        for part in (said.logp, said.values, beside.other_logp, beside.kl):
             whole = torch.zeros(rollout.mask.shape)
             whole[own, : part.shape[1]] = part
             out.append(whole[rollout.mask])
         now = yardstick.look(policy)
-        lengths = (yardstick.distance(now), yardstick.drift(now), yardstick.began)
+        lengths = (now.distance, now.drift, yardstick.began)
         return [*out, torch.tensor(lengths)]
 
     alone = measured(ALONE)

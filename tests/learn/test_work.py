@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
+from collections import defaultdict
 from typing import Any
 
 import pytest
 import torch
 
 from hitl.config.ppo import HUMAN, TRL_CLASSIC, PPOConfig
+from hitl.learn import reading
 from hitl.learn.expected import Expected
 from hitl.learn.policy import Policy
+from hitl.learn.reading import Reading
 from hitl.learn.rollout import rollout_of
 from hitl.learn.step import ppo_step
 
@@ -21,11 +23,12 @@ from .test_step import CPU, HOW, groups_of
 REWARDS = [5.0, 2.0, 1.0, 4.0, 3.0, 3.0, 2.0, 5.0]
 
 
-def reads(config: PPOConfig, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Forward passes of policy and reference in one step, those with a way back apart."""
+def reads(config: PPOConfig, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """Forward passes of policy and reference in one step, those with a way back apart, and the
+    times that their heads are asked about all positions."""
     policy, reference = tiny_policy(), tiny_policy()
     names = {id(policy): "policy", id(reference): "reference"}
-    found: Counter[str] = Counter()
+    found: dict[str, float] = defaultdict(int)
     read = Policy.read
 
     def counted(self: Policy, *given: Any) -> Any:
@@ -33,6 +36,18 @@ def reads(config: PPOConfig, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return read(self, *given)
 
     monkeypatch.setattr(Policy, "read", counted)
+    logits, log_p = Reading.logits, reading._log_p
+
+    def counted_logits(self: Reading) -> torch.Tensor:
+        found["head"] += self.states.shape[:2].numel()
+        return logits(self)
+
+    def counted_log_p(x: torch.Tensor, *given: Any) -> torch.Tensor:
+        found["head"] += len(x)
+        return log_p(x, *given)
+
+    monkeypatch.setattr(Reading, "logits", counted_logits)
+    monkeypatch.setattr(reading, "_log_p", counted_log_p)
     rollout = rollout_of(groups_of(policy, REWARDS), 1, CPU)
     optimizer = torch.optim.Adam(policy.parameters(), lr=1e-6)
     ppo_step(
@@ -40,6 +55,7 @@ def reads(config: PPOConfig, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         Expected(torch.full((8,), 3.0), torch.ones(8)), lambda epoch: torch.arange(8),
         lambda done, total: None,
     )  # fmt: skip
+    found["head"] = round(found["head"] / rollout.mask.numel(), 3)
     return found
 
 
@@ -50,7 +66,10 @@ def test_one_forward_pass_for_each_backward_one_and_one_to_see_what_came_of_it(
     """What the policy said before is what the first pass begins with, and what is measured after
     a pass is what the next one begins with."""
     want = {"policy, with gradient": config.ppo_epochs, "policy": 1, "reference": 1}
-    assert reads(config, monkeypatch) == want
+    # The policy's before each pass; both where the first begins; and where the last ends both, or
+    # where no budget asks for the reference the policy's alone.
+    head = config.ppo_epochs + 2 + (2 if config.kl_control == "budget" else 1)
+    assert reads(config, monkeypatch) == {**want, "head": head}
 
 
 def test_a_batch_in_pieces_is_measured_apart(monkeypatch: pytest.MonkeyPatch) -> None:
