@@ -20,7 +20,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -176,6 +176,7 @@ def learn(command: Run, lang: Lang, mode: Mode, method: Method, seed: int) -> It
     noise = None if isinstance(command.noise, str) else command.noise
     noise = noise if method.noise is None else method.noise
     how = Unsteadiness(noise, command.mistake, command.skip, command.tie, command.drift)
+    how = replace(how, **method.errs)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         judge = Scorer(resolve(f"sentiment-{lang}", root))

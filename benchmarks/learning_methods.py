@@ -40,6 +40,9 @@ class Method:
     """Other options of the run."""
     noise: float | None = None
     """Of the judge; None: what is asked for all."""
+    errs: Mapping[str, float] = field(default_factory=dict)
+    """Rates of the judge's slips (`hitl.unsteady.Unsteadiness`) in place of what is asked for
+    all."""
     online_dpo: bool = False
     """No PPO step at all: `online_dpo.py`."""
     peer: str = ""
@@ -81,9 +84,16 @@ RLOO = {**POLICY_GRADIENT, "baseline_shrink": 0.0}
 ONE_AT_A_TIME = {"group_size": 1, "batch_size": 1, "candidates": 1}
 """As the terminal tool did that this one replaces."""
 
+DEFAULT = Method("default", "human", amplify="auto", candidates=None)
+
+SLIPS = {name: 0.1 for name in ("mistake", "skip", "tie", "drift")}
+"""At the rate that B-Pref has for its own (Lee et al. 2021)."""
+
 METHODS = (
-    Method("default", "human", amplify="auto", candidates=None),
-    Method("default, bf16", "human", amplify="auto", candidates=None, options={"dtype": "bf16"}),
+    DEFAULT,
+    *(replace(DEFAULT, name=f"default, {slip} .1", errs={slip: SLIPS[slip]}) for slip in SLIPS),
+    replace(DEFAULT, name="default, all four .1", errs=SLIPS),
+    replace(DEFAULT, name="default, bf16", options={"dtype": "bf16"}),
     Method("12 candidates", "human", candidates=12),
     Method("amplify", "human", amplify="on"),
     Method("labels alone", "human"),

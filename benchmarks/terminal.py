@@ -40,6 +40,7 @@ class Terminal:
             os.chdir(folder)
             root = str(Path(__file__).parents[1])
             os.environ |= {"TERM": "xterm-256color", "HF_HUB_OFFLINE": "1", "PYTHONPATH": root}
+            os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's is compiled
             os.environ |= variables or {}
             os.execv(sys.executable, [sys.executable, "-m", "hitl", *words])
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
