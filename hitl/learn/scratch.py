@@ -29,7 +29,7 @@ from transformers import (
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.utils import logging
 
-from hitl.atomic import atomic_write
+from hitl.atomic import atomic_write, whole_folder
 from hitl.errors import UsageError
 from hitl.learn.muon import MuonAdamW
 from hitl.learn.precision import use_bf16
@@ -282,10 +282,12 @@ def tokenizer_for(work: Path, make: Callable[[], Any]) -> Any:
 
     Learning a vocabulary is not exactly repeatable (ties), and checkpoints mean its very ids.
     """
-    if (work / "tokenizer.json").exists():
-        return AutoTokenizer.from_pretrained(work)
+    left = work / "tokenizer"
+    if left.exists():
+        return AutoTokenizer.from_pretrained(left)
     tokenizer = make()
-    tokenizer.save_pretrained(work)
+    with whole_folder(left) as folder:
+        tokenizer.save_pretrained(folder)
     return tokenizer
 
 

@@ -175,6 +175,31 @@ def test_an_empty_folder_is_filled(corpus: Path, tmp_path: Path) -> None:
     assert (out / "model.safetensors").is_file()
 
 
+def test_a_run_stopped_while_its_tokeniser_is_written_goes_on(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import hitl.learn.pretrain as module
+
+    make, out = module.bert_tokenizer, tmp_path / "model"
+
+    def torn(*given: Any) -> Any:
+        tokenizer = make(*given)
+
+        def half(folder: Path) -> None:
+            (folder / "tokenizer.json").write_text('{"version": "1.0", "model": {', "utf-8")
+            raise KeyboardInterrupt
+
+        tokenizer.save_pretrained = half  # type: ignore[method-assign, assignment]
+        return tokenizer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "bert_tokenizer", torn)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(small(corpus, out, steps=4))
+    pretrain(small(corpus, out, steps=4))
+    assert (out / "model.safetensors").is_file()
+
+
 def test_a_run_stopped_while_its_model_is_written_goes_on(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
