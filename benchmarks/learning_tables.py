@@ -47,7 +47,10 @@ def tables(
                     _mean_of(chosen, "gold"),
                     _mean_of(chosen, "operator", interval=False),
                     _mean_of(chosen, "sequence_kl", 1),
-                    _spread([(r.gold - start) / r.sequence_kl**0.5 for r in chosen]),
+                    # An estimate of a KL of hardly anything may lie below 0.
+                    _spread(
+                        [(r.gold - start) / r.sequence_kl**0.5 for r in chosen if r.sequence_kl > 0]
+                    ),
                     _mean_of(chosen, "distinct2"),
                     _mean_of(chosen, "length", 0),
                     _mean_of(chosen, "duplicates", interval=False),
