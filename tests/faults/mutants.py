@@ -47,6 +47,7 @@ TESTS = {
         "tests/learn/test_gradients.py",
         "tests/learn/test_step.py",
         "tests/learn/test_limits.py",
+        "tests/learn/test_reading.py",
         "tests/learn/test_adam.py",
     ),
 }
