@@ -115,11 +115,15 @@ def moved(
     log_p: Tensor, now: Reading, other: Reading | None, how: Sampling
 ) -> tuple[Tensor, Tensor | None]:
     """(B, T) KL of distributions `log_p` (B, T, V) to those of a model now, and of these to
-    another's, nats."""
+    another's if there is one, nats."""
     B, T = now.states.shape[:2]
     away, apart = list[Tensor](), list[Tensor]()
     for piece in _pieces(B * T, _vocabulary(now), AT_ONCE):
-        was, a = log_p.flatten(0, 1)[piece], _some(now, piece).logits()[0]
+        at = torch.arange(piece.start, piece.stop, device=log_p.device)
+        was, a = (
+            log_p[at // T, at % T],
+            _some(now, piece).logits()[0],
+        )  # a cut one is not copied whole
         b = None if other is None else _some(other, piece).logits()[0]
         for some in _rows(a):
             mine = warp(a[some], how).log_softmax(-1)

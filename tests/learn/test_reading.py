@@ -101,6 +101,8 @@ def test_how_far_a_model_moved_is_told_in_pieces_as_of_the_whole(seed: int, at_o
         assert torch.allclose(away, full_kl(was.log_p(how), now.log_p(how)))
         assert apart is not None
         assert torch.allclose(apart, full_kl(now.log_p(how), other.log_p(how)))
+        wider = torch.nn.functional.pad(was.log_p(how), (0, 0, 0, 2))[:, :T]  # as of a wider batch
+        assert torch.equal(moved(wider, now, None, how)[0], away)
         alone, nothing = moved(was.log_p(how), now, None, how)
         assert torch.equal(alone, away) and nothing is None
 
