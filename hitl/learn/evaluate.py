@@ -78,7 +78,7 @@ def evaluate_all(
         logp=_joined([piece.logp for piece in pieces]),
         values=_joined([piece.values for piece in pieces]),
         entropy=_joined([piece.entropy for piece in pieces]),
-        reading=_one([piece.reading for piece in pieces]),
+        reading=_whole([piece.reading for piece in pieces]),
     )
 
 
@@ -87,7 +87,7 @@ def read_all(policy: LanguageModel, rollout: Rollout, micro: int, share: Share =
     """What tells the tokens of one's own rows, without a way back, `micro` rows at a time: no
     logits are made yet."""
     with share.agreeing():
-        return _one([_read_rows(policy, rollout, part) for part in _parts(rollout, micro, share)])
+        return _whole([_read_rows(policy, rollout, part) for part in _parts(rollout, micro, share)])
 
 
 def _parts(rollout: Rollout, micro: int, share: Share) -> list[Tensor]:
@@ -95,7 +95,7 @@ def _parts(rollout: Rollout, micro: int, share: Share) -> list[Tensor]:
     return share.passes(every, micro) or [every[:0]]
 
 
-def _one(pieces: list[Reading]) -> Reading:
+def _whole(pieces: list[Reading]) -> Reading:
     states = _joined([piece.states for piece in pieces])
     return dataclasses.replace(pieces[0].detached(), states=states)
 
@@ -109,7 +109,7 @@ def _joined(pieces: list[Tensor]) -> Tensor:
 
 def _read_rows(policy: LanguageModel, rollout: Rollout, index: Tensor) -> Reading:
     """See `evaluate_rows`."""
-    rows = _some(rollout, index)
+    rows = _one_at_least(rollout, index)
     return read(policy, rows)[0].rows(slice(len(index)), rows.mask.shape[1])
 
 
@@ -118,9 +118,10 @@ def evaluate_rows(
 ) -> Evaluated:
     """One forward pass over the rows `index`. Of none: nothing, in the shapes that any would have;
     it goes forward all the same, with a row that is left out."""
-    rows = _some(rollout, index)
+    rows = _one_at_least(rollout, index)
     return evaluate(policy, rows, how).rows(slice(len(index)), rows.mask.shape[1])
 
 
-def _some(rollout: Rollout, index: Tensor) -> Rollout:
+def _one_at_least(rollout: Rollout, index: Tensor) -> Rollout:
+    """The rows `index`; of none the first."""
     return rollout.rows(index if len(index) else rollout.every_row[:1])
