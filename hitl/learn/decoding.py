@@ -1,9 +1,9 @@
 """One token further in every row: the step that sampling repeats.
 
 Any model of transformers makes it by itself. GPT-2 has it made here, by the same modules in the
-same order, and so to the same bits: but without what is looked up around each layer for every
-token, and with a cache that has room for all tokens from the start, where another would be copied
-at each.
+same order: but without what is looked up around each layer for every token, with a cache that has
+room for all tokens from the start, where another would be copied at each, and with large products
+made in parts (`hitl/learn/products.py`). Without large ones it comes to the same bits.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 from transformers.models.gpt2.modeling_gpt2 import GPT2Block, GPT2LMHeadModel
+from transformers.pytorch_utils import Conv1D
+
+from hitl.learn.products import InParts, in_parts
 
 Further = Callable[[Tensor], Tensor]
 """Tokens (n,) that come next -> logits (n, V) of those that follow them."""
@@ -28,6 +31,13 @@ def further(model: PreTrainedModel, cache: DynamicCache, mask: Tensor | None, ro
     if isinstance(model, GPT2LMHeadModel) and _is_plain(model):
         return _Gpt2(model, cache, mask, room)
     return _AnyModel(model, cache, mask)
+
+
+def only_last(model: PreTrainedModel) -> dict[str, int]:
+    """What a model has to be told so that it makes logits of the last position alone; nothing, if
+    it cannot."""
+    asked = "logits_to_keep"
+    return {asked: 1} if asked in inspect.signature(model.forward).parameters else {}
 
 
 def told_of_padding(model: PreTrainedModel, mask: Tensor, new: int) -> dict[str, Tensor]:
@@ -70,7 +80,7 @@ def _is_plain(model: GPT2LMHeadModel) -> bool:
 
 
 class _Gpt2:
-    """Shapes: n rows, S tokens so far, R of room, H heads of size d."""
+    """Shapes: n rows, S tokens so far, R of room, C channels, H heads of size d."""
 
     def __init__(
         self, model: GPT2LMHeadModel, cache: DynamicCache, mask: Tensor | None, room: int
@@ -81,36 +91,62 @@ class _Gpt2:
         blocks: Any = model.transformer.h
         cached: Any = cache.layers
         self._layers = [
-            (block, _with_room(layer.keys, room), _with_room(layer.values, room))
+            _Layer(block, _with_room(layer.keys, room), _with_room(layer.values, room))
             for block, layer in zip(blocks, cached, strict=True)
         ]
+        self._head = _few_rows(model.lm_head, len(cached[0].keys))
         self._padding = None if mask is None else (mask == 0).sum(1)  # (n,)
         self._mask = None if mask is None else F.pad(mask.bool(), (0, room), value=True)  # (n, S+R)
 
     def __call__(self, tokens: Tensor) -> Tensor:
-        at, n = self._so_far, len(tokens)
+        at = self._so_far
         self._so_far += 1
-        transformer, heads = self._model.transformer, self._model.config.n_head
+        transformer = self._model.transformer
         position = tokens.new_full((), at) if self._padding is None else at - self._padding
         mask = None if self._mask is None else self._mask[:, None, None, : at + 1]
         x = transformer.wte(tokens) + transformer.wpe(position)  # (n, C)
-        for block, keys, values in self._layers:
-            attention, mlp = block.attn, block.mlp
-            query, key, value = (
-                attention.c_attn(block.ln_1(x)).view(n, 3, heads, -1).unbind(1)  # (n, H, d) each
-            )
-            keys[:, :, at], values[:, :, at] = key, value
-            heard = F.scaled_dot_product_attention(
-                query[:, :, None],
-                keys[:, :, : at + 1],
-                values[:, :, : at + 1],
-                attn_mask=mask,
-                scale=attention.scaling,
-            )
-            x = attention.c_proj(heard.reshape(n, -1)) + x
-            x = x + mlp.c_proj(mlp.act(mlp.c_fc(block.ln_2(x))))
-        logits: Tensor = self._model.lm_head(transformer.ln_f(x))
-        return logits
+        for layer in self._layers:
+            x = layer(x, at, mask)
+        return self._head(transformer.ln_f(x))
+
+
+class _Layer:
+    """One of `_Gpt2`'s, and what it keeps of the tokens so far."""
+
+    def __init__(self, block: Any, keys: Tensor, values: Tensor) -> None:
+        """`keys` and `values` (n, H, S + R, d)"""
+        self._block, self._keys, self._values = block, keys, values
+        attention, mlp, n = block.attn, block.mlp, len(keys)
+        self._to_heads, self._from_heads = (
+            _few_rows(module, n) for module in (attention.c_attn, attention.c_proj)
+        )
+        self._widen, self._narrow = (_few_rows(module, n) for module in (mlp.c_fc, mlp.c_proj))
+
+    def __call__(self, x: Tensor, at: int, mask: Tensor | None) -> Tensor:
+        """x (n, C) of the token at the position `at` -> (n, C); `mask` (n, 1, 1, at + 1)."""
+        block, (n, heads, _, size) = self._block, self._keys.shape
+        query, key, value = self._to_heads(block.ln_1(x)).view(n, 3, heads, size).unbind(1)
+        self._keys[:, :, at], self._values[:, :, at] = key, value
+        heard = F.scaled_dot_product_attention(
+            query[:, :, None],
+            self._keys[:, :, : at + 1],
+            self._values[:, :, : at + 1],
+            attn_mask=mask,
+            scale=block.attn.scaling,
+        )
+        x = self._from_heads(heard.reshape(n, -1)) + x
+        return x + self._narrow(block.mlp.act(self._widen(block.ln_2(x))))
+
+
+def _few_rows(module: Any, n: int) -> Callable[[Tensor], Tensor]:
+    """A layer's product of n rows, made in parts where that is quicker; as the layer itself makes
+    it where there is more to it, such as an adapter or bf16."""
+    made: Callable[[Tensor], Tensor] = module
+    if type(module) in (Conv1D, nn.Linear) and n > 1:
+        m = module.weight if type(module) is Conv1D else module.weight.T
+        if in_parts(m) and not torch.is_autocast_enabled(m.device.type):
+            made = InParts(m, n, module.bias)
+    return made
 
 
 def _with_room(so_far: Tensor, room: int) -> Tensor:

@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging as transformers_logging
 
+from hitl.learn.activation import fuse_activations
 from hitl.learn.hub import located
 from hitl.learn.pieces import whole
 from hitl.learn.precision import bf16_on_cpu
@@ -185,6 +186,7 @@ def load_model(
         trust_remote_code=trust_remote_code,
     )
     tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
+    fuse_activations(model)
     model.to(device)  # type: ignore[arg-type]  # transformers' wrapper hides Module.to
     model.train(False)
     return Loaded(model, codec_for(tokenizer, model.config))

@@ -299,7 +299,7 @@ def _optimizer_step(
     if before is not None:
         give_back(parameters)  # what the way back has left would be there beside the copies
     # Some weights after others: as copies of them come, to go back to, gradients go.
-    gradients = [(p, p.grad) for p in parameters if p.grad is not None]
+    gradients = [(p, p.grad) for p in reversed(parameters) if p.grad is not None]
     optimizer.zero_grad(set_to_none=True)
     with share.agreeing():
         while gradients:

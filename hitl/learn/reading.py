@@ -8,6 +8,8 @@ Shapes: B rows, T positions, N = B * T, D hidden size, V vocabulary.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,16 +17,20 @@ import torch
 from torch import Tensor
 
 from hitl.learn.kl import full_kl
+from hitl.learn.products import InParts, Whole, in_parts
 from hitl.learn.sampling import Sampling, warp
 
-AT_ONCE = 1 << 23
-"""Logits that are made at a time: 32 MiB of them."""
+AT_ONCE = 1 << 22
+"""Logits that are made at a time: 16 MiB of them."""
 
 IN_CACHE = 1 << 18
 """Numbers that are worked through together where nothing but memory sets the pace."""
 
 KEPT = 1 << 26
 """Probabilities kept for the way back; of more than so many the logits are made again there."""
+
+REMADE = 1 << 24
+"""Of those made again, how many at a time."""
 
 
 @dataclass(frozen=True)
@@ -93,18 +99,14 @@ def compared(ours: Reading, other: Reading, tokens: Tensor, how: Sampling, rows:
     B, T = tokens.shape
     V, free = _vocabulary(ours), how.unrestricted
     log_p = ours.states.new_empty(min(rows, B) * T, V, dtype=_full(ours.states[:0]).dtype)
-    logp, kls = list[Tensor](), list[Tensor]()
-    for piece in _pieces(B * T, V, AT_ONCE):
-        a, b = _some(ours, piece).logits()[0], _some(other, piece).logits()[0]
-        asked, kept = tokens.flatten()[piece, None], log_p[piece]
-        for some in _rows(a):
-            mine = warp(a[some], free).log_softmax(-1)
-            theirs = told = warp(b[some], free).log_softmax(-1)
-            if not how.free:
-                told = warp(b[some], how, asked[some, 0]).log_softmax(-1)
-            logp.append(told.gather(1, asked[some]).squeeze(1))
-            kls.append(full_kl(mine, theirs))
-            kept[some] = mine[: len(kept[some])]
+    logp, kls, asked = list[Tensor](), list[Tensor](), tokens.flatten()
+    for (some, a), (_, b) in zip(_logits_of(ours), _logits_of(other), strict=True):
+        mine, theirs = (warp(logits, free).log_softmax(-1) for logits in (a, b))
+        told = theirs if how.free else _log_p(b, asked[some], how)
+        logp.append(told.gather(1, asked[some, None]).squeeze(1))
+        kls.append(full_kl(mine, theirs))
+        kept = log_p[some]
+        kept.copy_(mine[: len(kept)])
     return Compared(
         torch.cat(logp).view(B, T), torch.cat(kls).view(B, T), log_p.view(min(rows, B), T, V)
     )
@@ -118,24 +120,44 @@ def moved(
     another's if there is one, nats."""
     B, T = now.states.shape[:2]
     away, apart = list[Tensor](), list[Tensor]()
-    for piece in _pieces(B * T, _vocabulary(now), AT_ONCE):
-        at = torch.arange(piece.start, piece.stop, device=log_p.device)
-        was, a = (
-            log_p[at // T, at % T],
-            _some(now, piece).logits()[0],
-        )  # a cut one is not copied whole
-        b = None if other is None else _some(other, piece).logits()[0]
-        for some in _rows(a):
-            mine = warp(a[some], how).log_softmax(-1)
-            away.append(full_kl(was[some], mine))
-            if b is not None:
-                apart.append(full_kl(mine, warp(b[some], how).log_softmax(-1)))
+    others = itertools.repeat(None) if other is None else _logits_of(other)
+    for (some, a), theirs in zip(_logits_of(now), others, strict=False):
+        at = torch.arange(some.start, some.stop, device=log_p.device)
+        was = log_p[at // T, at % T]  # a cut one is not copied whole
+        mine = warp(a, how).log_softmax(-1)
+        away.append(full_kl(was, mine))
+        if theirs is not None:
+            apart.append(full_kl(mine, warp(theirs[1], how).log_softmax(-1)))
     return torch.cat(away).view(B, T), None if other is None else torch.cat(apart).view(B, T)
 
 
-def _some(reading: Reading, piece: slice) -> Reading:
-    """Some of the N positions as one row."""
-    return replace(reading, states=reading.states.flatten(0, 1)[piece][None])
+def _logits_of(reading: Reading) -> Iterator[tuple[slice, Tensor]]:
+    """All positions of a reading, a few at a time; see `_logits`."""
+    x, w = reading.states.flatten(0, 1), reading.cast
+    return _logits(x if w is None else x.to(w.dtype), w)
+
+
+def _logits(x: Tensor, w: Tensor | None) -> Iterator[tuple[slice, Tensor]]:
+    """Which of the N positions, and their logits (r, V), fp32 or better: of last hidden states x
+    (N, D) and the head's w (V, D), of one type, or, where there is none, of logits x (N, V).
+
+    Products are made of many positions; what comes are as many as are to be worked through
+    together: on a CPU what fits into its cache, since each of several operations in a row would
+    fetch all of it from memory.
+    """
+    size = (x if w is None else w.T).shape[-1]
+    product = None if w is None else _product(w.T, min(len(x), max(AT_ONCE // size, 1)))
+    for piece in _pieces(len(x), size, AT_ONCE):
+        made = x[piece]
+        if product is not None:
+            product.make(made)
+        for some in _pieces(len(made), size, IN_CACHE if x.device.type == "cpu" else AT_ONCE):
+            logits = made[some] if product is None else product.rows(some)
+            yield slice(piece.start + some.start, piece.start + some.stop), _full(logits)
+
+
+def _product(m: Tensor, most: int) -> InParts | Whole:
+    return InParts(m, most) if in_parts(m) else Whole(m, most)
 
 
 def _vocabulary(reading: Reading) -> int:
@@ -145,12 +167,6 @@ def _vocabulary(reading: Reading) -> int:
 def _pieces(n: int, size: int, most: int) -> list[slice]:
     step = max(most // size, 1)
     return [slice(start, min(start + step, n)) for start in range(0, max(n, 1), step)]
-
-
-def _rows(x: Tensor) -> list[slice]:
-    """Rows of x (n, V) to work through together: on a CPU what fits into its cache, since each of
-    several operations in a row would fetch all of it from memory; on a GPU all."""
-    return _pieces(len(x), x.shape[1], IN_CACHE if x.device.type == "cpu" else AT_ONCE)
 
 
 def _full(x: Tensor) -> Tensor:
@@ -173,37 +189,39 @@ class _TokenLogp(torch.autograd.Function):
         tokens: Tensor,
         how: Sampling,
     ) -> tuple[Tensor, Tensor]:
-        size = (states if w is None else w.T).shape[-1]
         x = states if w is None else states.to(w.dtype)
+        size = (x if w is None else w.T).shape[-1]
         logp = torch.empty(len(x), dtype=_full(x[:0]).dtype, device=x.device)
         entropy = torch.empty_like(logp)
-        keep = any(ctx.needs_input_grad[:2]) and x.shape[0] * size <= KEPT
-        kept: list[Tensor] = []
-        for piece in _pieces(len(x), size, AT_ONCE):
-            log_p = _log_p(x[piece], w, tokens[piece], how)
-            logp[piece] = log_p.gather(1, tokens[piece, None]).squeeze(1)
-            p, entropy[piece] = _p_and_entropy(log_p)
-            if keep:
-                kept.append(p if w is None else p.to(w.dtype))
-        ctx.save_for_backward(x, w, tokens, logp, *kept)
+        keep = any(ctx.needs_input_grad[:2]) and len(x) * size <= KEPT
+        kept = x.new_empty(len(x), size) if keep else None
+        for some, logits in _logits(x, w):
+            log_p = _log_p(logits, tokens[some], how)
+            logp[some] = log_p.gather(1, tokens[some, None]).squeeze(1)
+            p = log_p.exp()
+            entropy[some] = _entropy(p, log_p)
+            if kept is not None:
+                kept[some] = p
+        ctx.save_for_backward(x, w, tokens, logp, kept)
         ctx.how, ctx.dtypes = how, (states.dtype, None if weight is None else weight.dtype)
         ctx.mark_non_differentiable(entropy)
         return logp, entropy
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, w, tokens, logp, *kept = ctx.saved_tensors
+        x, w, tokens, logp, kept = ctx.saved_tensors
         g = gradients[0]
         wants_x, wants_w = ctx.needs_input_grad[:2]
         size = (x if w is None else w.T).shape[-1]
         dx = torch.empty_like(x) if wants_x else None
         dw: Tensor | None = None
-        for number, piece in enumerate(_pieces(len(x), size, AT_ONCE)):
-            if kept:
-                d = kept[number]
+        for piece in _pieces(len(x), size, len(x) * size if kept is not None else REMADE):
+            if kept is not None:
+                d = kept[piece]
             else:
-                p = _log_p(x[piece], w, tokens[piece], ctx.how).exp_()
-                d = p if w is None else p.to(w.dtype)
+                d = x.new_empty(piece.stop - piece.start, size)
+                for some, logits in _logits(x[piece], w):
+                    d[some] = _log_p(logits, tokens[piece][some], ctx.how).exp_()
             # d log p(token) / d logits = [token] - p; at the token itself in full precision
             d.mul_(-g[piece, None])
             at = g[piece] * -torch.expm1(logp[piece])
@@ -213,21 +231,24 @@ class _TokenLogp(torch.autograd.Function):
             if dx is not None:
                 dx[piece] = d if w is None else d @ w
             if wants_w:
-                part = d.T @ x[piece]
-                dw = part.to(ctx.dtypes[1]) if dw is None else dw.add_(part)
+                dw = _plus_product(dw, d.T, x[piece], ctx.dtypes[1])
         return None if dx is None else dx.to(ctx.dtypes[0]), dw, None, None, None
 
 
-def _log_p(x: Tensor, w: Tensor | None, tokens: Tensor, how: Sampling) -> Tensor:
+def _log_p(logits: Tensor, tokens: Tensor, how: Sampling) -> Tensor:
     """(n, V) log-probabilities as `tokens` (n,) were sampled from."""
-    return warp(_full(x if w is None else x @ w.T), how, tokens).log_softmax(-1)
+    return warp(logits, how, tokens).log_softmax(-1)
 
 
-def _p_and_entropy(log_p: Tensor) -> tuple[Tensor, Tensor]:
-    """(n, V) probabilities and (n,) entropies."""
-    p, entropy = torch.empty_like(log_p), torch.empty_like(log_p[:, 0])
+def _entropy(p: Tensor, log_p: Tensor) -> Tensor:
+    """(n,) of (n, V)."""
     lowest = torch.finfo(log_p.dtype).min  # for 0 * -inf would be NaN
-    for rows in _rows(log_p):
-        torch.exp(log_p[rows], out=p[rows])
-        entropy[rows] = -torch.linalg.vecdot(p[rows], log_p[rows].clamp_min(lowest))
-    return p, entropy
+    summed: Tensor = torch.linalg.vecdot(p, log_p.clamp_min(lowest))
+    return -summed
+
+
+def _plus_product(total: Tensor | None, a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
+    """total + a @ b, in the total's memory if there is one."""
+    if total is None:
+        return (a @ b).to(dtype)
+    return total.addmm_(a, b) if total.dtype == a.dtype else total.add_(a @ b)

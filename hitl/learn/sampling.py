@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
-from hitl.learn.decoding import further, told_of_padding
+from hitl.learn.decoding import further, only_last, told_of_padding
 from hitl.learn.keyed import generator
 from hitl.learn.tokens import Codec
 from hitl.records import Completion, Group, Prompt
@@ -134,7 +134,7 @@ def complete(
     ids, mask = (part.to(device) for part in _left_padded(prompts, codec.pad_id))
     padded = not bool(mask.all())
     told = told_of_padding(model, mask, ids.shape[1]) if padded else {}
-    output = model(input_ids=ids, past_key_values=cache, use_cache=True, **told)
+    output = model(input_ids=ids, past_key_values=cache, use_cache=True, **only_last(model), **told)
     cache.batch_repeat_interleave(k)
     mask = mask.repeat_interleave(k, 0)
     logits = output.logits[:, -1].float().repeat_interleave(k, 0)

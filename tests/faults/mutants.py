@@ -134,7 +134,7 @@ MUTANTS: dict[str, tuple[Mutant, ...]] = {
         Mutant("the KL is measured the other way round", "learn/reading.py",
                "kls.append(full_kl(mine, theirs))", "kls.append(full_kl(theirs, mine))"),
         Mutant("a distance is measured from the reference", "learn/reading.py",
-               "kept[some] = mine[: len(kept[some])]", "kept[some] = theirs[: len(kept[some])]"),
+               "kept.copy_(mine[: len(kept)])", "kept.copy_(theirs[: len(kept)])"),
         Mutant("the second moment begins anew with each step", "learn/adam.py",
                "if not state:", "if True:"),
     ),

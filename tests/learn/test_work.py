@@ -13,7 +13,6 @@ from hitl.config.ppo import HUMAN, TRL_CLASSIC, PPOConfig
 from hitl.learn import reading
 from hitl.learn.expected import Expected
 from hitl.learn.policy import Policy
-from hitl.learn.reading import Reading
 from hitl.learn.rollout import rollout_of
 from hitl.learn.step import ppo_step
 
@@ -36,18 +35,13 @@ def reads(config: PPOConfig, monkeypatch: pytest.MonkeyPatch) -> dict[str, float
         return read(self, *given)
 
     monkeypatch.setattr(Policy, "read", counted)
-    logits, log_p = Reading.logits, reading._log_p
+    logits = reading._logits
 
-    def counted_logits(self: Reading) -> torch.Tensor:
-        found["head"] += self.states.shape[:2].numel()
-        return logits(self)
-
-    def counted_log_p(x: torch.Tensor, *given: Any) -> torch.Tensor:
+    def counted_logits(x: torch.Tensor, *given: Any) -> Any:
         found["head"] += len(x)
-        return log_p(x, *given)
+        return logits(x, *given)
 
-    monkeypatch.setattr(Reading, "logits", counted_logits)
-    monkeypatch.setattr(reading, "_log_p", counted_log_p)
+    monkeypatch.setattr(reading, "_logits", counted_logits)
     rollout = rollout_of(groups_of(policy, REWARDS), 1, CPU)
     optimizer = torch.optim.Adam(policy.parameters(), lr=1e-6)
     ppo_step(
