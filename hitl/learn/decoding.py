@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -28,7 +28,7 @@ Further = Callable[[Tensor], Tensor]
 def further(model: PreTrainedModel, cache: DynamicCache, mask: Tensor | None, room: int) -> Further:
     """For rows whose tokens so far are in the cache; of left-padded ones `mask` (n, S) says which
     count. It can be called `room` times."""
-    if isinstance(model, GPT2LMHeadModel) and _is_plain(model):
+    if is_plain_gpt2(model):
         return _Gpt2(model, cache, mask, room)
     return _AnyModel(model, cache, mask)
 
@@ -66,16 +66,15 @@ class _AnyModel:
         return logits[:, -1]
 
 
-def _is_plain(model: GPT2LMHeadModel) -> bool:
-    """Whether its layers are no more than they seem: a model in pieces has to be called as a whole,
-    or the pieces would not come together. Adapters are modules in place of modules."""
-    config = model.config
-    layers = all(type(block) is GPT2Block for block in model.transformer.h)
+def is_plain_gpt2(model: PreTrainedModel) -> TypeGuard[GPT2LMHeadModel]:
+    """Whether it is a GPT-2 whose layers are no more than they seem: a model in pieces has to be
+    called as a whole, or the pieces would not come together. Adapters are modules in place of
+    modules."""
     return (
         type(model) is GPT2LMHeadModel
-        and layers
-        and config._attn_implementation == "sdpa"
-        and not config.add_cross_attention
+        and all(type(block) is GPT2Block for block in model.transformer.h)
+        and model.config._attn_implementation == "sdpa"
+        and not model.config.add_cross_attention
     )
 
 

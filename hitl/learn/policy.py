@@ -16,7 +16,9 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging as transformers_logging
 
 from hitl.learn.activation import fuse_activations
+from hitl.learn.decoding import is_plain_gpt2
 from hitl.learn.hub import located
+from hitl.learn.packing import last_hidden
 from hitl.learn.pieces import whole
 from hitl.learn.precision import bf16_on_cpu
 from hitl.learn.reading import Reading
@@ -136,7 +138,13 @@ class Policy(nn.Module):
             else:
                 backbone, head = self._backbone
                 weight = head.weight
-                states = hidden = backbone(**given).last_hidden_state[rows, columns]
+                # A layer that is checkpointed has to be called as a layer.
+                once = self.device.type == "cpu" and not self.checkpointed
+                if once and is_plain_gpt2(self.model):
+                    hidden = last_hidden(self.model, ids, attention_mask, columns)
+                else:
+                    hidden = backbone(**given).last_hidden_state[rows, columns]
+                states = hidden
         return Reading.of(states, weight, self.compute), self._values(hidden)
 
     def _values(self, hidden: Tensor) -> Tensor:
