@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from hitl.learn.decoding import only_last
 from hitl.learn.policy import LanguageModel
 from hitl.learn.rollout import Rollout
 from hitl.learn.share import ALONE, Share
@@ -57,6 +58,7 @@ def _pooled(
         attention_mask=(columns < rows.lengths[:, None]).long(),
         output_hidden_states=True,
         use_cache=False,
+        **only_last(model),  # no logits are wanted
     ).hidden_states
     judged = (columns >= rows.prompt_lengths[:, None]) & (columns < rows.lengths[:, None])
     weight = (judged / judged.sum(1, keepdim=True))[..., None]  # (B, L, 1)

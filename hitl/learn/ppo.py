@@ -298,7 +298,8 @@ def _optimizer_step(
     stats["gradient_norm"] = norm
     if before is not None:
         give_back(parameters)  # what the way back has left would be there beside the copies
-    # Some weights after others: as copies of them come, to go back to, gradients go.
+    # Some weights after others: as copies of them come, to go back to, gradients go. Embeddings, of
+    # which there are most, come first: while the fewest copies are there.
     gradients = [(p, p.grad) for p in reversed(parameters) if p.grad is not None]
     optimizer.zero_grad(set_to_none=True)
     with share.agreeing():
