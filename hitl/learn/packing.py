@@ -16,6 +16,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 from transformers import GPT2LMHeadModel
 
 
@@ -42,23 +43,34 @@ class Packing:
         return cls(own.flatten().nonzero().squeeze(1), index)
 
 
-def last_hidden(model: GPT2LMHeadModel, ids: Tensor, mask: Tensor, columns: Tensor) -> Tensor:
+def last_hidden(
+    model: GPT2LMHeadModel, ids: Tensor, mask: Tensor, columns: Tensor, *, checkpointed: bool
+) -> Tensor:
     """(B, T, C) last hidden states at `columns` (B, T) of right-padded `ids` and `mask` (B, L), as
-    the model makes them; of padding, those of some other token."""
+    the model makes them; of padding, those of some other token. With `checkpointed` layers the way
+    back computes again what lies between them."""
     packing, transformer = Packing.of(ids, mask), model.transformer
-    B, L = ids.shape
-    at = packing.index.flatten()
-    x = transformer.wte(ids.flatten()[packing.first]) + transformer.wpe(packing.first % L)
+    x = transformer.wte(ids.flatten()[packing.first])
+    x = x + transformer.wpe(packing.first % ids.shape[1])
     blocks: Any = transformer.h  # a ModuleList does not say of what
     for block in blocks:
-        attention = block.attn
-        heads = attention.c_attn(block.ln_1(x)).index_select(0, at)  # (B * L, 3 * C)
-        query, key, value = heads.view(B, L, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
-        heard = F.scaled_dot_product_attention(
-            query, key, value, is_causal=True, scale=attention.scaling
-        )  # (B, H, L, d)
-        heard = heard.transpose(1, 2).reshape(B * L, -1).index_select(0, packing.first)
-        x = x + attention.c_proj(heard)
-        x = x + block.mlp(block.ln_2(x))
+        if checkpointed:
+            x = checkpoint(_layer, block, x, packing, use_reentrant=False)
+        else:
+            x = _layer(block, x, packing)
     asked: Tensor = transformer.ln_f(x)[packing.index.gather(1, columns)]
     return asked
+
+
+def _layer(block: Any, x: Tensor, packing: Packing) -> Tensor:
+    """One layer (N, C) -> (N, C)."""
+    attention, (B, L) = block.attn, packing.index.shape
+    of_rows = attention.c_attn(block.ln_1(x)).index_select(0, packing.index.flatten())
+    query, key, value = of_rows.view(B, L, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
+    heard = F.scaled_dot_product_attention(
+        query, key, value, is_causal=True, scale=attention.scaling
+    )  # (B, H, L, d)
+    heard = heard.transpose(1, 2).reshape(B * L, -1).index_select(0, packing.first)
+    x = x + attention.c_proj(heard)
+    made: Tensor = x + block.mlp(block.ln_2(x))
+    return made

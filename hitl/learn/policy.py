@@ -138,10 +138,11 @@ class Policy(nn.Module):
             else:
                 backbone, head = self._backbone
                 weight = head.weight
-                # A layer that is checkpointed has to be called as a layer.
-                once = self.device.type == "cpu" and not self.checkpointed
-                if once and is_plain_gpt2(self.model):
-                    hidden = last_hidden(self.model, ids, attention_mask, columns)
+                if self.device.type == "cpu" and is_plain_gpt2(self.model):
+                    hidden = last_hidden(
+                        self.model, ids, attention_mask, columns,
+                        checkpointed=bool(self.checkpointed) and torch.is_grad_enabled(),
+                    )  # fmt: skip
                 else:
                     hidden = backbone(**given).last_hidden_state[rows, columns]
                 states = hidden

@@ -79,7 +79,7 @@ def test_states_and_gradients_are_those_of_the_model(
         with policy.autocast():
             if once:
                 assert is_plain_gpt2(policy.model)
-                states = last_hidden(policy.model, ids, mask, columns)
+                states = last_hidden(policy.model, ids, mask, columns, checkpointed=False)
             else:
                 states = by_rows(policy, ids, mask, columns)
         loss = states.float()[asked].sin().sum()
@@ -116,7 +116,7 @@ def test_adapters_are_heard_and_left_out_as_the_reference() -> None:
 def test_a_policy_computes_a_shared_prompt_once(monkeypatch: pytest.MonkeyPatch) -> None:
     policy, seen = tiny_policy(), list[int]()
     layers: Any = policy.model.base_model
-    layers.h[0].mlp.register_forward_hook(
+    layers.h[0].mlp.c_fc.register_forward_hook(
         lambda module, given, made: seen.append(given[0].shape[:-1].numel())
     )
     ids, mask = padded([[5, 6, 7, 8, 1], [5, 6, 7, 9], [5, 6, 7, 8, 2]])
@@ -124,5 +124,7 @@ def test_a_policy_computes_a_shared_prompt_once(monkeypatch: pytest.MonkeyPatch)
     policy.read(ids, mask, columns)
     assert seen == [8]  # three of the prompt, and two, one and two
     policy.checkpoint_gradients()
-    policy.read(ids, mask, columns)
-    assert seen == [8, 15]
+    _, values = policy.read(ids, mask, columns)
+    assert seen == [8, 8]
+    torch.autograd.backward(values.sum())
+    assert seen == [8, 8, 8]  # again on the way back
