@@ -116,7 +116,7 @@ def _sides(asked: Run, folder: str, work: str) -> dict[str, Side]:
     if asked.classic is not None:
         commands[CLASSIC] = [str(asked.classic), str(HERE / "speed_classic.py"), folder, work]
     if asked.generate:
-        for dtype in ("fp32", "bf16"):
+        for dtype in dict.fromkeys(("fp32", *asked.dtypes)):
             commands[f"generate {dtype}"] = _ours("generate", folder, work, dtype)
     for preset in asked.presets:
         for dtype in asked.dtypes:
