@@ -2,10 +2,10 @@
 
 python benchmarks/first_paint.py [RUNS [WORDS ...]]     (5)
 
-Starts `hitl WORDS` on a terminal of its own, 80×24, in an empty folder, and reads what it draws.
-Prints the median and the range; judges nothing. It looks for bytes: to draw them, as terminal.py does,
-takes .03 and .2 s more, of processors that the program would have had. One start before those is not counted: it compiles
-what was not compiled yet, as the first one on a user's machine does.
+Starts `hitl WORDS` on a terminal of its own, 80×24, in an empty folder, and reads what it writes.
+Prints the median and the range; judges nothing. It looks for bytes: to draw them, as terminal.py
+does, takes .03 and .2 s more, of processors that the program would have had. One start before those
+is not counted: it compiles what was not compiled yet, as the first one on a user's machine does.
 """
 
 from __future__ import annotations
