@@ -8,9 +8,13 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from hitl.config.session import SessionConfig
+from hitl.learn.build import Built, build
 from hitl.learn.policy import Policy
 from hitl.learn.sampling import Sampling
+from hitl.learn.share import ALONE
 from hitl.records import Completion, Group, LabelledGroup, Mode, Prompt
+from hitl.shipped import shipped
 
 VOCABULARY = 29
 
@@ -33,6 +37,20 @@ def tiny_policy(seed: int = 0) -> Policy:
         bos_token_id=0, eos_token_id=1, initializer_range=0.2,
     )  # fmt: skip
     return Policy(GPT2LMHeadModel(config), seed)
+
+
+def taught_adapters() -> Built:
+    """tiny-en with adapters that are not what they began as, and the same without them as its
+    reference."""
+    source = shipped("checkpoints", "tiny-en")
+    assert source is not None
+    config = SessionConfig(lang="en", lora=True)
+    made = build(source, config, torch.device("cpu"), ALONE, lambda *at: None)
+    with torch.no_grad():
+        for name, parameter in made.policy.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.02)
+    return made
 
 
 @torch.no_grad()

@@ -7,14 +7,10 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, GPT2LMHeadModel, PreTrainedModel
 
-from hitl.config.session import SessionConfig
-from hitl.learn.build import build
 from hitl.learn.decoding import further, told_of_padding
 from hitl.learn.policy import Policy
-from hitl.learn.share import ALONE
-from hitl.shipped import shipped
 
-from .conftest import VOCABULARY, tiny_policy
+from .conftest import VOCABULARY, taught_adapters, tiny_policy
 
 STEPS = 6
 PADDED = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1], [0, 0, 0, 0, 1]])
@@ -57,15 +53,7 @@ def test_gpt2_is_the_same_to_the_bit(mask: Tensor | None, compute: torch.dtype) 
 
 
 def test_so_it_is_with_adapters_and_without_them_as_its_reference() -> None:
-    source = shipped("checkpoints", "tiny-en")
-    assert source is not None
-    made = build(
-        source, SessionConfig(lang="en", lora=True), torch.device("cpu"), ALONE, lambda *at: None
-    )
-    with torch.no_grad():
-        for name, parameter in made.policy.named_parameters():
-            if "lora_B" in name:
-                parameter.normal_(std=0.02)
+    made = taught_adapters()
     with made.policy.writing() as model:
         taught = logits(model, 4608, PADDED)
         assert torch.equal(taught, by_transformers(model, 4608, PADDED))

@@ -10,15 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hitl.config.session import SessionConfig
-from hitl.learn.build import build
 from hitl.learn.decoding import is_plain_gpt2
 from hitl.learn.packing import Packing, last_hidden
 from hitl.learn.policy import Policy
-from hitl.learn.share import ALONE
-from hitl.shipped import shipped
 
-from .conftest import tiny_policy
+from .conftest import taught_adapters, tiny_policy
 
 rows_of_tokens = st.lists(
     st.lists(st.integers(0, 2), min_size=1, max_size=8), min_size=1, max_size=7
@@ -92,15 +88,7 @@ def test_states_and_gradients_are_those_of_the_model(
 
 
 def test_adapters_are_heard_and_left_out_as_the_reference() -> None:
-    source = shipped("checkpoints", "tiny-en")
-    assert source is not None
-    made = build(
-        source, SessionConfig(lang="en", lora=True), torch.device("cpu"), ALONE, lambda *at: None
-    )
-    with torch.no_grad():
-        for name, parameter in made.policy.named_parameters():
-            if "lora_B" in name:
-                parameter.normal_(std=0.02)
+    made = taught_adapters()
     ids, mask = padded([[5, 6, 7, 8], [5, 6, 9], [5, 6, 7, 8, 9]])
     columns = torch.arange(5)[None].expand(3, -1)
     with torch.no_grad():
